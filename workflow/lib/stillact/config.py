@@ -1,0 +1,406 @@
+"""The typed view of config.yaml. It is the one place where a key, its type, its range and its
+meaning are written down; `workflow/schemas/config.schema.yaml` is made from it (`make schema`).
+"""
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from stillact.log import InputError, did_you_mean
+
+# Names end up in file names and Snakemake wildcards.
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Geometry = Literal["resize_crop", "letterbox"]
+
+
+class Block(BaseModel):
+    """A block of the config: unknown keys are errors that name the nearest known key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, block: Any) -> Any:
+        for key in block if isinstance(block, dict) else ():
+            if key not in cls.model_fields:
+                hint = did_you_mean(str(key), cls.model_fields)
+                known = ", ".join(cls.model_fields)
+                raise PydanticCustomError(
+                    "unknown_key",
+                    "unknown key {key}.{hint} Known keys: {known}",
+                    {"key": repr(key), "hint": hint, "known": known},
+                )
+        return block
+
+
+class Dataset(Block):
+    name: Annotated[Name, Field(description="Name of the dataset, shown in the report.")]
+    manifest: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="CSV of labelled photo URLs. A path under results/ is made by a rule: "
+            "results/stage/manifest.csv (rendered scenes), results/curate/manifest.csv (COCO).",
+        ),
+    ]
+    classes: Annotated[
+        list[Name], Field(min_length=2, description="Labels that the manifest may hold, in order.")
+    ]
+    local_dirs: Annotated[
+        list[str],
+        Field(description="Folders searched for a photo's file name before the network."),
+    ] = []
+    cache: Annotated[
+        str, Field(min_length=1, description="Folder of fetched photos; survives `rm -r results`.")
+    ] = "cache"
+    on_missing: Annotated[
+        Literal["fail", "drop"],
+        Field(description="What a photo that cannot be had does: end the study, or be left out."),
+    ] = "fail"
+
+
+class Fetch(Block):
+    concurrency: Annotated[Count, Field(description="Requests under way at once.")] = 16
+    per_host: Annotated[Count, Field(description="Requests under way at once to one host.")] = 8
+    timeout_s: Annotated[Positive, Field(description="Seconds without a byte.")] = 30.0
+    attempts: Annotated[Count, Field(description="Tries a URL, first one included.")] = 5
+    backoff_s: Annotated[
+        Positive, Field(description="Seconds before the second try; doubles with each, jittered.")
+    ] = 1.0
+    max_wait_s: Annotated[
+        Positive, Field(description="Longest wait between tries in seconds, Retry-After included.")
+    ] = 60.0
+    max_redirects: Annotated[int, Field(ge=0, description="Redirects followed a URL.")] = 5
+    max_bytes: Annotated[Count, Field(description="Largest file accepted, bytes.")] = 50_000_000
+    max_pixels: Annotated[Count, Field(description="Largest photo accepted, pixels.")] = 100_000_000
+
+
+class Curate(Block):
+    captions: Annotated[
+        str | None, Field(description="COCO captions JSON; null: from annotations_url.")
+    ] = None
+    instances: Annotated[
+        str | None, Field(description="COCO instances JSON; null: from annotations_url.")
+    ] = None
+    annotations_url: Annotated[str, Field(description="The official annotations archive (zip).")]
+    captions_member: Annotated[str, Field(description="Captions file inside that archive.")]
+    instances_member: Annotated[str, Field(description="Instances file inside that archive.")]
+    verbs: Annotated[dict[Name, list[str]], Field(description="Verb forms that name a class.")]
+    person_nouns: Annotated[list[str], Field(description="Nouns that name a person.")]
+    max_words_between: Annotated[
+        int, Field(ge=0, description="Most words between a person noun and a verb.")
+    ]
+    min_person_fraction: Annotated[
+        Fraction, Field(description="Smallest share of the image for its largest person box.")
+    ]
+    images_per_class: Annotated[dict[Name, Count], Field(description="Rows taken a class.")]
+
+
+class Stage(Block):
+    images_per_class: Annotated[dict[Name, Count], Field(description="Scenes rendered a class.")]
+    seed: Annotated[Seed, Field(description="Seed of the scenes.")]
+
+
+class Duplicates(Block):
+    max_distance: Annotated[
+        int,
+        Field(ge=0, le=64, description="Photos whose 64-bit perceptual hashes differ in at most "
+              "this many bits are near-duplicates."),
+    ]  # fmt: skip
+
+
+class Fractions(Block):
+    train: Fraction
+    validation: Fraction
+    test: Fraction
+
+    @model_validator(mode="after")
+    def _sum(self) -> "Fractions":
+        total = self.train + self.validation + self.test
+        if not math.isclose(total, 1, abs_tol=1e-9):
+            raise PydanticCustomError(
+                "fractions",
+                "train {train} + validation {validation} + test {test} = {total}; they must add "
+                "up to 1",
+                {**self.model_dump(), "total": round(total, 9)},
+            )
+        return self
+
+
+class KFold(Block):
+    folds: Annotated[int, Field(ge=2, description="Folds a repeat.")]
+    repeats: Annotated[Count, Field(description="Repeats, each with its own shuffle.")]
+
+
+class Splits(Block):
+    seed: Annotated[Seed, Field(description="Seed of the holdout split and of the folds.")]
+    fractions: Annotated[Fractions, Field(description="Shares of the holdout split.")]
+    kfold: Annotated[KFold, Field(description="Repeated stratified k-fold.")]
+
+
+class Task(Block):
+    classes: Annotated[list[Name], Field(min_length=2, description="The classes told apart.")]
+    models: Annotated[list[Name], Field(description="Models trained on this task.")]
+
+
+class CNN(Block):
+    """Convolutional blocks (3x3, padding 1, ReLU, 2x2 max-pool), then two dense layers."""
+
+    type: Literal["cnn"]
+    channels: Annotated[list[Count], Field(min_length=1, description="Filters a block.")]
+    hidden: Annotated[Count, Field(description="Width of the first dense layer.")]
+    batch_norm: Annotated[bool, Field(description="Batch norm after each convolution.")] = False
+    dropout: Annotated[
+        Fraction, Field(description="Dropout before the last layer; half of it after each block.")
+    ] = 0.0
+
+
+class FNN(Block):
+    """Dense net with two hidden layers of one width, as wide as gives it as many parameters as
+    the model that it is matched with."""
+
+    type: Literal["fnn"]
+    match: Annotated[Name, Field(description="Model whose number of parameters is matched.")]
+
+
+class VerticalFlip(Block):
+    name: Literal["vertical_flip"]
+    p: Fraction = 0.5
+
+
+class HorizontalFlip(Block):
+    name: Literal["horizontal_flip"]
+    p: Fraction = 0.5
+
+
+class Perspective(Block):
+    name: Literal["perspective"]
+    distortion: Fraction = 0.5
+    p: Fraction = 0.5
+
+
+class RandomResizedCrop(Block):
+    name: Literal["random_resized_crop"]
+    min_area: Annotated[float, Field(gt=0, le=1)] = 0.5
+    max_area: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+
+class ColourJitter(Block):
+    name: Literal["colour_jitter"]
+    brightness: Annotated[float, Field(ge=0)] = 0.4
+    contrast: Annotated[float, Field(ge=0)] = 0.4
+    saturation: Annotated[float, Field(ge=0)] = 0.4
+    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+
+
+class GaussianBlur(Block):
+    name: Literal["gaussian_blur"]
+    min_sigma: Annotated[Positive, Field(description="Pixels at an input of 128 px.")] = 0.1
+    max_sigma: Annotated[Positive, Field(description="Pixels at an input of 128 px.")] = 2.0
+
+
+class Rotation(Block):
+    name: Literal["rotation"]
+    degrees: Annotated[float, Field(ge=0, le=180)] = 15.0
+
+
+class Greyscale(Block):
+    name: Literal["greyscale"]
+    p: Fraction = 1.0
+
+
+Augmentation = Annotated[
+    VerticalFlip
+    | HorizontalFlip
+    | Perspective
+    | RandomResizedCrop
+    | ColourJitter
+    | GaussianBlur
+    | Rotation
+    | Greyscale,
+    Field(discriminator="name"),
+]
+
+
+class FromScratch(Block):
+    """Adam with decoupled weight decay on the cross-entropy, from a random start."""
+
+    size: Annotated[int, Field(ge=16, le=1024, description="Side of the square input, pixels.")]
+    geometry: Annotated[
+        Geometry, Field(description="How a photo becomes square: resize_crop or letterbox.")
+    ]
+    learning_rate: Positive
+    weight_decay: Annotated[float, Field(ge=0)]
+    batch_size: Count
+    max_epochs: Count
+    patience: Annotated[
+        Count, Field(description="Epochs without a better validation loss before the end.")
+    ]
+
+
+class Recipes(Block):
+    from_scratch: FromScratch
+
+
+class Model(Block):
+    recipe: Literal["from_scratch"]
+    network: Annotated[CNN | FNN, Field(discriminator="type")]
+    augment: Annotated[list[Augmentation], Field(description="Applied in this order.")] = []
+
+
+class AugmentationStudy(Block):
+    task: Name
+    model: Annotated[Name, Field(description="Model that each variant trains.")]
+    variants: Annotated[
+        dict[Name, list[Augmentation]],
+        Field(description="Augmentations a variant; an empty list is the model as it is."),
+    ]
+
+
+class Plan(Block):
+    """All that the result of a run depends on, besides its photos, its split and its seed."""
+
+    classes: list[Name]
+    training: FromScratch
+    network: Annotated[CNN | FNN, Field(discriminator="type")]
+    matched: CNN | None
+    augment: list[Augmentation]
+
+
+class Config(Block):
+    """The study: data, splits, models and how they are trained."""
+
+    dataset: Dataset
+    fetch: Fetch
+    curate: Curate
+    stage: Stage
+    duplicates: Duplicates
+    splits: Splits
+    tasks: dict[Name, Task]
+    recipes: Recipes
+    models: dict[Name, Model]
+    augmentation_study: AugmentationStudy
+    seeds: Annotated[list[Seed], Field(min_length=1, description="One training run each.")]
+    runs_per_job: Annotated[Count, Field(description="Seeds trained in one process.")]
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], Field(description="auto: a GPU where there is one.")
+    ]
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> "Config":
+        _unique("seeds", self.seeds)
+        _unique("dataset.classes", self.dataset.classes)
+        for block in ("curate", "stage"):
+            _known(f"{block}.images_per_class", getattr(self, block).images_per_class, self.dataset.classes)
+        _known("curate.verbs", self.curate.verbs, self.dataset.classes)
+        for name, task in self.tasks.items():
+            _unique(f"tasks.{name}.classes", task.classes)
+            _unique(f"tasks.{name}.models", task.models)
+            _known(f"tasks.{name}.classes", task.classes, self.dataset.classes)
+            _known(f"tasks.{name}.models", task.models, self.models)
+        _known("augmentation_study.task", [self.augmentation_study.task], self.tasks)
+        _known("augmentation_study.model", [self.augmentation_study.model], self.models)
+        _unique("models and augmentation_study.variants", [*self.models, *self._own_variants()])
+        for name, model in self.models.items():
+            if isinstance(model.network, FNN):
+                where = f"models.{name}.network.match"
+                cnns = [m for m in self.models if isinstance(self.models[m].network, CNN)]
+                _known(where, [model.network.match], cnns)
+        return self
+
+
+    def variants(self) -> dict[str, str]:
+        """The model that stands for each variant of the augmentation study.
+
+        A variant that augments as the model itself does is that model, not a second one.
+        """
+        study = self.augmentation_study
+        same = self.models[study.model].augment
+        return {
+            variant: study.model if augment == same else f"{study.model}_{variant}"
+            for variant, augment in study.variants.items()
+        }
+
+    def _own_variants(self) -> dict[str, Model]:
+        study = self.augmentation_study
+        return {
+            model: self.models[study.model].model_copy(update={"augment": study.variants[variant]})
+            for variant, model in self.variants().items()
+            if model != study.model
+        }
+
+    def models_of(self, task: str) -> list[str]:
+        """The models trained on `task`, those of the augmentation study included, in order."""
+        names = list(self.tasks[task].models)
+        if task == self.augmentation_study.task:
+            names += self.variants().values()
+        return list(dict.fromkeys(names))
+
+    def plan(self, task: str, model: str) -> Plan:
+        """What the runs of `model` on `task` depend on, and nothing else."""
+        block = {**self.models, **self._own_variants()}[model]
+        network = block.network
+        matched = self.models[network.match].network if isinstance(network, FNN) else None
+        return Plan(
+            classes=self.tasks[task].classes,
+            training=getattr(self.recipes, block.recipe),
+            network=network,
+            matched=matched,
+            augment=block.augment,
+        )
+
+
+def _unique(where: str, values: list) -> None:
+    for i, value in enumerate(values):
+        if value in values[:i]:
+            raise PydanticCustomError(
+                "given_twice",
+                "{where}: {value} is given twice; remove one",
+                {"where": where, "value": str(value)},
+            )
+
+
+def _known(where: str, names: Any, known: Any) -> None:
+    for name in names:
+        if name not in known:
+            raise PydanticCustomError(
+                "unknown_name",
+                "{where}: unknown name {name}.{hint} Known: {known}",
+                {"where": where, "name": repr(name), "hint": did_you_mean(name, known),
+                 "known": ", ".join(known)},
+            )  # fmt: skip
+
+
+def load(raw: dict, source: str = "config.yaml") -> Config:
+    """The typed config.
+
+    Args:
+        raw: the merged mapping of all config files.
+        source: the files it came from, for messages.
+
+    Raises:
+        InputError: names every key at fault, its value, and what is allowed.
+    """
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        lines = [_line(e) for e in error.errors()]
+        raise InputError(f"{source} is not a valid config:\n" + "\n".join(lines)) from None
+
+
+def _line(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    value = error["input"]
+    shown = f" (got {value!r})" if not isinstance(value, dict | list) else ""
+    return f"  {where + ': ' if where else ''}{error['msg']}{shown}"
+
+
+def schema() -> dict:
+    """The JSON schema of the config (draft 2020-12)."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}

@@ -1,0 +1,133 @@
+"""What the photos are before any model sees them: sizes, class counts, duplicates."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+MEASURES = ("width", "height", "aspect_ratio")
+
+
+def photos(images: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
+    """The photos that could be had, in the manifest's order.
+
+    Args:
+        images: images.csv, of which `id`, `status`, `width` and `height` are read.
+        manifest: manifest.csv, of which `id` and `label` are read.
+
+    Returns:
+        id, label, width and height in pixels (upright), aspect_ratio (width over height).
+    """
+    had = images.loc[images["status"] == "ok", ["id", "width", "height"]]
+    table = manifest[["id", "label"]].merge(had, on="id")
+    return table.assign(aspect_ratio=table["width"] / table["height"])
+
+
+def table_1(photos: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """Counts and sizes a class, in the order of `classes`, then of all of them.
+
+    Args:
+        photos: a table of `photos()`.
+        classes: labels, one row each; photos with another label are not counted.
+
+    Returns:
+        label (a class or "Overall"), count, share (of all counted, 0 to 1), and for width and
+        height (pixels) and aspect_ratio: mean, median and iqr (third minus first quartile).
+        A class without photos has count 0 and no sizes.
+    """
+    groups = {label: photos[photos["label"] == label] for label in classes}
+    groups["Overall"] = photos[photos["label"].isin(classes)]
+    rows = []
+    for label, group in groups.items():
+        share = len(group) / max(len(groups["Overall"]), 1)
+        row = {"label": label, "count": len(group), "share": share}
+        for measure in MEASURES:
+            values = group[measure]
+            row[f"{measure}_mean"] = values.mean()
+            row[f"{measure}_median"] = values.median()
+            row[f"{measure}_iqr"] = values.quantile(0.75) - values.quantile(0.25)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def choose_examples(
+    photos: pd.DataFrame, classes: Sequence[str], per_class: int, seed: int
+) -> dict[str, list[str]]:
+    """Ids of `per_class` photos of each class (all, where there are fewer), drawn by `seed`.
+
+    The order of the rows of `photos` does not matter.
+    """
+    chosen = {}
+    for label in classes:
+        group = photos.loc[photos["label"] == label, "id"].sort_values()
+        chosen[label] = group.sample(min(per_class, len(group)), random_state=seed).tolist()
+    return chosen
+
+
+def audit(duplicates: pd.DataFrame, manifest: pd.DataFrame, holdout: pd.DataFrame) -> pd.DataFrame:
+    """Each pair of duplicates with what makes it harmful.
+
+    Args:
+        duplicates: duplicates.csv: image_id_a, image_id_b, kind (exact or near), distance (bits).
+        manifest: manifest.csv, of which `id` and `label` are read.
+        holdout: holdout.csv, of which `image_id` and `subset` are read.
+
+    Returns:
+        `duplicates` with label_a, label_b, labels_differ (yes or no), subset_a, subset_b (empty
+        for a photo outside the split) and crosses_split (yes or no).
+    """
+    table = duplicates[["image_id_a", "image_id_b", "kind", "distance"]].copy()
+    label = manifest.set_index("id")["label"]
+    subset = holdout.set_index("image_id")["subset"]
+    for side in "ab":
+        table[f"label_{side}"] = table[f"image_id_{side}"].map(label)
+        table[f"subset_{side}"] = table[f"image_id_{side}"].map(subset).fillna("")
+    both = (table["subset_a"] != "") & (table["subset_b"] != "")
+    table["labels_differ"] = _yes_no(table["label_a"] != table["label_b"])
+    table["crosses_split"] = _yes_no(both & (table["subset_a"] != table["subset_b"]))
+    return table
+
+
+def _yes_no(flags: pd.Series) -> pd.Series:
+    return flags.map({True: "yes", False: "no"}).astype(str)
+
+
+def audit_summary(audit: pd.DataFrame) -> str:
+    """What a table of `audit()` says, in a few sentences of plain text."""
+    if audit.empty:
+        return "No photo is an exact or near-duplicate of another."
+    exact = int((audit["kind"] == "exact").sum())
+    crossing = int((audit["crosses_split"] == "yes").sum())
+    differing = int((audit["labels_differ"] == "yes").sum())
+    return " ".join(
+        [
+            f"{_pairs(len(audit))} of photos {_are(len(audit))} alike: {exact} with the same "
+            f"bytes, {len(audit) - exact} nearly so.",
+            f"{_pairs(crossing)} {_are(crossing)} divided between two subsets, so that a model "
+            "meets again what it was trained on or chosen by."
+            if crossing
+            else "No pair is divided between two subsets.",
+            f"{_pairs(differing)} {'bears' if differing == 1 else 'bear'} two different labels, "
+            "at least one of them wrong or a matter of taste."
+            if differing
+            else "No pair bears two different labels.",
+        ]
+    )
+
+
+def _pairs(count: int) -> str:
+    return f"{count} pair" if count == 1 else f"{count} pairs"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def largest_class_rate(split: pd.DataFrame, subset: str) -> float:
+    """The accuracy (0 to 1) of answering always the commonest label of `subset`.
+
+    Args:
+        split: holdout.csv, of which `label` and `subset` are read.
+        subset: train, validation or test; must have photos.
+    """
+    labels = split.loc[split["subset"] == subset, "label"]
+    return labels.value_counts(normalize=True).max()

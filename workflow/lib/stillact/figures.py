@@ -1,0 +1,163 @@
+"""The study's figures, in one style. The same input gives the same bytes."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+from PIL import Image, ImageOps
+
+# Okabe and Ito's colours, told apart by colour-blind readers; a class keeps the colour and the
+# marker of its place in the list of classes.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MARKERS = ("o", "^", "s", "D", "v", "P")
+INK, QUIET = "#222222", "#767676"
+
+STYLE = {
+    "figure.constrained_layout.use": True,
+    "savefig.dpi": 160,
+    "font.size": 11,
+    "axes.titlesize": 11,
+    "axes.labelsize": 11,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+    "svg.hashsalt": "stillact",
+}
+WIDTH = 5.6  # inches: letters of 11 points are still read on a phone's screen
+SIDE = 280  # pixels of an example's square
+
+
+def save(figure: Figure, path: str | Path) -> None:
+    """Write `figure` in the format of the path's ending (.png or .svg), in one step."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    kind = path.suffix.removeprefix(".")
+    dated = {"svg": {"Date": None}, "png": {"Software": None}}
+    with rc_context(STYLE):
+        figure.savefig(part, format=kind, metadata=dated[kind])
+    os.replace(part, path)
+
+
+@rc_context(STYLE)
+def examples(paths: Mapping[str, Sequence[Path]]) -> Figure:
+    """Figure 1: a row of photos a class, each whole and undistorted in the middle of a square.
+
+    Args:
+        paths: photo files for each class, at least one class with a photo.
+    """
+    columns = max(len(files) for files in paths.values())
+    figure = Figure(figsize=(WIDTH, len(paths) * (WIDTH / columns + 0.3)))
+    grid = figure.subplots(len(paths), columns, squeeze=False)
+    for row, (label, files) in zip(grid, paths.items(), strict=True):
+        row[0].set_title(label, loc="left")
+        for axes in row:
+            axes.set_axis_off()
+        for axes, file in zip(row, files, strict=False):
+            with Image.open(file) as image:
+                upright = ImageOps.exif_transpose(image).convert("RGB")
+            small = ImageOps.contain(upright, (SIDE, SIDE))
+            x, y = small.width / 2, small.height / 2
+            axes.imshow(small, extent=(-x, x, -y, y))
+            axes.set(xlim=(-SIDE / 2, SIDE / 2), ylim=(-SIDE / 2, SIDE / 2))
+    return figure
+
+
+@rc_context(STYLE)
+def sizes(photos: pd.DataFrame, classes: Sequence[str]) -> Figure:
+    """Figure 2: width against height, both by class, and the aspect ratios.
+
+    Args:
+        photos: label, width and height in pixels, aspect_ratio; at least one photo.
+        classes: labels in the order shown.
+    """
+    groups = {label: photos[photos["label"] == label] for label in classes}
+    figure = Figure(figsize=(WIDTH, 8.4))
+    panels = figure.subplot_mosaic([["scatter"] * 2, ["width", "height"], ["ratio"] * 2],
+                                   height_ratios=[1.35, 0.85, 0.8])  # fmt: skip
+    for place, (label, group) in enumerate(groups.items()):
+        panels["scatter"].scatter(group["width"], group["height"], s=26, alpha=0.6, linewidths=0,
+                                  c=_colour(place), marker=_marker(place),
+                                  label=label)  # fmt: skip
+    panels["scatter"].set(xlabel="width (px)", ylabel="height (px)")
+    figure.legend(loc="outside upper center", ncols=min(len(groups), 3), handletextpad=0.1)
+    for measure in ("width", "height"):
+        _boxes(panels[measure], [group[measure] for group in groups.values()])
+        panels[measure].set(ylabel=f"{measure} (px)", xticks=[], xlabel="classes as above")
+    panels["ratio"].hist([group["aspect_ratio"] for group in groups.values()],
+                         bins=np.linspace(*_edges(photos["aspect_ratio"]), 25), stacked=True,
+                         color=[_colour(place) for place in range(len(groups))])  # fmt: skip
+    panels["ratio"].set(xlabel="aspect ratio (width / height)", ylabel="photos (count)")
+    return figure
+
+
+def _boxes(axes, columns: list[pd.Series]) -> None:
+    drawn = axes.boxplot(columns, widths=0.55, patch_artist=True, medianprops={"color": INK},
+                         flierprops={"marker": ".", "markeredgecolor": QUIET})  # fmt: skip
+    for place, box in enumerate(drawn["boxes"]):
+        box.set(facecolor=_colour(place), alpha=0.75, edgecolor=INK)
+
+
+def _edges(values: pd.Series) -> tuple[float, float]:
+    low, high = values.min(), values.max()
+    return (low, high) if low < high else (low - 0.5, high + 0.5)
+
+
+@rc_context(STYLE)
+def accuracy(
+    table: pd.DataFrame,
+    seeds: Mapping[str, Sequence[float]],
+    largest_class_rate: float,
+    subset: str,
+) -> Figure:
+    """Accuracy a row: each seed, their mean with its 95 % interval, and the paper's figure.
+
+    Args:
+        table: a table of `paper.compare`, drawn from top to bottom; at least one row.
+        seeds: the accuracies (0 to 1) of the seeds, by the name in the table's first column.
+        largest_class_rate: accuracy of answering always the largest class, 0 to 1.
+        subset: the photos judged, for the axis: validation or test.
+    """
+    figure = Figure(figsize=(WIDTH, 1.5 + 0.46 * len(table)))
+    axes = figure.subplots()
+    names = table.iloc[:, 0]
+    place = np.arange(len(table))
+    axes.axvline(largest_class_rate, color=QUIET, linestyle="--", linewidth=1,
+                 label=f"largest class: {100 * largest_class_rate:.1f} %")  # fmt: skip
+    known = table["accuracy_paper"].notna()
+    if known.any():
+        axes.plot(table.loc[known, "accuracy_paper"], place[known] - 0.22, "D", mfc="none",
+                  mec=COLOURS[1], ms=6.5, label="paper, on its photos")  # fmt: skip
+    each = [(value, row) for row, name in enumerate(names) for value in seeds[name]]
+    axes.plot([v for v, _ in each], [row + 0.24 for _, row in each], ".", color=COLOURS[0],
+              alpha=0.45, markeredgewidth=0, ms=9, label="one seed")  # fmt: skip
+    half = table["accuracy_ci_high"] - table["accuracy_mean"]
+    axes.errorbar(table["accuracy_mean"], place, xerr=half, fmt="o", color=COLOURS[0], ms=7,
+                  elinewidth=2, label="mean, 95 % interval" if half.notna().any() else "mean",
+                  )  # fmt: skip
+    axes.set_yticks(place, names)
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(len(table) - 0.45, -0.55)
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
+    axes.set_xlabel(f"accuracy on the {subset} photos (%)")
+    axes.grid(axis="x", color=QUIET, alpha=0.25, linewidth=0.7)
+    figure.legend(loc="outside upper left", ncols=2, columnspacing=1.2, handletextpad=0.5)
+    return figure
+
+
+def _colour(place: int) -> str:
+    return COLOURS[place % len(COLOURS)]
+
+
+def _marker(place: int) -> str:
+    return MARKERS[place % len(MARKERS)]

@@ -1,0 +1,74 @@
+"""Photos to arrays: decoded once, upright, RGB, square, packed into one memory-mapped array."""
+
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from stillact.log import InputError, logger
+
+GREY = (127, 127, 127)  # around a letterboxed photo
+
+
+def square(image: Image.Image, size: int, geometry: str) -> Image.Image:
+    """An RGB image of `size` by `size` pixels, resampled with antialiased bicubic.
+
+    Args:
+        image: any mode; its EXIF orientation is applied, transparency falls on black.
+        size: side in pixels.
+        geometry: "resize_crop" scales the shorter side to `size` and crops the centre, with the
+            rounding of torchvision's Resize and CenterCrop; "letterbox" scales the longer side to
+            `size` and pads with grey, so that the whole photo is seen undistorted.
+    """
+    image = ImageOps.exif_transpose(image).convert("RGB")
+    width, height = image.size
+    if geometry == "letterbox":
+        return ImageOps.pad(image, (size, size), Image.Resampling.BICUBIC, color=GREY)
+    short = min(width, height)
+    scaled = (size * width // short, size * height // short)
+    left, top = round((scaled[0] - size) / 2), round((scaled[1] - size) / 2)
+    image = image.resize(scaled, Image.Resampling.BICUBIC)
+    return image.crop((left, top, left + size, top + size))
+
+
+def pack(
+    paths: Sequence[Path], size: int, geometry: str, target: str | Path, threads: int = 1
+) -> None:
+    """Write the photos as one .npy array: uint8, shape (photos, size, size, 3), RGB.
+
+    The array appears under its name only when it is whole. Memory holds a few photos at a time.
+
+    Raises:
+        InputError: a photo cannot be decoded; names its file.
+    """
+    target = Path(target)
+    part = target.with_name(f".{target.name}.{os.getpid()}")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    array = np.lib.format.open_memmap(part, "w+", np.uint8, (len(paths), size, size, 3))
+
+    def one(row: int) -> None:
+        try:
+            with Image.open(paths[row]) as image:
+                array[row] = np.asarray(square(image, size, geometry))
+        except (OSError, ValueError, SyntaxError) as error:
+            raise InputError(
+                f"photo {paths[row]} cannot be decoded: {error}; delete it and fetch again "
+                "(snakemake --forcerun fetch)"
+            ) from error
+
+    start = last = time.perf_counter()
+    with ThreadPoolExecutor(threads) as pool:
+        for done, _ in enumerate(pool.map(one, range(len(paths))), start=1):
+            if time.perf_counter() - last > 5:
+                last = time.perf_counter()
+                logger.info("packed %d of %d photos", done, len(paths))
+    array.flush()
+    del array
+    os.replace(part, target)
+    seconds = time.perf_counter() - start
+    logger.info("packed %d photos to %d px %s in %.1f s: %.0f images/s",
+                len(paths), size, geometry, seconds, len(paths) / seconds)  # fmt: skip

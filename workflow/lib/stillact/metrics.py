@@ -1,0 +1,64 @@
+"""What a predictions table says of each run, and of each model over its runs."""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+
+METRICS = ("accuracy", "precision", "recall", "f1")
+RUN = ["task", "model", "split", "seed", "subset"]
+
+
+def predicted(predictions: pd.DataFrame) -> pd.Series:
+    """The class with the highest probability, a row an image; the first one of equals."""
+    columns = [column for column in predictions if column.startswith("prob_")]
+    return predictions[columns].idxmax(axis=1).str.removeprefix("prob_")
+
+
+def of_runs(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy and macro precision, recall and F1 of each run on each subset, all in [0, 1].
+
+    A class that is never predicted has precision 0 (scikit-learn's zero_division=0), as in the
+    paper's tables.
+
+    Args:
+        predictions: task, model, split, seed, subset, image_id, label, prob_<class>...
+
+    Returns:
+        task, model, split, seed, subset, images, accuracy, precision, recall, f1.
+    """
+    classes = [c.removeprefix("prob_") for c in predictions if c.startswith("prob_")]
+    frame = predictions.assign(predicted=predicted(predictions))
+    rows = []
+    for run, table in frame.groupby(RUN, sort=False):
+        truth, answer = table["label"], table["predicted"]
+        precision, recall, f1, _ = precision_recall_fscore_support(
+            truth, answer, labels=classes, average="macro", zero_division=0
+        )
+        accuracy = accuracy_score(truth, answer)
+        rows.append((*run, len(table), accuracy, precision, recall, f1))
+    return pd.DataFrame(rows, columns=[*RUN, "images", *METRICS])
+
+
+def summarise(runs: pd.DataFrame) -> pd.DataFrame:
+    """Mean, standard deviation and 95 % t-interval over the seeds of each model.
+
+    The interval is the mean's, over seeds on the same photos: it says how much another seed would
+    change the mean, not how much other photos would. With one run there is no sd and no interval.
+
+    Args:
+        runs: table of `of_runs`.
+
+    Returns:
+        task, model, split, subset, metric, runs, mean, sd, ci_low, ci_high.
+    """
+    rows = []
+    for key, table in runs.groupby(["task", "model", "split", "subset"], sort=False):
+        for metric in METRICS:
+            values = table[metric].to_numpy()
+            n, mean = len(values), values.mean()
+            sd = values.std(ddof=1) if n > 1 else np.nan
+            half = stats.t.ppf(0.975, n - 1) * sd / np.sqrt(n) if n > 1 else np.nan
+            rows.append((*key, metric, n, mean, sd, mean - half, mean + half))
+    columns = ["task", "model", "split", "subset", "metric", "runs"]
+    return pd.DataFrame(rows, columns=[*columns, "mean", "sd", "ci_low", "ci_high"])

@@ -1,0 +1,36 @@
+"""The identity of one training run, and what follows from it: its folder and its seeds."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: a model on a task, with one split of the photos and one seed."""
+
+    task: str
+    model: str
+    split: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.task}/{self.model}/{self.split}/seed_{self.seed}"
+
+    def rng_seed(self, purpose: str) -> int:
+        """A seed in [0, 2^63) for `purpose` ("start", "epoch 3").
+
+        It depends on the run's identity alone, not on which process trains it or in what order.
+        The model's name is left out: models of one shape start from the same weights and see the
+        photos in the same order, so that a difference between them is theirs.
+        """
+        text = f"{self.task}/{self.split}/{self.seed}/{purpose}"
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def batches(seeds: Sequence[int], runs_per_job: int) -> list[list[int]]:
+    """The seeds in the order given, `runs_per_job` a batch.
+
+    Seeds appended after full batches make batches of their own: the others stay as they are.
+    """
+    return [list(seeds[i : i + runs_per_job]) for i in range(0, len(seeds), runs_per_job)]

@@ -1,0 +1,43 @@
+"""CSV in and out: the same table always gives the same bytes, and no half-written file."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pandas as pd
+
+# Columns that look like numbers and are not.
+TEXT = ("id", "image_id", "image_id_a", "image_id_b", "label", "url", "group", "sha256", "reason",
+        "status", "mode", "split", "subset", "task", "model", "person_boxes", "manifest_sha256")  # fmt: skip
+
+
+def write_csv(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write `frame` as UTF-8 CSV with a header and without its index, in one step.
+
+    Floats are written with the fewest digits that read back as the same number.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    frame.to_csv(part, index=False, lineterminator="\n", encoding="utf-8")
+    os.replace(part, path)
+
+
+def read_csv(path: str | Path) -> pd.DataFrame:
+    """Read a table of `write_csv`: text columns stay text, an empty cell of theirs is ''."""
+    header = pd.read_csv(path, nrows=0, encoding="utf-8").columns
+    text = [column for column in header if column in TEXT]
+    frame = pd.read_csv(
+        path,
+        dtype=dict.fromkeys(text, str),
+        keep_default_na=False,
+        na_values={column: [""] for column in header if column not in text},
+        encoding="utf-8",
+    )
+    return frame
+
+
+def sha256_of(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, as 64 hex digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
