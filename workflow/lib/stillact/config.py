@@ -315,6 +315,11 @@ class Config(Block):
         return self
 
 
+    @property
+    def main_task(self) -> str:
+        """The first task: the report's answer and the paper's comparisons are about it."""
+        return next(iter(self.tasks))
+
     def variants(self) -> dict[str, str]:
         """The model that stands for each variant of the augmentation study.
 

@@ -1,0 +1,42 @@
+"""stillact: how well a single still photograph tells what a person is doing.
+
+The map of the study. `snakemake --cores 4 --resources gpu=1` makes the report and all it reads;
+any file under results/, or one of the named targets below, can be asked for alone.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/explore.smk"
+include: "workflow/rules/splits.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.report.output,
+
+
+rule data:
+    """Photos fetched and judged, no model trained."""
+    input:
+        rules.table_1.output,
+        rules.figure_1.output,
+        rules.figure_2.output,
+        rules.audit.output,
+
+
+rule runs:
+    """All trainings and their metrics, no report."""
+    input:
+        rules.metrics.output,

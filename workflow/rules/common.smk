@@ -1,0 +1,51 @@
+# What every stage needs: the typed config, and which code a script stands on.
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+LIB = Path(workflow.basedir, "workflow", "lib")
+sys.path.insert(0, str(LIB))
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(LIB), os.environ.get("PYTHONPATH")]))
+
+import stillact.config
+import stillact.runs
+from stillact.code import closure
+from stillact.log import InputError
+
+try:
+    cfg = stillact.config.load(config, " + ".join(map(str, workflow.configfiles)))
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+TASKS = [task for task in cfg.tasks if cfg.models_of(task)]
+
+
+wildcard_constraints:
+    task="|".join(cfg.tasks),
+    model="[a-z][a-z0-9_]*",
+    split="holdout",
+    seed=r"\d+",
+    geometry="resize_crop|letterbox",
+    size=r"\d+",
+
+
+def code(script):
+    """The script and the modules of the library it imports, directly or not.
+
+    Snakemake reruns a job when its script changes, not when a module that the script imports does;
+    as inputs, the modules are compared by content as well.
+    """
+    files = closure(Path(workflow.basedir, "workflow", "scripts", script), LIB)
+    return [os.path.relpath(file) for file in files]
+
+
+def gpu():
+    """1 where training may use a GPU: not with `device: cpu` or `--resources gpu=0`, and under
+    `device: auto` only on a machine with an NVIDIA driver."""
+    if cfg.device == "cpu" or workflow.resource_settings.resources.get("gpu") == 0:
+        return 0
+    return int(cfg.device == "cuda" or shutil.which("nvidia-smi") is not None)

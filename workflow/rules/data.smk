@@ -1,0 +1,158 @@
+# Needs: the manifest that config.yaml names. Makes: the photos in the cache, results/data/.
+
+
+rule stage:
+    """Render the embedded dataset: people in scenes, with labels, boxes and captions."""
+    input:
+        code=code("stage.py"),
+    output:
+        manifest="results/stage/manifest.csv",
+        photos=directory("results/stage/photos"),
+    params:
+        cfg.stage.model_dump(),
+    log:
+        "results/logs/stage.log",
+    benchmark:
+        "results/benchmarks/stage.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    conda:
+        "../../envs/data.yaml"
+    message:
+        "Rendering {params[0][images_per_class]} scenes"
+    script:
+        "../scripts/stage.py"
+
+
+rule curate:
+    """Choose the photos and labels from COCO's caption and instance files."""
+    input:
+        code=code("curate.py"),
+    output:
+        "results/curate/manifest.csv",
+    params:
+        dict(curate=cfg.curate.model_dump(), local_dirs=cfg.dataset.local_dirs, cache=cfg.dataset.cache),
+    log:
+        "results/logs/curate.log",
+    benchmark:
+        "results/benchmarks/curate.tsv"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    localrule: True
+    conda:
+        "../../envs/data.yaml"
+    message:
+        "Curating a manifest from COCO's annotations"
+    script:
+        "../scripts/curate.py"
+
+
+rule manifest:
+    """Check the user's manifest and bring it into one form."""
+    input:
+        code=code("manifest.py"),
+        manifest=cfg.dataset.manifest,
+    output:
+        "results/data/manifest.csv",
+    params:
+        dict(classes=cfg.dataset.classes),
+    log:
+        "results/logs/manifest.log",
+    benchmark:
+        "results/benchmarks/manifest.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    localrule: True
+    conda:
+        "../../envs/data.yaml"
+    message:
+        "Checking {input.manifest}"
+    script:
+        "../scripts/manifest.py"
+
+
+rule fetch:
+    """Bring all photos that are not there yet into the cache, in one job."""
+    input:
+        code=code("fetch.py"),
+        manifest=rules.manifest.output,
+    output:
+        "results/data/images.csv",
+    params:
+        dict(
+            fetch=cfg.fetch.model_dump(),
+            dataset=cfg.dataset.model_dump(),
+            base=os.path.dirname(cfg.dataset.manifest),
+        ),
+    log:
+        "results/logs/fetch.log",
+    benchmark:
+        "results/benchmarks/fetch.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    localrule: True
+    conda:
+        "../../envs/data.yaml"
+    message:
+        "Fetching the photos of {input.manifest} into {params[0][dataset][cache]}"
+    script:
+        "../scripts/fetch.py"
+
+
+rule pack:
+    """Decode every photo once, into one array that all trainings read."""
+    input:
+        code=code("pack.py"),
+        images=rules.fetch.output,
+    output:
+        array="results/data/pack/{geometry}_{size}.npy",
+        index="results/data/pack/{geometry}_{size}.csv",
+    params:
+        dict(cache=cfg.dataset.cache),
+    log:
+        "results/logs/pack/{geometry}_{size}.log",
+    benchmark:
+        "results/benchmarks/pack/{geometry}_{size}.tsv"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    conda:
+        "../../envs/data.yaml"
+    message:
+        "Packing the photos to {wildcards.size} px, {wildcards.geometry}"
+    script:
+        "../scripts/pack.py"
+
+
+rule duplicates:
+    """Find photos that are the same or nearly so."""
+    input:
+        code=code("duplicates.py"),
+        images=rules.fetch.output,
+    output:
+        "results/data/duplicates.csv",
+    params:
+        dict(cache=cfg.dataset.cache, **cfg.duplicates.model_dump()),
+    log:
+        "results/logs/duplicates.log",
+    benchmark:
+        "results/benchmarks/duplicates.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    conda:
+        "../../envs/data.yaml"
+    message:
+        "Looking for duplicate photos"
+    script:
+        "../scripts/duplicates.py"

@@ -1,0 +1,105 @@
+# Needs: results/data/, the holdout split. Makes: Table 1, Figures 1 and 2, the data audit.
+
+
+rule table_1:
+    """Count, share and sizes of the photos a class."""
+    input:
+        code=code("table_1.py"),
+        manifest=rules.manifest.output,
+        images=rules.fetch.output,
+    output:
+        "results/tables/table_1.csv",
+    params:
+        dict(classes=cfg.dataset.classes),
+    log:
+        "results/logs/table_1.log",
+    benchmark:
+        "results/benchmarks/table_1.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../../envs/data.yaml"
+    message:
+        "Counting photos a class"
+    script:
+        "../scripts/table_1.py"
+
+
+rule figure_1:
+    """Examples of each class."""
+    input:
+        code=code("figure_1.py"),
+        manifest=rules.manifest.output,
+        images=rules.fetch.output,
+    output:
+        "results/figures/figure_1.png",
+    params:
+        dict(classes=cfg.dataset.classes, cache=cfg.dataset.cache, seed=cfg.splits.seed, per_class=4),
+    log:
+        "results/logs/figure_1.log",
+    benchmark:
+        "results/benchmarks/figure_1.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../../envs/report.yaml"
+    message:
+        "Drawing examples of each class"
+    script:
+        "../scripts/figure_1.py"
+
+
+rule figure_2:
+    """Sizes and aspect ratios of the photos."""
+    input:
+        code=code("figure_2.py"),
+        manifest=rules.manifest.output,
+        images=rules.fetch.output,
+    output:
+        png="results/figures/figure_2.png",
+        svg="results/figures/figure_2.svg",
+    params:
+        dict(classes=cfg.dataset.classes),
+    log:
+        "results/logs/figure_2.log",
+    benchmark:
+        "results/benchmarks/figure_2.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../../envs/report.yaml"
+    message:
+        "Drawing the sizes of the photos"
+    script:
+        "../scripts/figure_2.py"
+
+
+rule audit:
+    """Duplicates, and whether any pair stands on both sides of the split."""
+    input:
+        code=code("audit.py"),
+        manifest=rules.manifest.output,
+        duplicates=rules.duplicates.output,
+        holdout=f"results/splits/{cfg.main_task}/holdout.csv",
+    output:
+        "results/data/audit.csv",
+    log:
+        "results/logs/audit.log",
+    benchmark:
+        "results/benchmarks/audit.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../../envs/data.yaml"
+    message:
+        "Auditing duplicates across the split"
+    script:
+        "../scripts/audit.py"

@@ -1,0 +1,46 @@
+# Needs: everything. Makes: results/report.html, one file to read and to send.
+
+
+rule report:
+    """The study told on one page."""
+    input:
+        code=code("report.py"),
+        template=multiext("workflow/report/report", ".html.j2", ".css"),
+        manifest=rules.manifest.output,
+        images=rules.fetch.output,
+        audit=rules.audit.output,
+        holdout=rules.audit.input.holdout,
+        splits=expand(rules.split.output, task=cfg.tasks),
+        paper="data/paper_results.csv",
+        tables=expand("results/tables/{table}.csv", table=["table_1", *COMPARED]),
+        figures=[
+            "results/figures/figure_1.png",
+            "results/figures/figure_2.svg",
+            "results/figures/models.svg",
+            "results/figures/table_3.svg",
+        ],
+        metas=[
+            f"results/runs/{task}/{model}/holdout/seed_{seed}/meta.json"
+            for task in TASKS
+            for model in cfg.models_of(task)
+            for seed in cfg.seeds
+        ],
+    output:
+        "results/report.html",
+    params:
+        cfg.model_dump(mode="json"),
+    log:
+        "results/logs/report.log",
+    benchmark:
+        "results/benchmarks/report.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    message:
+        "Writing {output}"
+    script:
+        "../scripts/report.py"

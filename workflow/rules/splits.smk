@@ -1,0 +1,31 @@
+# Needs: results/data/. Makes: results/splits/, which photo is trained on and which is tested on.
+
+
+rule split:
+    """The stratified holdout split and the repeated stratified folds of a task."""
+    input:
+        code=code("split.py"),
+        manifest=rules.manifest.output,
+        images=rules.fetch.output,
+        duplicates=rules.duplicates.output,
+    output:
+        holdout="results/splits/{task}/holdout.csv",
+        kfold="results/splits/{task}/kfold.csv",
+    params:
+        lambda wildcards: dict(
+            classes=cfg.tasks[wildcards.task].classes, splits=cfg.splits.model_dump()
+        ),
+    log:
+        "results/logs/split/{task}.log",
+    benchmark:
+        "results/benchmarks/split/{task}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../../envs/data.yaml"
+    message:
+        "Splitting the photos of {wildcards.task}"
+    script:
+        "../scripts/split.py"

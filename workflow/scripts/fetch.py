@@ -1,0 +1,16 @@
+"""Rule fetch: bring the photos into the cache and say of each what was had."""
+
+from pathlib import Path
+
+from stillact import config, fetch, log
+from stillact.tables import read_csv, write_csv
+
+with log.job(snakemake.log[0]):
+    params = snakemake.params[0]
+    images = fetch.fetch_all(
+        read_csv(snakemake.input.manifest),
+        config.Fetch(**params["fetch"]),
+        config.Dataset(**params["dataset"]),
+        Path(params["base"]),
+    )
+    write_csv(images, snakemake.output[0])
