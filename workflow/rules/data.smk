@@ -81,7 +81,7 @@ rule fetch:
     """Bring all photos that are not there yet into the cache, in one job."""
     input:
         code=code("fetch.py"),
-        manifest=rules.manifest.output,
+        manifest=rules.manifest.output[0],
     output:
         "results/data/images.csv",
     params:
@@ -111,7 +111,7 @@ rule pack:
     """Decode every photo once, into one array that all trainings read."""
     input:
         code=code("pack.py"),
-        images=rules.fetch.output,
+        images=rules.fetch.output[0],
     output:
         array="results/data/pack/{geometry}_{size}.npy",
         index="results/data/pack/{geometry}_{size}.csv",
@@ -137,7 +137,7 @@ rule duplicates:
     """Find photos that are the same or nearly so."""
     input:
         code=code("duplicates.py"),
-        images=rules.fetch.output,
+        images=rules.fetch.output[0],
     output:
         "results/data/duplicates.csv",
     params:

@@ -98,7 +98,7 @@ rule accuracy_figure:
     """Accuracy a row of a table: each seed, mean, interval, and the largest-class rate."""
     input:
         code=code("accuracy_figure.py"),
-        table=rules.compare.output,
+        table=rules.compare.output[0],
         runs=rules.metrics.output.runs,
         holdout=rules.audit.input.holdout,
     output:

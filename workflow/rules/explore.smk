@@ -5,8 +5,8 @@ rule table_1:
     """Count, share and sizes of the photos a class."""
     input:
         code=code("table_1.py"),
-        manifest=rules.manifest.output,
-        images=rules.fetch.output,
+        manifest=rules.manifest.output[0],
+        images=rules.fetch.output[0],
     output:
         "results/tables/table_1.csv",
     params:
@@ -31,8 +31,8 @@ rule figure_1:
     """Examples of each class."""
     input:
         code=code("figure_1.py"),
-        manifest=rules.manifest.output,
-        images=rules.fetch.output,
+        manifest=rules.manifest.output[0],
+        images=rules.fetch.output[0],
     output:
         "results/figures/figure_1.png",
     params:
@@ -57,8 +57,8 @@ rule figure_2:
     """Sizes and aspect ratios of the photos."""
     input:
         code=code("figure_2.py"),
-        manifest=rules.manifest.output,
-        images=rules.fetch.output,
+        manifest=rules.manifest.output[0],
+        images=rules.fetch.output[0],
     output:
         png="results/figures/figure_2.png",
         svg="results/figures/figure_2.svg",
@@ -84,8 +84,8 @@ rule audit:
     """Duplicates, and whether any pair stands on both sides of the split."""
     input:
         code=code("audit.py"),
-        manifest=rules.manifest.output,
-        duplicates=rules.duplicates.output,
+        manifest=rules.manifest.output[0],
+        duplicates=rules.duplicates.output[0],
         holdout=f"results/splits/{cfg.main_task}/holdout.csv",
     output:
         "results/data/audit.csv",

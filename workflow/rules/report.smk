@@ -6,9 +6,9 @@ rule report:
     input:
         code=code("report.py"),
         template=multiext("workflow/report/report", ".html.j2", ".css"),
-        manifest=rules.manifest.output,
-        images=rules.fetch.output,
-        audit=rules.audit.output,
+        manifest=rules.manifest.output[0],
+        images=rules.fetch.output[0],
+        audit=rules.audit.output[0],
         holdout=rules.audit.input.holdout,
         splits=expand(rules.split.output, task=cfg.tasks),
         paper="data/paper_results.csv",

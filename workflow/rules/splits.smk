@@ -5,9 +5,9 @@ rule split:
     """The stratified holdout split and the repeated stratified folds of a task."""
     input:
         code=code("split.py"),
-        manifest=rules.manifest.output,
-        images=rules.fetch.output,
-        duplicates=rules.duplicates.output,
+        manifest=rules.manifest.output[0],
+        images=rules.fetch.output[0],
+        duplicates=rules.duplicates.output[0],
     output:
         holdout="results/splits/{task}/holdout.csv",
         kfold="results/splits/{task}/kfold.csv",

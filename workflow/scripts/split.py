@@ -8,12 +8,12 @@ with log.job(snakemake.log[0]):
     images = read_csv(snakemake.input.images)
     had = images.loc[images["status"] == "ok", "id"]
     manifest = read_csv(snakemake.input.manifest)
-    manifest = manifest[manifest["id"].isin(had)].rename(columns={"id": "image_id"})
+    manifest = manifest[manifest["id"].isin(had)]
     duplicates = read_csv(snakemake.input.duplicates)
     holdout, kfold = splits.tables(
         manifest,
         params["classes"],
-        splits.groups(manifest["image_id"].tolist(), duplicates, manifest["group"].tolist()),
+        splits.groups(manifest["id"].tolist(), duplicates, manifest["group"].tolist()),
         config.Splits(**params["splits"]),
         sha256_of(snakemake.input.manifest),
     )

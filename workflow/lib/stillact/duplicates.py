@@ -16,7 +16,7 @@ from pathlib import Path
 import imagehash
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from stillact.log import InputError, logger
 
@@ -58,11 +58,11 @@ def _hash(path: Path, image_id: str) -> int | None:
     """The 64-bit pHash of the upright photo, or None for a flat one."""
     try:
         with warnings.catch_warnings(), Image.open(path) as image:
-            # Its size was bounded when it was fetched, and palettes' transparency has no say here.
+            # Pillow warns of large photos (bounded at the fetch) and of palettes' transparency.
             warnings.simplefilter("ignore")
             image.draft("L", (DRAFT_SIDE, DRAFT_SIDE))
             grey = ImageOps.exif_transpose(image).convert("L")
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError) as error:
         raise InputError(f"image {image_id}: {path} cannot be decoded ({error})") from error
     low, high = grey.resize((32, 32), Image.Resampling.LANCZOS).getextrema()
     if high - low < FLAT_RANGE:

@@ -18,10 +18,11 @@ SUBSETS = ("train", "validation", "test")
 SHOWN = 20  # faults told in full
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_ID_RULE = "use up to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit"
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
-Fault = tuple[int, str, str]  # row as in a spreadsheet (the header is row 1), column, what is wrong
+Fault = tuple[int, str]  # row as in a spreadsheet (the header is row 1), what is wrong
 
 
 def load(path: str | Path, classes: list[str]) -> pd.DataFrame:
@@ -43,15 +44,16 @@ def load(path: str | Path, classes: list[str]) -> pd.DataFrame:
     header, rows = _read(path)
     _check_header(path, header)
     table = _table(header, rows)
-    faults = [
-        *_row_faults(header, rows),
-        *_label_faults(table["label"], classes),
-        *_url_faults(table["url"], table["label"]),
-        *_id_faults(table["id"], table["url"]),
-        *_split_faults(table["split"]),
-        *_hash_faults(table["sha256"]),
-        *_box_faults(table["person_boxes"]),
-    ]
+    checks = {
+        "(none)": _beyond_header(len(header), rows),
+        "label": _label_faults(table["label"], classes),
+        "url": _url_faults(table["url"], table["label"]),
+        "id": _id_faults(table["id"], table["url"]),
+        "split": _split_faults(table["split"]),
+        "sha256": _hash_faults(table["sha256"]),
+        "person_boxes": _box_faults(table["person_boxes"]),
+    }
+    faults = [(row, column, what) for column, found in checks.items() for row, what in found]
     if faults:
         raise InputError(_message(path, sorted(faults)))
     return table.reset_index(drop=True)
@@ -131,26 +133,21 @@ def _table(header: list[str], rows: dict[int, list[str]]) -> pd.DataFrame:
     return table
 
 
-def _row_faults(header: list[str], rows: dict[int, list[str]]) -> Iterator[Fault]:
+def _beyond_header(columns: int, rows: dict[int, list[str]]) -> Iterator[Fault]:
+    rule = "put a cell that holds a comma in double quotes"
     for number, row in rows.items():
-        if len(row) > len(header):
-            yield (
-                number,
-                "-",
-                (
-                    f"{len(row)} cells, the header has {len(header)}; put a cell that holds a "
-                    "comma in double quotes"
-                ),
-            )
+        if any(row[columns:]):
+            beyond = ",".join(row[columns:])
+            yield number, f"{beyond!r} stands beyond the last of {columns} columns; {rule}"
 
 
 def _label_faults(labels: pd.Series, classes: list[str]) -> Iterator[Fault]:
     known = f"Known (dataset.classes in config.yaml): {', '.join(classes)}"
     for number, label in labels[~labels.isin(classes)].items():
         if label:
-            yield number, "label", f"unknown label {label!r}.{did_you_mean(label, classes)} {known}"
+            yield number, f"unknown label {label!r}.{did_you_mean(label, classes)} {known}"
         else:
-            yield number, "label", f"empty; give one of the classes. {known}"
+            yield number, f"empty; give one of the classes. {known}"
 
 
 def _url_faults(urls: pd.Series, labels: pd.Series) -> Iterator[Fault]:
@@ -158,11 +155,11 @@ def _url_faults(urls: pd.Series, labels: pd.Series) -> Iterator[Fault]:
     for number, url in urls.items():
         fault = _url_fault(url)
         if fault:
-            yield number, "url", fault
+            yield number, fault
         elif (seen := first.setdefault(url, number)) != number:
             one, two = labels[seen], labels[number]
             also = f"with label {one!r}, here with {two!r}" if one != two else "with the same label"
-            yield number, "url", f"{url!r} is in row {seen} already, {also}; remove one"
+            yield number, f"{url!r} is in row {seen} already, {also}; remove one"
 
 
 def _url_fault(url: str) -> str:
@@ -193,50 +190,39 @@ def _id_faults(ids: pd.Series, urls: pd.Series) -> Iterator[Fault]:
     first: dict[str, int] = {}
     for number, value in ids[~urls.duplicated()].items():  # a url given twice is told as such
         if not _ID.fullmatch(value):
-            yield (
-                number,
-                "id",
-                (
-                    f"{value!r} is not an id; use up to 64 of A-Z a-z 0-9 . _ - and start with a "
-                    "letter or digit"
-                ),
-            )
+            yield number, f"{value!r} is not an id; {_ID_RULE}"
         elif (seen := first.setdefault(value, number)) != number:
-            yield number, "id", f"{value!r} is in row {seen} already; ids must differ"
+            yield number, f"{value!r} is in row {seen} already; give another"
 
 
 def _split_faults(splits: pd.Series) -> Iterator[Fault]:
+    if not splits.any():
+        return
     allowed = ", ".join(SUBSETS)
-    for number, split in splits.items():
-        if split and split not in SUBSETS:
+    for number, split in splits[~splits.isin(SUBSETS)].items():
+        if split:
             hint = did_you_mean(split, SUBSETS)
-            yield number, "split", f"unknown split {split!r}.{hint} Allowed: {allowed}"
-        elif not split and splits.any():
-            yield number, "split", f"empty, while other rows have one; give {allowed} or clear all"
+            yield number, f"unknown split {split!r}.{hint} Allowed: {allowed}"
+        else:
+            yield number, f"empty, while other rows have one; give {allowed}, or clear all"
 
 
 def _hash_faults(hashes: pd.Series) -> Iterator[Fault]:
     for number, value in hashes.items():
         if value and not _SHA256.fullmatch(value):
-            yield number, "sha256", f"{value!r} is not 64 hex digits; correct or clear it"
+            yield number, f"{value!r} is not 64 hex digits; correct or clear it"
 
 
 def _box_faults(boxes: pd.Series) -> Iterator[Fault]:
+    rule = 'is not "x y width height" in pixels (several joined by ;); correct or clear it'
     for number, text in boxes.items():
         try:
             parse_boxes(text)
         except ValueError:
-            yield (
-                number,
-                "person_boxes",
-                (
-                    f'{text!r} is not "x y width height" in pixels (several joined by ;); '
-                    "correct or clear it"
-                ),
-            )
+            yield number, f"{text!r} {rule}"
 
 
-def _message(path: str | Path, faults: list[Fault]) -> str:
+def _message(path: str | Path, faults: list[tuple[int, str, str]]) -> str:
     count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
     lines = [f"  row {row}, column {column}: {what}" for row, column, what in faults[:SHOWN]]
     if len(faults) > SHOWN:

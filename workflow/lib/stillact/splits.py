@@ -20,6 +20,7 @@ from stillact.log import InputError, logger
 from stillact.manifest import SUBSETS
 
 SHOWN = 10  # pairs named in a warning
+LEAVE_OUT = "add images of it, or leave it out of dataset.classes and the tasks"
 TOO_FEW_GROUPS = (
     "images of one group (the manifest's, or duplicates) stay together, and there are too few "
     "groups of this class; add images of it"
@@ -113,7 +114,7 @@ def holdout(rows: pd.DataFrame, settings: config.Splits) -> list[str]:
     """
     if (rows.given != "").any():
         return _given(rows)
-    _enough(rows, len(SUBSETS), "the holdout split")
+    _enough(rows, len(SUBSETS), "the holdout split", LEAVE_OUT)
     classes, held_out = rows.label.nunique(), []
     for fraction in (settings.fractions.validation, settings.fractions.test):
         held_out.append(max(math.ceil(round(fraction * len(rows), 6)), classes))
@@ -144,7 +145,7 @@ def kfold(rows: pd.DataFrame, settings: config.Splits) -> pd.DataFrame:
         InputError: a class has fewer images, or fewer groups, than there are folds.
     """
     folds = settings.kfold.folds
-    _enough(rows, folds, f"splits.kfold.folds: {folds}")
+    _enough(rows, folds, f"splits.kfold.folds: {folds}", LEAVE_OUT + LOWER_FOLDS)
     sizes = len(rows) // folds + (np.arange(folds) < len(rows) % folds)
     repeats = []
     for repeat in range(settings.kfold.repeats):
@@ -181,7 +182,7 @@ def _assign(rows: pd.DataFrame, sizes: np.ndarray, rng: np.random.Generator) -> 
 
     for label in np.argsort((members > 0).sum(0), kind="stable"):  # the rarest class first
         smallest = by_size[members[by_size, label] > 0]
-        for part in set(range(len(sizes))).difference(part_of[smallest]):
+        for part in np.setdiff1d(range(len(sizes)), part_of[smallest]):
             free = smallest[part_of[smallest] < 0]
             if len(free):
                 put(free[0], part)
@@ -248,17 +249,17 @@ def _given(rows: pd.DataFrame) -> list[str]:
     return rows.given.tolist()
 
 
-def _enough(rows: pd.DataFrame, need: int, what: str) -> None:
+def _enough(rows: pd.DataFrame, need: int, what: str, remedy: str) -> None:
     for label, count in rows.label.value_counts().sort_index().items():
         if count < need:
             raise InputError(
-                f"class {label!r} has {count} images, and {what} needs {need}; add images of it, "
-                f"or leave it out of dataset.classes and the tasks{LOWER_FOLDS * ('folds' in what)}"
+                f"class {label!r} has {count} images, and {what} needs {need}; {remedy}"
             )
 
 
 def _every_class_everywhere(rows: pd.DataFrame, parts: Sequence, where: str, remedy: str) -> None:
     """Raise an InputError if a class is missing from a part; column `part` holds each row's."""
-    table = pd.crosstab(rows.label, rows.part).reindex(columns=list(parts), fill_value=0)
-    for label, part in table[table == 0].stack().index:
-        raise InputError(f"class {label!r} has no image in {where} {part}; {remedy}")
+    for label, held in rows.groupby("label").part.agg(set).items():
+        for part in parts:
+            if part not in held:
+                raise InputError(f"class {label!r} has no image in {where} {part}; {remedy}")

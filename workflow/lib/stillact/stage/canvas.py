@@ -32,9 +32,7 @@ class Camera:
 
     def halved(self) -> "Camera":
         """The same view on a canvas of half the width and height."""
-        return Camera(
-            self.focal / 2, self.centre / 2, self.horizon / 2, self.height, self.slope
-        )
+        return Camera(self.focal / 2, self.centre / 2, self.horizon / 2, self.height, self.slope)
 
     def ground(self, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
         """x and z in m, (height, width) each, of the ground seen at each pixel; z is inf above
@@ -98,18 +96,20 @@ class Canvas:
 
         def distance(pair: tuple[int, Limb | Block]) -> float:
             part = pair[1]
-            return part.corners[:, 2].mean() if isinstance(part, Block) else part.a[2] + part.b[2]
+            points = part.corners if isinstance(part, Block) else (part.a, part.b)
+            return sum(float(p[2]) for p in points) / len(points)
 
-        halves = [(distance(p) / (1 if isinstance(p[1], Block) else 2), i) for i, p in enumerate(parts)]
-        for _, i in sorted(halves, reverse=True):
-            owner, part = parts[i]
+        for owner, part in sorted(parts, key=distance, reverse=True):
             (self._block if isinstance(part, Block) else self._limb)(camera, part, owner)
 
     def _limb(self, camera: Camera, limb: Limb, owner: int) -> None:
         (ua, va, sa), (ub, vb, sb) = camera.project(np.stack([limb.a, limb.b])).tolist()
         ra, rb = max(limb.radius_a * sa, 0.6), max(limb.radius_b * sb, 0.6)
         rows, columns = self._window(
-            min(va - ra, vb - rb), max(va + ra, vb + rb), min(ua - ra, ub - rb), max(ua + ra, ub + rb)
+            min(va - ra, vb - rb),
+            max(va + ra, vb + rb),
+            min(ua - ra, ub - rb),
+            max(ua + ra, ub + rb),
         )
         if rows.start >= rows.stop or columns.start >= columns.stop:
             return
@@ -122,7 +122,8 @@ class Canvas:
         radius = ra + t * (rb - ra)
         d2 = ex * ex + ey * ey
         bulge = np.sqrt(np.maximum(1 - d2 / (radius * radius), 0))
-        depth = limb.a[2] + t * (limb.b[2] - limb.a[2]) - bulge * (radius / (0.5 * (sa + sb)))
+        za, zb = float(limb.a[2]), float(limb.b[2])
+        depth = za + t * (zb - za) - bulge * (radius / (0.5 * (sa + sb)))
         region = self.depth[rows, columns]
         alpha = np.clip(radius + 0.5 - np.sqrt(d2), 0, 1) * (depth < region)
         if not alpha.any():
@@ -143,7 +144,9 @@ class Canvas:
         for face in FACES:
             corners = block.corners[list(face)]
             normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
-            normal *= np.sign(normal @ (corners.mean(axis=0) - middle)) / (np.linalg.norm(normal) + 1e-9)
+            normal *= np.sign(normal @ (corners.mean(axis=0) - middle)) / (
+                np.linalg.norm(normal) + 1e-9
+            )
             if normal @ (eye - corners[0]) > 0:
                 self._face(points[list(face)], corners, normal, block.colour, owner)
 
@@ -161,8 +164,8 @@ class Canvas:
         plane = np.linalg.lstsq(system, 1 / np.maximum(corners[:, 2], 0.2), rcond=None)[0]
         u = np.arange(columns.start, columns.stop, dtype=np.float32)
         v = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
-        inverse = plane[0] * u + plane[1] * v + plane[2]
-        depth = (1 / np.maximum(inverse, 1e-3)).astype(np.float32)
+        across, down, base = plane.tolist()
+        depth = 1 / np.maximum(across * u + down * v + base, 1e-3)
         alpha = np.asarray(mask, dtype=np.float32) / 255 * (depth < self.depth[rows, columns])
         facing = max(float(normal * [1, 1, -1] @ self.light.direction), 0.0)
         ambient = self.light.ambient
@@ -186,7 +189,7 @@ class Canvas:
         region = self.colour[rows, columns]
         for channel in range(3):
             plane = region[..., channel]
-            plane += alpha * (shade * colour[channel] - plane)
+            plane += alpha * (shade * float(colour[channel]) - plane)
         solid = alpha > 0.5
         np.copyto(self.depth[rows, columns], depth, where=solid, casting="same_kind")
         np.copyto(self.owner[rows, columns], np.uint8(owner), where=solid)

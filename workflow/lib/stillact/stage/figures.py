@@ -23,6 +23,7 @@ COLOURS = {
     "pink": (225, 140, 165),
     "brown": (118, 78, 48),
 }
+DARK = ["black", "blue", "grey", "brown"] * 3  # what legs wear more often
 SKINS = [(241, 203, 176), (224, 178, 144), (196, 146, 108), (150, 103, 71), (101, 66, 46)]
 HAIRS = [(30, 24, 22), (70, 46, 30), (120, 80, 46), (196, 160, 98), (150, 146, 142)]
 
@@ -51,6 +52,7 @@ class Look:
     shoes: np.ndarray
     stripes: float
     backpack: np.ndarray | None
+    bag: np.ndarray | None
 
     @property
     def scale(self) -> float:
@@ -72,8 +74,13 @@ def draw_look(rng: np.random.Generator) -> Look:
     noun = [["man", "boy"], ["woman", "girl"]][female][child]
     height = rng.uniform(1.05, 1.4) if child else rng.normal(1.66 if female else 1.77, 0.07)
     top = str(rng.choice(["shirt", "jacket", "coat"], p=[0.6, 0.25, 0.15]))
-    bottom = str(rng.choice(["trousers", "shorts", "skirt"], p=[0.5, 0.2, 0.3] if female else [0.72, 0.28, 0]))
-    top_colour, bottom_colour = (str(c) for c in rng.choice(list(COLOURS), 2, replace=False))
+    bottom = str(
+        rng.choice(
+            ["trousers", "shorts", "skirt"], p=[0.5, 0.2, 0.3] if female else [0.72, 0.28, 0]
+        )
+    )
+    top_colour = str(rng.choice(list(COLOURS)))
+    bottom_colour = str(rng.choice([c for c in DARK + list(COLOURS) if c != top_colour]))
     return Look(
         noun=noun,
         height=float(height),
@@ -92,6 +99,7 @@ def draw_look(rng: np.random.Generator) -> Look:
         shoes=_any_colour(rng),
         stripes=float(rng.integers(3, 9)) if top == "shirt" and rng.random() < 0.3 else 0.0,
         backpack=_any_colour(rng) if rng.random() < 0.15 else None,
+        bag=_any_colour(rng) if rng.random() < 0.2 else None,
     )
 
 
@@ -110,7 +118,9 @@ def _reach(root, target, upper, lower, pole) -> tuple[np.ndarray, np.ndarray]:
 
 def _swing(angle: float, spread: float = 0.0) -> np.ndarray:
     """Unit vector of a limb that hangs down, swung forward by `angle` and out by `spread`."""
-    return np.array([np.sin(angle) * np.cos(spread), -np.cos(angle) * np.cos(spread), np.sin(spread)])
+    return np.array(
+        [np.sin(angle) * np.cos(spread), -np.cos(angle) * np.cos(spread), np.sin(spread)]
+    )
 
 
 def _trunk(rng: np.random.Generator, look: Look, pelvis: np.ndarray, lean: float) -> Joints:
@@ -134,10 +144,14 @@ def _legs(look: Look, joints: Joints, feet: dict[str, np.ndarray], poles: dict[s
     """Legs that reach for the ankles' places `feet`; `toes` are angles outward (rad)."""
     for side, s in SIDES.items():
         root, k = joints[side + "hip"], look.scale
-        joints[side + "knee"], joints[side + "ankle"] = _reach(root, feet[side], 0.43 * k, 0.42 * k, poles[side])
+        joints[side + "knee"], joints[side + "ankle"] = _reach(
+            root, feet[side], 0.43 * k, 0.42 * k, poles[side]
+        )
         turn = toes[side]
         ahead = np.array([np.cos(turn), -0.12, np.sin(turn) * s])
-        joints[side + "toe"] = joints[side + "ankle"] + 0.19 * k * ahead + np.array([0, -0.03 * k, 0])
+        joints[side + "toe"] = (
+            joints[side + "ankle"] + 0.19 * k * ahead + np.array([0, -0.03 * k, 0])
+        )
 
 
 def _arms(rng: np.random.Generator, look: Look, joints: Joints, gestures: dict[str, str]) -> None:
@@ -153,20 +167,28 @@ def _arms(rng: np.random.Generator, look: Look, joints: Joints, gestures: dict[s
             "crossed": (chest + k * np.array([0.2, -0.1, -0.1 * s]), np.array([0, -0.7, 0.7 * s])),
             "phone": (chest + k * np.array([0.32, 0.02, 0.06 * s]), np.array([0, -1.0, 0.4 * s])),
             "wave": (shoulder + k * np.array([0.1, 0.44, 0.2 * s]), np.array([0, -0.5, 1.0 * s])),
-            "call": (joints["head"] + k * np.array([0.03, -0.03, 0.12 * s]), np.array([0.3, -0.6, s])),
+            "call": (
+                joints["head"] + k * np.array([0.03, -0.03, 0.12 * s]),
+                np.array([0.3, -0.6, s]),
+            ),
             "pocket": (pelvis + k * np.array([0.07, -0.06, 0.17 * s]), out),
             "behind": (pelvis + k * np.array([-0.15, 0.05, -0.03 * s]), out),
             "point": (shoulder + k * np.array([0.5, 0.08, 0.15 * s]), np.array([0, -1.0, 0])),
             "knee": (joints[side + "knee"] + k * np.array([-0.03, 0.09, 0]), out),
             "lap": (pelvis + k * np.array([0.24, 0.1, 0.03 * s]), out),
             "prop": (pelvis + k * np.array([-0.2, -0.06, 0.24 * s]), np.array([-1.0, 0, 0.3 * s])),
-            "chin": (joints["head"] + k * np.array([0.1, -0.14, 0]), np.array([0.3, -1.0, 0.2 * s])),
+            "chin": (
+                joints["head"] + k * np.array([0.1, -0.14, 0]),
+                np.array([0.3, -1.0, 0.2 * s]),
+            ),
         }[gestures[side]]
         elbow, hand = _reach(shoulder, target + jitter * k, 0.3 * k, 0.26 * k, pole)
         joints[side + "elbow"], joints[side + "hand"] = elbow, hand
 
 
-def _gestures(rng: np.random.Generator, both: list[str], one: list[str], rest: list[str]) -> dict[str, str]:
+def _gestures(
+    rng: np.random.Generator, both: list[str], one: list[str], rest: list[str]
+) -> dict[str, str]:
     """Either both hands do the same, or one hand does something and the other rests."""
     if rng.random() < 0.5:
         return dict.fromkeys(SIDES, str(rng.choice(both)))
@@ -181,13 +203,18 @@ def stand(rng: np.random.Generator, look: Look) -> Joints:
     shift = rng.uniform(-1, 1) * apart * 0.6
     pelvis = np.array([0, 0.93 * k - 0.25 * apart**2, shift * k])
     joints = _trunk(rng, look, pelvis, rng.normal(0.01, 0.05))
-    feet = {
-        side: k * np.array([ahead * s - 0.02, 0.08, apart * s]) for side, s in SIDES.items()
-    }
+    feet = {side: k * np.array([ahead * s - 0.02, 0.08, apart * s]) for side, s in SIDES.items()}
     toes = {side: rng.uniform(0, 0.6) for side in SIDES}
     _legs(look, joints, feet, {s: np.array([1.0, 0, 0.3 * v]) for s, v in SIDES.items()}, toes)
     both = ["down", "down", "hip", "crossed", "pocket", "behind", "phone"]
-    _arms(rng, look, joints, _gestures(rng, both, ["wave", "phone", "call", "point", "hip"], ["down", "down", "pocket", "hip"]))
+    _arms(
+        rng,
+        look,
+        joints,
+        _gestures(
+            rng, both, ["wave", "phone", "call", "point", "hip"], ["down", "down", "pocket", "hip"]
+        ),
+    )
     return joints
 
 
@@ -195,7 +222,9 @@ def walk(rng: np.random.Generator, look: Look, running: bool) -> Joints:
     """Somewhere in a stride, the legs open."""
     k = look.scale
     phase = rng.choice([0.0, np.pi]) + rng.uniform(-0.9, 0.9)
-    swing, bend, base = (rng.uniform(0.6, 0.85), 1.5, 0.3) if running else (rng.uniform(0.38, 0.52), 1.0, 0.08)
+    swing, bend, base = (
+        (rng.uniform(0.6, 0.85), 1.5, 0.3) if running else (rng.uniform(0.38, 0.52), 1.0, 0.08)
+    )
     lean = rng.uniform(0.1, 0.3) if running else rng.uniform(0, 0.12)
     joints = _trunk(rng, look, np.array([0.0, 0.93 * k, 0.0]), lean)
     for side, s in SIDES.items():
@@ -206,7 +235,9 @@ def walk(rng: np.random.Generator, look: Look, running: bool) -> Joints:
         joints[side + "knee"] = joints[side + "hip"] + 0.43 * k * _swing(thigh, 0.03 * s)
         joints[side + "ankle"] = joints[side + "knee"] + 0.42 * k * _swing(shin, -0.02 * s)
         pitch = np.clip(shin * 0.9, -1.3, 0.35)
-        joints[side + "toe"] = joints[side + "ankle"] + 0.19 * k * np.array([np.cos(pitch), np.sin(pitch) - 0.15, 0.1 * s])
+        joints[side + "toe"] = joints[side + "ankle"] + 0.19 * k * np.array(
+            [np.cos(pitch), np.sin(pitch) - 0.15, 0.1 * s]
+        )
         arm = -swing * rng.uniform(0.8, 1.2) * np.cos(p) + 0.05
         fold = rng.uniform(1.2, 1.8) if running else rng.uniform(0.15, 0.7)
         joints[side + "elbow"] = joints[side + "shoulder"] + 0.3 * k * _swing(arm, 0.12 * s)
@@ -214,13 +245,20 @@ def walk(rng: np.random.Generator, look: Look, running: bool) -> Joints:
     if not running and rng.random() < 0.3:
         swinging = {n: joints[n].copy() for n in ("lelbow", "lhand", "relbow", "rhand")}
         busy = str(rng.choice(list(SIDES)))
-        _arms(rng, look, joints, dict.fromkeys(SIDES, str(rng.choice(["phone", "wave", "call", "pocket"]))))
+        _arms(
+            rng,
+            look,
+            joints,
+            dict.fromkeys(SIDES, str(rng.choice(["phone", "wave", "call", "pocket"]))),
+        )
         joints |= {n: j for n, j in swinging.items() if n[0] != busy}
     return _grounded(joints, k, rng.uniform(0, 0.12) if running else 0.0)
 
 
 def _grounded(joints: Joints, k: float, above: float) -> Joints:
-    lowest = min(min(joints[s + "ankle"][1] - 0.08 * k, joints[s + "toe"][1] - 0.035 * k) for s in SIDES)
+    lowest = min(
+        min(joints[s + "ankle"][1] - 0.08 * k, joints[s + "toe"][1] - 0.035 * k) for s in SIDES
+    )
     drop = np.array([0, above - lowest, 0])
     return {n: j if n == "gaze" else j + drop for n, j in joints.items()}
 
@@ -250,7 +288,12 @@ def _sit_on_seat(rng: np.random.Generator, look: Look, seat: float) -> Joints:
         feet["r"] = np.array([0.45 * k, floor, -0.06 * k])
     _legs(look, joints, feet, poles, {side: rng.uniform(-0.1, 0.5) for side in SIDES})
     both = ["knee", "lap", "lap", "phone", "crossed", "prop"]
-    _arms(rng, look, joints, _gestures(rng, both, ["wave", "phone", "call", "chin", "point"], ["knee", "lap", "prop"]))
+    _arms(
+        rng,
+        look,
+        joints,
+        _gestures(rng, both, ["wave", "phone", "call", "chin", "point"], ["knee", "lap", "prop"]),
+    )
     return joints
 
 
@@ -265,9 +308,17 @@ def _sit_on_ground(rng: np.random.Generator, look: Look) -> Joints:
         "cross-legged": (0.24, -0.13, np.array([0.3, 0.25, 1.2])),
     }[str(style)]
     feet = {side: k * np.array([reach, 0.08, wide * s]) for side, s in SIDES.items()}
-    _legs(look, joints, feet, {side: pole * [1, 1, s] for side, s in SIDES.items()}, dict.fromkeys(SIDES, 0.2))
+    _legs(
+        look,
+        joints,
+        feet,
+        {side: pole * [1, 1, s] for side, s in SIDES.items()},
+        dict.fromkeys(SIDES, 0.2),
+    )
     both = ["knee", "lap", "prop"] if style != "stretched" else ["prop", "lap", "phone"]
-    _arms(rng, look, joints, _gestures(rng, both, ["wave", "phone", "call", "chin"], ["knee", "prop"]))
+    _arms(
+        rng, look, joints, _gestures(rng, both, ["wave", "phone", "call", "chin"], ["knee", "prop"])
+    )
     return joints
 
 
@@ -290,6 +341,13 @@ def limbs(look: Look, joints: Joints) -> list[Limb]:
         parts.append(Limb(elbow, hand, 0.045 * b, 0.033 * b, look.skin if bare else look.top_rgb))
         finger = hand + 0.3 * (hand - elbow)
         parts.append(Limb(hand, finger, 0.036 * k, 0.026 * k, look.skin))
+    if look.bag is not None:
+        hand, low = joints["rhand"], np.array([0.0, 0.13 * k, 0.0])
+        middle = np.maximum(hand - [0, 0.28 * k, 0], [-9, 0.13 * k, -9])
+        parts.append(
+            Limb(middle - [0.1 * k, 0, 0], middle + [0.1 * k, 0, 0], 0.11 * k, 0.11 * k, look.bag)
+        )
+        parts.append(Limb(hand, middle + low * 0.5, 0.012, 0.012, look.bag * 0.6))
     return parts
 
 
@@ -298,22 +356,40 @@ def _torso(look: Look, joints: Joints, k: float, b: float) -> list[Limb]:
     parts = [
         Limb(joints["lhip"], joints["rhip"], 0.1 * b, 0.1 * b, look.bottom_rgb),
         Limb(joints["lshoulder"], joints["rshoulder"], 0.062 * b, 0.062 * b, look.top_rgb),
-        Limb(pelvis + 0.05 * (chest - pelvis), chest, 0.118 * b, 0.125 * b, look.top_rgb, look.stripes),
+        Limb(
+            pelvis + 0.05 * (chest - pelvis),
+            chest,
+            0.112 * b,
+            0.122 * b,
+            look.top_rgb,
+            look.stripes,
+        ),
     ]
     for side in SIDES:
-        low = joints[side + "hip"] + 0.12 * (chest - pelvis)
-        high = 0.75 * joints[side + "shoulder"] + 0.25 * chest - 0.06 * (chest - pelvis)
-        parts.append(Limb(low, high, 0.088 * b, 0.092 * b, look.top_rgb, look.stripes))
+        low = 0.8 * joints[side + "hip"] + 0.2 * pelvis + 0.1 * (chest - pelvis)
+        high = 0.6 * joints[side + "shoulder"] + 0.4 * chest - 0.04 * (chest - pelvis)
+        parts.append(Limb(low, high, 0.1 * b, 0.112 * b, look.top_rgb, look.stripes))
     long = look.bottom == "skirt" or look.top == "coat"
     if long:
         colour = look.top_rgb if look.top == "coat" else look.bottom_rgb
         share = 0.55 if look.top == "coat" else 0.95
         ends = [joints[s + "hip"] + share * (joints[s + "knee"] - joints[s + "hip"]) for s in SIDES]
-        parts += [Limb(joints[s + "hip"], e, 0.1 * b, 0.12 * b, colour) for s, e in zip(SIDES, ends, strict=True)]
+        parts += [
+            Limb(joints[s + "hip"], e, 0.1 * b, 0.12 * b, colour)
+            for s, e in zip(SIDES, ends, strict=True)
+        ]
         parts.append(Limb(pelvis, (ends[0] + ends[1]) / 2, 0.11 * b, 0.14 * b, colour))
     if look.backpack is not None:
         back = np.array([-0.2 * k, -0.04 * k, 0])
-        parts.append(Limb(chest + back, pelvis + 0.3 * (chest - pelvis) + back, 0.12 * k, 0.13 * k, look.backpack))
+        parts.append(
+            Limb(
+                chest + back,
+                pelvis + 0.3 * (chest - pelvis) + back,
+                0.12 * k,
+                0.13 * k,
+                look.backpack,
+            )
+        )
     return parts
 
 
@@ -340,7 +416,9 @@ def _head(look: Look, joints: Joints, k: float) -> list[Limb]:
     if look.hat is not None:
         brim = head + 0.06 * k * up
         parts.append(Limb(brim, brim + 0.03 * k * up, 0.104 * k, 0.09 * k, look.hat))
-        parts.append(Limb(brim + 0.05 * k * gaze, brim + 0.15 * k * gaze, 0.06 * k, 0.03 * k, look.hat))
+        parts.append(
+            Limb(brim + 0.05 * k * gaze, brim + 0.15 * k * gaze, 0.06 * k, 0.03 * k, look.hat)
+        )
     return parts
 
 
