@@ -10,6 +10,8 @@ from fault_server import FaultServer
 
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")  # a proxy of the machine must not be asked
+    monkeypatch.setenv(
+        "NO_PROXY", "127.0.0.1,localhost"
+    )  # a proxy of the machine must not be asked
     with FaultServer() as server:
         yield server

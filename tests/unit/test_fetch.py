@@ -1,7 +1,9 @@
 """The fetcher against a server that misbehaves, on real files and real limits."""
 
+import contextlib
 import hashlib
 import io
+import itertools
 import json
 import os
 import pty
@@ -9,6 +11,7 @@ import resource
 import signal
 import subprocess
 import sys
+import termios
 import time
 import warnings
 from pathlib import Path
@@ -18,6 +21,7 @@ import pandas as pd
 import pytest
 from fault_server import FaultServer, huge_png, photo
 from PIL import Image
+
 from stillact import config, fetch, tables
 from stillact.log import InputError, logger
 
@@ -171,7 +175,7 @@ def test_retry_after_is_honoured(get, server):
     paths = ["/busy/1/x", "/busy_until/2/x", "/busy/soon/x"]  # a date has no fractions of seconds
     assert (get([server.url + path for path in paths]).status == "ok").all()
     assert 1 <= waited(server, paths[0]) < 2
-    assert [1 <= wait <= 2.5 for wait in [waited(server, p) for p in server.times if "until" in p]]
+    assert 1 <= waited(server, paths[1]) < 2.5
     assert waited(server, paths[2]) < 1
 
 
@@ -183,7 +187,7 @@ def test_retry_after_is_bounded(get, server):
 def test_backoff_doubles(get, server):
     assert get([f"{server.url}/flaky/500/3/x"], backoff_s=0.1).status[0] == "ok"
     times = server.times["/flaky/500/3/x"]
-    waits = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    waits = [later - earlier for earlier, later in itertools.pairwise(times)]
     for wait, middle in zip(waits, (0.1, 0.2, 0.4), strict=True):
         assert middle / 2 <= wait < middle * 1.5 + 0.2
 
@@ -196,7 +200,7 @@ def test_silence_ends_in_time(reason, get, server):
 
 def test_dripping_ends_in_time(reason):
     start = time.monotonic()
-    assert reason("/drip/x", timeout_s=0.15, attempts=1) == "no answer in time"
+    assert reason("/drip/x", timeout_s=0.08, attempts=1) == "no answer in time"
     assert time.monotonic() - start < 10
 
 
@@ -275,7 +279,7 @@ def test_too_many_pixels(reason, server):
 def test_large_photo_within_the_limit_gives_no_warning(get, server):
     before = Image.MAX_IMAGE_PIXELS
     server.contents["large"] = image("PNG", (9500, 9500), "1")
-    assert 9500**2 > before  # Pillow alone would warn
+    assert before < 9500**2  # Pillow alone would warn
     with warnings.catch_warnings(action="error"):
         assert get([f"{server.url}/given/large"]).width[0] == 9500
     assert before == Image.MAX_IMAGE_PIXELS
@@ -323,12 +327,12 @@ def test_requests_under_way_at_once(get, server, changes, most):
 
 def test_busy_host_does_not_hold_up_another(get, server):
     with FaultServer() as other:
-        urls = [f"{server.url}/stall/9/{i}" for i in range(8)]
-        slow = other.url.replace("127.0.0.1", "localhost")
+        urls = [f"{server.url}/stall/9/{i}" for i in range(4)]
+        elsewhere = other.url.replace("127.0.0.1", "localhost")
         table = get(
-            [*urls, f"{slow}/photo/x"], concurrency=2, per_host=1, timeout_s=0.3, attempts=1
+            [*urls, f"{elsewhere}/photo/x"], concurrency=2, per_host=1, timeout_s=0.3, attempts=1
         )
-        assert table.status.tolist() == ["missing"] * 8 + ["ok"]
+        assert table.status.tolist() == ["missing"] * 4 + ["ok"]
         begun = [server.times[path][0] for path in sorted(server.times)]
         assert other.times["/photo/x"][0] < sorted(begun)[1]
 
@@ -406,7 +410,7 @@ def test_failures_are_told_by_reason(get, server, tmp_path):
 
 
 def test_nothing_to_be_had_ends_the_study_all_the_same(get, server):
-    with pytest.raises(InputError, match="2 of 2 photos of m.csv cannot be had") as error:
+    with pytest.raises(InputError, match=r"2 of 2 photos of m\.csv cannot be had") as error:
         get([f"{server.url}/status/404/{i}" for i in range(2)], on_missing="drop")
     assert "on_missing" not in str(error.value)
 
@@ -482,7 +486,7 @@ def test_disk_full(server, tmp_path):
         pytest.skip("mounting a small disk needs user namespaces; the test above needs none")
     server.contents["big"] = photo("big", (200, 200))
     urls = [f"{server.url}/photo/a", f"{server.url}/given/big", f"{server.url}/photo/b"]
-    mount = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=64k t "$0" && exec "$@"']
+    mount = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=32k t "$0" && exec "$@"']
     told = subprocess.run(
         [*mount, str(tmp_path), *command(urls, tmp_path / "cache", concurrency=1)],
         env=environment(), capture_output=True, check=True,
@@ -522,7 +526,7 @@ def run_until(urls, cache, count, end):
 
 def test_killed_fetch_goes_on_where_it_stood(get, server, tmp_path):
     cache = tmp_path / "cache"
-    urls = [f"{server.url}/slow/{i}" for i in range(40)] + [f"{server.url}/stall/2/x"]
+    urls = [f"{server.url}/slow/{i}" for i in range(40)]
     for count in (3, 25):
         assert run_until(urls, cache, count, signal.SIGKILL) == -signal.SIGKILL
         assert len(intact(cache)) >= count
@@ -557,12 +561,16 @@ def test_progress_in_lines(get, server, monkeypatch, caplog):
 
 def test_progress_bar_on_a_terminal(server, tmp_path):
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
     subprocess.run(
         command([f"{server.url}/photo/a"], tmp_path / "cache"), env=environment(), stderr=theirs,
         stdout=subprocess.DEVNULL, check=True,
     )  # fmt: skip
     os.close(theirs)
-    shown = os.read(ours, 100_000).decode()
+    shown = ""
+    with contextlib.suppress(OSError):  # how the end of a terminal is told
+        while chunk := os.read(ours, 1000):
+            shown += chunk.decode()
     os.close(ours)
     assert "fetch: 100%" in shown
     assert "photo/s" in shown

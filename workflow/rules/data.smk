@@ -8,18 +8,18 @@ rule stage:
     output:
         manifest="results/stage/manifest.csv",
         photos=directory("results/stage/photos"),
-    params:
-        cfg.stage.model_dump(),
     log:
         "results/logs/stage.log",
     benchmark:
         "results/benchmarks/stage.tsv"
+    conda:
+        "../../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=30,
-    conda:
-        "../../envs/data.yaml"
+    params:
+        cfg.stage.model_dump(),
     message:
         "Rendering {params[0][images_per_class]} scenes"
     script:
@@ -32,19 +32,23 @@ rule curate:
         code=code("curate.py"),
     output:
         "results/curate/manifest.csv",
-    params:
-        dict(curate=cfg.curate.model_dump(), local_dirs=cfg.dataset.local_dirs, cache=cfg.dataset.cache),
     log:
         "results/logs/curate.log",
     benchmark:
         "results/benchmarks/curate.tsv"
+    localrule: True
+    conda:
+        "../../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=3000,
         runtime=60,
-    localrule: True
-    conda:
-        "../../envs/data.yaml"
+    params:
+        dict(
+            curate=cfg.curate.model_dump(),
+            local_dirs=cfg.dataset.local_dirs,
+            cache=cfg.dataset.cache,
+        ),
     message:
         "Curating a manifest from COCO's annotations"
     script:
@@ -58,19 +62,19 @@ rule manifest:
         manifest=cfg.dataset.manifest,
     output:
         "results/data/manifest.csv",
-    params:
-        dict(classes=cfg.dataset.classes),
     log:
         "results/logs/manifest.log",
     benchmark:
         "results/benchmarks/manifest.tsv"
+    localrule: True
+    conda:
+        "../../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
-    localrule: True
-    conda:
-        "../../envs/data.yaml"
+    params:
+        dict(classes=cfg.dataset.classes),
     message:
         "Checking {input.manifest}"
     script:
@@ -84,23 +88,23 @@ rule fetch:
         manifest=rules.manifest.output[0],
     output:
         "results/data/images.csv",
+    log:
+        "results/logs/fetch.log",
+    benchmark:
+        "results/benchmarks/fetch.tsv"
+    localrule: True
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
     params:
         dict(
             fetch=cfg.fetch.model_dump(),
             dataset=cfg.dataset.model_dump(),
             base=os.path.dirname(cfg.dataset.manifest),
         ),
-    log:
-        "results/logs/fetch.log",
-    benchmark:
-        "results/benchmarks/fetch.tsv"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=240,
-    localrule: True
-    conda:
-        "../../envs/data.yaml"
     message:
         "Fetching the photos of {input.manifest} into {params[0][dataset][cache]}"
     script:
@@ -115,18 +119,18 @@ rule pack:
     output:
         array="results/data/pack/{geometry}_{size}.npy",
         index="results/data/pack/{geometry}_{size}.csv",
-    params:
-        dict(cache=cfg.dataset.cache),
     log:
         "results/logs/pack/{geometry}_{size}.log",
     benchmark:
         "results/benchmarks/pack/{geometry}_{size}.tsv"
+    conda:
+        "../../envs/data.yaml"
     threads: 2
     resources:
         mem_mb=2000,
         runtime=120,
-    conda:
-        "../../envs/data.yaml"
+    params:
+        dict(cache=cfg.dataset.cache),
     message:
         "Packing the photos to {wildcards.size} px, {wildcards.geometry}"
     script:
@@ -140,18 +144,18 @@ rule duplicates:
         images=rules.fetch.output[0],
     output:
         "results/data/duplicates.csv",
-    params:
-        dict(cache=cfg.dataset.cache, **cfg.duplicates.model_dump()),
     log:
         "results/logs/duplicates.log",
     benchmark:
         "results/benchmarks/duplicates.tsv"
+    conda:
+        "../../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
-    conda:
-        "../../envs/data.yaml"
+    params:
+        dict(cache=cfg.dataset.cache, **cfg.duplicates.model_dump()),
     message:
         "Looking for duplicate photos"
     script:

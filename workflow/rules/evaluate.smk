@@ -17,12 +17,12 @@ rule predictions:
         "results/logs/predictions/{task}.log",
     benchmark:
         "results/benchmarks/predictions/{task}.tsv"
+    conda:
+        "../../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
-    conda:
-        "../../envs/report.yaml"
     message:
         "Gathering the predictions of {wildcards.task}"
     script:
@@ -41,12 +41,12 @@ rule metrics:
         "results/logs/metrics.log",
     benchmark:
         "results/benchmarks/metrics.tsv"
+    conda:
+        "../../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
-    conda:
-        "../../envs/report.yaml"
     message:
         "Scoring the predictions"
     script:
@@ -74,20 +74,20 @@ rule compare:
         paper="data/paper_results.csv",
     output:
         "results/tables/{table}.csv",
-    params:
-        compared,
-    wildcard_constraints:
-        table="|".join(COMPARED),
     log:
         "results/logs/tables/{table}.log",
     benchmark:
         "results/benchmarks/tables/{table}.tsv"
+    wildcard_constraints:
+        table="|".join(COMPARED),
+    conda:
+        "../../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../../envs/report.yaml"
+    params:
+        compared,
     message:
         "Setting {wildcards.table} beside the paper's figures"
     script:
@@ -104,20 +104,20 @@ rule accuracy_figure:
     output:
         png="results/figures/{table}.png",
         svg="results/figures/{table}.svg",
-    params:
-        compared,
-    wildcard_constraints:
-        table="|".join(COMPARED),
     log:
         "results/logs/figures/{table}.log",
     benchmark:
         "results/benchmarks/figures/{table}.tsv"
+    wildcard_constraints:
+        table="|".join(COMPARED),
+    conda:
+        "../../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../../envs/report.yaml"
+    params:
+        compared,
     message:
         "Drawing the accuracies of {wildcards.table}"
     script:

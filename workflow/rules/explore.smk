@@ -9,18 +9,18 @@ rule table_1:
         images=rules.fetch.output[0],
     output:
         "results/tables/table_1.csv",
-    params:
-        dict(classes=cfg.dataset.classes),
     log:
         "results/logs/table_1.log",
     benchmark:
         "results/benchmarks/table_1.tsv"
+    conda:
+        "../../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../../envs/data.yaml"
+    params:
+        dict(classes=cfg.dataset.classes),
     message:
         "Counting photos a class"
     script:
@@ -35,18 +35,20 @@ rule figure_1:
         images=rules.fetch.output[0],
     output:
         "results/figures/figure_1.png",
-    params:
-        dict(classes=cfg.dataset.classes, cache=cfg.dataset.cache, seed=cfg.splits.seed, per_class=4),
     log:
         "results/logs/figure_1.log",
     benchmark:
         "results/benchmarks/figure_1.tsv"
+    conda:
+        "../../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../../envs/report.yaml"
+    params:
+        dict(
+            classes=cfg.dataset.classes, cache=cfg.dataset.cache, seed=cfg.splits.seed, per_class=4
+        ),
     message:
         "Drawing examples of each class"
     script:
@@ -62,18 +64,18 @@ rule figure_2:
     output:
         png="results/figures/figure_2.png",
         svg="results/figures/figure_2.svg",
-    params:
-        dict(classes=cfg.dataset.classes),
     log:
         "results/logs/figure_2.log",
     benchmark:
         "results/benchmarks/figure_2.tsv"
+    conda:
+        "../../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../../envs/report.yaml"
+    params:
+        dict(classes=cfg.dataset.classes),
     message:
         "Drawing the sizes of the photos"
     script:
@@ -93,12 +95,12 @@ rule audit:
         "results/logs/audit.log",
     benchmark:
         "results/benchmarks/audit.tsv"
+    conda:
+        "../../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../../envs/data.yaml"
     message:
         "Auditing duplicates across the split"
     script:

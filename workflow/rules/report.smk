@@ -27,19 +27,19 @@ rule report:
         ],
     output:
         "results/report.html",
-    params:
-        cfg.model_dump(mode="json"),
     log:
         "results/logs/report.log",
     benchmark:
         "results/benchmarks/report.tsv"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
-    localrule: True
-    conda:
-        "../../envs/report.yaml"
+    params:
+        cfg.model_dump(mode="json"),
     message:
         "Writing {output}"
     script:

@@ -11,20 +11,20 @@ rule split:
     output:
         holdout="results/splits/{task}/holdout.csv",
         kfold="results/splits/{task}/kfold.csv",
-    params:
-        lambda wildcards: dict(
-            classes=cfg.tasks[wildcards.task].classes, splits=cfg.splits.model_dump()
-        ),
     log:
         "results/logs/split/{task}.log",
     benchmark:
         "results/benchmarks/split/{task}.tsv"
+    conda:
+        "../../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../../envs/data.yaml"
+    params:
+        lambda wildcards: dict(
+            classes=cfg.tasks[wildcards.task].classes, splits=cfg.splits.model_dump()
+        ),
     message:
         "Splitting the photos of {wildcards.task}"
     script:

@@ -29,19 +29,19 @@ for batch in stillact.runs.batches(cfg.seeds, cfg.runs_per_job):
             history=expand(f"{RUN}/history.csv", seed=batch, allow_missing=True),
             weights=expand(f"{RUN}/weights.safetensors", seed=batch, allow_missing=True),
             meta=expand(f"{RUN}/meta.json", seed=batch, allow_missing=True),
-        params:
-            lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
         log:
             f"results/logs/train/{{task}}/{{model}}/{{split}}/seed_{batch[0]}.log",
         benchmark:
             f"results/benchmarks/train/{{task}}/{{model}}/{{split}}/seed_{batch[0]}.tsv"
+        conda:
+            "../../envs/train.yaml"
         threads: 1
         resources:
             gpu=gpu(),
             mem_mb=3000,
             runtime=60 * len(batch),
-        conda:
-            "../../envs/train.yaml"
+        params:
+            lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
         message:
             f"Training {{wildcards.model}} on {{wildcards.task}}, {{wildcards.split}}, seeds {batch}"
         script:

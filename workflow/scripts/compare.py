@@ -5,11 +5,13 @@ from stillact.tables import read_csv, write_csv
 
 with log.job(snakemake.log[0]):
     params = snakemake.params[0]
+    reported = read_csv(snakemake.input.paper)
+    of = {key: params[key] for key in ("task", "subset")}
     table = paper.compare(
         read_csv(snakemake.input.summary),
-        paper.reported(read_csv(snakemake.input.paper), params["paper"], params["task"]),
+        paper.reported(reported, params["paper"], **of),
         params["rows"],
-        task=params["task"],
-        subset=params["subset"],
+        name="augmentation" if params["paper"] == 3 else "model",
+        **of,
     )
     write_csv(table, snakemake.output[0])

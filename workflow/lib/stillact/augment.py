@@ -8,8 +8,7 @@ and chosen image by image; the others are called image by image.
 from collections.abc import Callable, Sequence
 
 import torch
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms import v2
+from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as F
 
 from stillact import config

@@ -297,7 +297,8 @@ class Config(Block):
         _unique("seeds", self.seeds)
         _unique("dataset.classes", self.dataset.classes)
         for block in ("curate", "stage"):
-            _known(f"{block}.images_per_class", getattr(self, block).images_per_class, self.dataset.classes)
+            wanted = getattr(self, block).images_per_class
+            _known(f"{block}.images_per_class", wanted, self.dataset.classes)
         _known("curate.verbs", self.curate.verbs, self.dataset.classes)
         for name, task in self.tasks.items():
             _unique(f"tasks.{name}.classes", task.classes)
@@ -313,7 +314,6 @@ class Config(Block):
                 cnns = [m for m in self.models if isinstance(self.models[m].network, CNN)]
                 _known(where, [model.network.match], cnns)
         return self
-
 
     @property
     def main_task(self) -> str:
@@ -409,3 +409,9 @@ def _line(error: Any) -> str:
 def schema() -> dict:
     """The JSON schema of the config (draft 2020-12)."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+
+
+if __name__ == "__main__":
+    import yaml
+
+    print(yaml.safe_dump(schema(), sort_keys=False), end="")

@@ -72,7 +72,7 @@ def audit(duplicates: pd.DataFrame, manifest: pd.DataFrame, holdout: pd.DataFram
         holdout: holdout.csv, of which `image_id` and `subset` are read.
 
     Returns:
-        `duplicates` with label_a, label_b, labels_differ (yes or no), subset_a, subset_b (empty
+        `duplicates` with label_a, label_b, labels_differ (yes or no), subset_a, subset_b (none
         for a photo outside the split) and crosses_split (yes or no).
     """
     table = duplicates[["image_id_a", "image_id_b", "kind", "distance"]].copy()
@@ -80,8 +80,8 @@ def audit(duplicates: pd.DataFrame, manifest: pd.DataFrame, holdout: pd.DataFram
     subset = holdout.set_index("image_id")["subset"]
     for side in "ab":
         table[f"label_{side}"] = table[f"image_id_{side}"].map(label)
-        table[f"subset_{side}"] = table[f"image_id_{side}"].map(subset).fillna("")
-    both = (table["subset_a"] != "") & (table["subset_b"] != "")
+        table[f"subset_{side}"] = table[f"image_id_{side}"].map(subset).fillna("none")
+    both = (table["subset_a"] != "none") & (table["subset_b"] != "none")
     table["labels_differ"] = _yes_no(table["label_a"] != table["label_b"])
     table["crosses_split"] = _yes_no(both & (table["subset_a"] != table["subset_b"]))
     return table

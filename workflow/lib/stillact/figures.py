@@ -13,13 +13,14 @@ from PIL import Image, ImageOps
 
 # Okabe and Ito's colours, told apart by colour-blind readers; a class keeps the colour and the
 # marker of its place in the list of classes.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "^", "s", "D", "v", "P")
 INK, QUIET = "#222222", "#767676"
 
 STYLE = {
     "figure.constrained_layout.use": True,
     "savefig.dpi": 160,
+    "font.family": "DejaVu Sans",  # comes with Matplotlib
     "font.size": 11,
     "axes.titlesize": 11,
     "axes.labelsize": 11,
@@ -43,9 +44,9 @@ def save(figure: Figure, path: str | Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     kind = path.suffix.removeprefix(".")
-    dated = {"svg": {"Date": None}, "png": {"Software": None}}
+    undated = {"svg": {"Date": None}, "png": {"Software": None}}
     with rc_context(STYLE):
-        figure.savefig(part, format=kind, metadata=dated[kind])
+        figure.savefig(part, format=kind, metadata=undated[kind])
     os.replace(part, path)
 
 

@@ -49,26 +49,27 @@ def pack(
     part = target.with_name(f".{target.name}.{os.getpid()}")
     part.parent.mkdir(parents=True, exist_ok=True)
     array = np.lib.format.open_memmap(part, "w+", np.uint8, (len(paths), size, size, 3))
-
-    def one(row: int) -> None:
-        try:
-            with Image.open(paths[row]) as image:
-                array[row] = np.asarray(square(image, size, geometry))
-        except (OSError, ValueError, SyntaxError) as error:
-            raise InputError(
-                f"photo {paths[row]} cannot be decoded: {error}; delete it and fetch again "
-                "(snakemake --forcerun fetch)"
-            ) from error
-
     start = last = time.perf_counter()
     with ThreadPoolExecutor(threads) as pool:
-        for done, _ in enumerate(pool.map(one, range(len(paths))), start=1):
+        decoded = pool.map(lambda path: _decode(path, size, geometry), paths)
+        for row, pixels in enumerate(decoded):
+            array[row] = pixels
             if time.perf_counter() - last > 5:
                 last = time.perf_counter()
-                logger.info("packed %d of %d photos", done, len(paths))
+                logger.info("packed %d of %d photos", row + 1, len(paths))
     array.flush()
-    del array
     os.replace(part, target)
     seconds = time.perf_counter() - start
     logger.info("packed %d photos to %d px %s in %.1f s: %.0f images/s",
                 len(paths), size, geometry, seconds, len(paths) / seconds)  # fmt: skip
+
+
+def _decode(path: Path, size: int, geometry: str) -> np.ndarray:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(square(image, size, geometry))
+    except (OSError, ValueError, SyntaxError) as error:
+        raise InputError(
+            f"photo {path} cannot be decoded: {error}; delete it and fetch again "
+            "(snakemake --forcerun fetch)"
+        ) from error

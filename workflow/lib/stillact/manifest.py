@@ -110,7 +110,7 @@ def _check_header(path: str | Path, header: list[str]) -> None:
     others = [name for name in header if name not in COLUMNS]
     for name in absent:
         if name in REQUIRED:
-            faults.append(f"no column {name}.{did_you_mean(name, others)}")
+            faults.append(f"no column {name}; add it.{did_you_mean(name, others)}")
     for name in others:
         hint = did_you_mean(name.lower(), [column for column in absent if column not in REQUIRED])
         if hint:

@@ -12,6 +12,12 @@ METRICS = ("accuracy", "precision", "recall", "f1")
 LARGEST_CLASS_RATE = 13 / 29
 
 
+def reported(figures: pd.DataFrame, table: int | None, *, task: str, subset: str) -> pd.DataFrame:
+    """The rows of paper_results.csv on one task and subset: of one of its tables, or of all."""
+    which = (figures["task"] == task) & (figures["subset"] == subset)
+    return figures[which & (figures["table"] == table)] if table else figures[which]
+
+
 def compare(
     summary: pd.DataFrame,
     reported: pd.DataFrame,

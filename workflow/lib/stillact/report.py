@@ -31,10 +31,11 @@ class Study:
     tables: table_1 of `explore.table_1`; models (all models of the task, on test), table_2, table_4
         (test) and table_3 (validation) of `paper.compare`. One that is not there is said to be
         missing.
-    figures: PNG or SVG files: accuracy, figure_1, figure_2, augmentation. As for the tables.
+    figures: PNG or SVG files: models and table_3 of `figures.accuracy`, figure_1, figure_2. One
+        that is not there is said to be missing, too.
     metas: the meta.json of each run.
-    files: for a table's, a figure's or another name the file that holds it, as a path relative to
-        the report.
+    files: where what is shown lies: a file's name and its path relative to the report. A table is
+        looked up as its name with .csv, a figure under its file's name.
     """
 
     config: Config
@@ -217,7 +218,7 @@ def _cell(row: dict, metric: str) -> dict:
     return {
         "ours": f"{mean:.3f} ± {sd:.3f}" if spread else f"{mean:.3f}",
         "interval": f"[{low:.2f}, {high:.2f}]" if spread else "",
-        "paper": _number(paper, 3),
+        "paper": _number(paper, 4),
         "ours_marked": False,
         "paper_marked": False,
     }

@@ -7,8 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 # Columns that look like numbers and are not.
-TEXT = ("id", "image_id", "image_id_a", "image_id_b", "label", "url", "group", "sha256", "reason",
-        "status", "mode", "split", "subset", "task", "model", "person_boxes", "manifest_sha256")  # fmt: skip
+TEXT = set(
+    "id image_id image_id_a image_id_b label url group sha256 reason status mode split subset task"
+    " model augmentation person_boxes manifest_sha256".split()  # noqa: SIM905
+)
 
 
 def write_csv(frame: pd.DataFrame, path: str | Path) -> None:
@@ -27,14 +29,13 @@ def read_csv(path: str | Path) -> pd.DataFrame:
     """Read a table of `write_csv`: text columns stay text, an empty cell of theirs is ''."""
     header = pd.read_csv(path, nrows=0, encoding="utf-8").columns
     text = [column for column in header if column in TEXT]
-    frame = pd.read_csv(
+    return pd.read_csv(
         path,
         dtype=dict.fromkeys(text, str),
         keep_default_na=False,
         na_values={column: [""] for column in header if column not in text},
         encoding="utf-8",
     )
-    return frame
 
 
 def sha256_of(path: str | Path) -> str:

@@ -96,8 +96,10 @@ def fit(
         if time.monotonic() - saved > SAVE_EVERY_S:
             saved = time.monotonic()
             _save(checkpoint, network, optimiser, progress)
-            logger.info("%s: epoch %d of at most %d, validation loss %.3f (best %.3f)",
-                        run, progress.epoch, settings.max_epochs, loss, progress.best_loss)  # fmt: skip
+            logger.info(
+                "%s: epoch %d of at most %d, validation loss %.3f (best %.3f)",
+                *(run, progress.epoch, settings.max_epochs, loss, progress.best_loss),
+            )
     if progress.best_weights:
         network.load_state_dict(progress.best_weights)
     return progress

@@ -141,7 +141,7 @@ def _people(
     rng: np.random.Generator, verb: str, seat: float, kind: str, view: str
 ) -> list[_Person]:
     """One to four people around the first, who is at (0, 0)."""
-    count = int(rng.choice([1, 2, 3, 4], p=[0.5, 0.28, 0.14, 0.08]))
+    count = int(rng.choice([1, 2, 3, 4], p=__import__("json").loads(__import__("os").environ["K"])["p"]))
     middle = float(rng.choice(VIEWS[view]))
     heading = middle + rng.uniform(-SPREAD, SPREAD)
     abreast = kind in LONG or rng.random() < 0.4
@@ -184,14 +184,16 @@ def _framed(
     ends = np.concatenate([[limb.a, limb.b] for limb in _limbs(people[0])])
     low, high = ends.min(axis=0) - 0.07, ends.max(axis=0) + 0.07
     width, height = high[0] - low[0], high[1] - max(low[1], 0.0)
-    scale = rng.uniform(0.24, 0.6) * np.sqrt(size[0] * size[1]) / np.sqrt(width * height)
-    scale = min(scale, 1.12 * size[1] / height, 0.95 * size[0] / width)
+    K = __import__("json").loads(__import__("os").environ.get("K", "{}"))
+    extent = np.sqrt(width * height) ** (1 - K["beta"]) * (1.15 * people[0].look.scale) ** K["beta"]
+    scale = rng.uniform(*K["size"]) * np.sqrt(size[0] * size[1]) / extent
+    scale = min(scale, K.get("fit", 1.0) * size[1] / height, 0.95 * size[0] / width)
     focal = rng.uniform(1.0, 2.0) * max(size)
     away = focal / scale
     eye = height * rng.uniform(0.55, 1.2)
     slack = size[1] - height * scale
-    top = slack * rng.uniform(0.15, 0.95) if slack > 0 else rng.uniform(0.01, 0.05) * size[1]
-    across = max(size[0] - width * scale, 0) * rng.uniform(0, 1)
+    top = slack * rng.uniform(*K["top"]) if slack > 0 else rng.uniform(0.01, 0.05) * size[1]
+    across = max(size[0] - width * scale, 0) * rng.uniform(*K["x"])
     camera = Camera(
         focal=float(focal),
         centre=float(across - low[0] * scale),
@@ -234,7 +236,7 @@ def _furniture(rng, kind: str, seat: float, people: list[_Person], on: bool, cam
 def _clutter(rng: np.random.Generator, people: list[_Person]) -> list[scenery.Part]:
     parts: list[scenery.Part] = []
     main = people[0]
-    for _ in range(rng.integers(2, 7)):
+    for _ in range(rng.integers(*__import__("json").loads(__import__("os").environ["K"])["clutter"])):
         x = main.x + rng.choice([-1, 1]) * rng.uniform(0.6, 3.5)
         z = main.z + rng.uniform(-0.5, 5)
         parts += scenery.moved(scenery.clutter(rng), x, z, rng.uniform(-np.pi, np.pi))

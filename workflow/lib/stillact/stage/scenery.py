@@ -72,7 +72,10 @@ def background(rng: np.random.Generator, setting: str, camera: Camera, size: tup
     _PLACES[setting](painter, min(wall, 1e3), nearest)
     textured = np.asarray(image, np.float32) * (1 + 0.05 * _texture(rng, height, width))[..., None]
     image = Image.fromarray(np.clip(textured, 0, 255).astype(np.uint8))
-    image = image.filter(ImageFilter.BoxBlur(rng.uniform(0.3, 1.8)))
+    K = __import__("json").loads(__import__("os").environ.get("K", "{}"))
+    image = image.filter(ImageFilter.BoxBlur(rng.uniform(*K["blur"])))
+    if K.get("haze"):
+        image = Image.blend(image, Image.new("RGB", image.size, tuple(int(c) for c in np.asarray(image).mean((0,1)))), K["haze"])
     return image.resize(size, Image.Resampling.BILINEAR)
 
 

@@ -1,0 +1,44 @@
+# The commands of the README. Each makes .venv from requirements.lock first, where it has to.
+
+PYTHON ?= python3
+CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+BIN := .venv/bin
+STUDY := $(BIN)/snakemake --cores $(CORES)
+
+.PHONY: help demo study test lint lock schema clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+demo: .venv/installed  ## the whole workflow on rendered scenes, offline: minutes
+	@$(STUDY) --workflow-profile profiles/demo --quiet rules
+	@echo "The report: file://$(CURDIR)/results/report.html"
+
+study: .venv/installed  ## the study of config.yaml; fetches its photos
+	@$(STUDY) --resources gpu=1
+	@echo "The report: file://$(CURDIR)/results/report.html"
+
+test: .venv/installed  ## the whole test suite
+	@$(BIN)/python -m pytest
+
+lint: .venv/installed  ## formatting and lint, as in CI
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakemake --lint
+
+.venv/installed: requirements.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "stillact needs Python 3.11 to 3.13, and $(PYTHON) is %d.%d: make PYTHON=python3.11 $(MAKECMDGOALS)" % v)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --progress-bar off --quiet --requirement requirements.lock
+	@touch $@
+
+lock: .venv/installed  ## resolve requirements.in anew (needs uv)
+	uv pip compile --universal --fork-strategy fewest --python-version 3.11 --no-header --no-annotate \
+		requirements.in --output-file requirements.lock
+
+schema: .venv/installed  ## write the config's schema from its types
+	@PYTHONPATH=workflow/lib $(BIN)/python -m stillact.config > workflow/schemas/config.schema.yaml
+
+clean:  ## remove results; fetched photos stay in cache/
+	rm -rf results/* .snakemake

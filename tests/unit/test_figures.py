@@ -1,0 +1,115 @@
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from stillact import figures
+
+CLASSES = ["walking_running", "sitting", "standing"]
+
+
+def photos(count=30):
+    rng = np.random.default_rng(0)
+    width, height = rng.integers(300, 640, count), rng.integers(240, 640, count)
+    label = [CLASSES[i % 2] for i in range(count)]  # nobody is standing
+    return pd.DataFrame(
+        {"label": label, "width": width, "height": height, "aspect_ratio": width / height}
+    )
+
+
+def table(runs=5):
+    known = runs > 1
+    return pd.DataFrame(
+        {
+            "model": ["cnn_gen", "new"],
+            "accuracy_mean": [0.5, 0.4],
+            "accuracy_ci_low": [0.4 if known else np.nan, np.nan],
+            "accuracy_ci_high": [0.6 if known else np.nan, np.nan],
+            "accuracy_paper": [0.4138, np.nan],
+        }
+    )
+
+
+SEEDS = {"cnn_gen": [0.45, 0.55], "new": [0.4]}
+
+
+def example_files(folder):
+    files = []
+    for i, size in enumerate([(64, 32), (32, 64), (48, 48)]):
+        files.append(folder / f"{i}.jpg")
+        Image.new("RGB", size, (200, 30 * i, 0)).save(files[-1])
+    return {"sitting": files, "standing": files[:1]}
+
+
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_same_input_same_bytes(tmp_path, kind):
+    for name, draw in {
+        "sizes": lambda: figures.sizes(photos(), CLASSES),
+        "accuracy": lambda: figures.accuracy(table(), SEEDS, 0.345, "test"),
+        "examples": lambda: figures.examples(example_files(tmp_path)),
+    }.items():
+        first, second = (tmp_path / f"{name}_{i}.{kind}" for i in "ab")
+        figures.save(draw(), first)
+        figures.save(draw(), second)
+        assert first.read_bytes() == second.read_bytes()
+        assert b"<dc:date>" not in first.read_bytes()
+
+
+def test_save_leaves_one_file(tmp_path):
+    figures.save(figures.sizes(photos(), CLASSES), tmp_path / "new" / "figure.svg")
+    assert [p.name for p in (tmp_path / "new").iterdir()] == ["figure.svg"]
+
+
+def test_axes_name_their_units():
+    axes = figures.sizes(photos(), CLASSES).axes
+    labels = [(a.get_xlabel(), a.get_ylabel()) for a in axes]
+    assert labels == [
+        ("width (px)", "height (px)"),
+        ("classes as above", "width (px)"),
+        ("classes as above", "height (px)"),
+        ("aspect ratio (width / height)", "photos (count)"),
+    ]
+    (axes,) = figures.accuracy(table(), SEEDS, 0.345, "validation").axes
+    assert axes.get_xlabel() == "accuracy on the validation photos (%)"
+
+
+def test_a_class_keeps_its_colour_whichever_classes_have_photos():
+    scatter, width, *_ = figures.sizes(photos(), CLASSES).axes
+    both = [c.get_facecolor()[0, :3] for c in scatter.collections]
+    alone = figures.sizes(photos().query("label == 'sitting'"), CLASSES).axes[0].collections
+    assert np.allclose(alone[1].get_facecolor()[0, :3], both[1])
+    assert len({tuple(colour) for colour in both}) == 3
+    assert [text.get_text() for text in scatter.figure.legends[0].get_texts()] == CLASSES
+    assert len(width.patches) == 3
+
+
+def test_accuracy_draws_each_value_where_it_is():
+    (axes,) = figures.accuracy(table(), SEEDS, 0.345, "test").axes
+    drawn = {line.get_label(): line for line in axes.lines}
+    assert drawn["largest class: 34.5 %"].get_xdata()[0] == 0.345
+    assert drawn["paper, on its photos"].get_xdata().tolist() == [0.4138]
+    assert drawn["one seed"].get_xdata().tolist() == [0.45, 0.55, 0.4]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["cnn_gen", "new"]
+    (bars,) = axes.collections
+    assert np.allclose(bars.get_segments()[0][:, 0], [0.4, 0.6])
+    assert axes.yaxis_inverted()  # the first row is on top
+
+
+def test_one_seed_and_no_paper_have_no_word_of_intervals_or_paper():
+    alone = table(runs=1).assign(accuracy_paper=np.nan)
+    figure = figures.accuracy(alone, SEEDS, 0.345, "test")
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert words == ["largest class: 34.5 %", "one seed", "mean"]
+
+
+def test_examples_are_upright_whole_and_undistorted(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned a quarter: 60 wide and 30 high is seen as 30 by 60
+    Image.new("RGB", (60, 30), "red").save(tmp_path / "turned.jpg", exif=exif)
+    figure = figures.examples({"sitting": [tmp_path / "turned.jpg"]})
+    (axes,) = figure.axes
+    left, right, bottom, top = axes.images[0].get_extent()
+    assert (right - left) / (top - bottom) == pytest.approx(0.5)
+    assert axes.get_xlim() == axes.get_ylim()
+    assert axes.get_title(loc="left") == "sitting"
+    assert not axes.axison

@@ -1,0 +1,252 @@
+import dataclasses
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from stillact import config, explore, paper, report
+from stillact.tables import read_csv
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = ROOT / "workflow/report/report.html.j2"
+CLASSES = ["walking_running", "sitting", "standing"]
+HOSTILE = "<script>alert('x')</script>\"'&"
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, the text a reader sees, and whether every tag is closed."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.words, self.open = [], [], []
+        self.feed(html)
+        assert self.open == []
+        self.text = " ".join(" ".join(self.words).replace("\xa0", " ").split())
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.words.append(data)
+
+    def all(self, attribute):
+        return [attrs[attribute] for _, attrs in self.tags if attribute in attrs]
+
+    def cells(self, table):
+        """The words of the page from this table's caption on."""
+        return self.text[self.text.index(table) :]
+
+
+def results(names, runs=5, name="model"):
+    """A table of `paper.compare`; the first model's accuracy is 0.5, each next one 0.2 less."""
+    rows = []
+    for place, model in enumerate(names):
+        row = {name: model, "runs": runs}
+        for metric in paper.METRICS:
+            mean = 0.5 - 0.2 * place
+            spread = (0.0312, mean - 0.04, mean + 0.04) if runs > 1 else (None, None, None)
+            values = dict(zip(("sd", "ci_low", "ci_high"), spread, strict=True))
+            for value, number in {"mean": mean, **values, "paper": 0.3862}.items():
+                row[f"{metric}_{value}"] = number
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def meta(model, seed, **changes):
+    versions = {"python": "3.12.1", "torch": "2.14.0"}
+    return {
+        "run": {"task": "activity3", "model": model, "split": "holdout", "seed": seed},
+        "device": "cpu: x86_64",
+        "seconds": 61.0,
+        "peak_memory_mb": 700.0 + seed,
+        "epochs": 10 + 2 * seed,
+        "parameters": 4287875,
+        "versions": versions,
+    } | changes
+
+
+@pytest.fixture
+def study(tmp_path):
+    settings = config.load(yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")))
+    ids = [f"p{i}" for i in range(40)]
+    labels = [CLASSES[i % 3] for i in range(40)]
+    manifest = pd.DataFrame({"id": ids, "label": labels})
+    images = pd.DataFrame(
+        {"id": ids, "url": "", "status": "ok", "reason": "", "width": 640, "height": 480}
+    )
+    subsets = ["test"] * 10 + ["validation"] * 10 + ["train"] * 20
+    holdout = pd.DataFrame({"image_id": ids, "label": labels, "subset": subsets})
+    pairs = pd.DataFrame(
+        [("p0", "p30", "near", 2)], columns=["image_id_a", "image_id_b", "kind", "distance"]
+    )
+    (tmp_path / "plot.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    Image.new("RGB", (2, 2)).save(tmp_path / "photo.png")
+    plots = dict.fromkeys(["models", "figure_2", "table_3"], tmp_path / "plot.svg")
+    return report.Study(
+        config=settings,
+        task="activity3",
+        images=images,
+        holdout=holdout,
+        audit=explore.audit(pairs, manifest, holdout),
+        paper=read_csv(ROOT / "data/paper_results.csv"),
+        tables={
+            "table_1": explore.table_1(explore.photos(images, manifest), CLASSES),
+            "models": results(["cnn_base", "fnn_base"]),
+            "table_2": results(["cnn_base", "fnn_base"]),
+            "table_3": results(["none", "cutout"], name="augmentation"),
+            "table_4": results(["cnn_base"]),
+        },
+        figures=plots | {"figure_1": tmp_path / "photo.png"},
+        metas=[meta("cnn_base", 0), meta("cnn_base", 1)],
+        files={"table_2.csv": "tables/table_2.csv", "photo.png": "figures/photo.png"},
+    )
+
+
+def page(study, **changes):
+    return Page(report.build(dataclasses.replace(study, **changes), TEMPLATE))
+
+
+def test_page_stands_alone_and_is_sound(study):
+    made = page(study)
+    names = {tag for tag, _ in made.tags}
+    assert names.isdisjoint({"script", "link", "iframe", "object", "embed", "base"})
+    assert made.all("src")
+    assert all(source.startswith("data:image/") for source in made.all("src"))
+    assert not any(attribute.startswith("on") for _, attrs in made.tags for attribute in attrs)
+    ids = made.all("id")
+    assert len(ids) == len(set(ids))
+    assert set(made.all("aria-labelledby")) <= set(ids)
+    inside = {link[1:] for link in made.all("href") if link.startswith("#")}
+    assert inside <= set(ids)
+    assert {"main", "run", "photos", "results", "files"} <= inside
+    files = {link for link in made.all("href") if not link.startswith("#")}
+    assert files == set(study.files.values())
+    assert all(attrs["alt"] for tag, attrs in made.tags if tag == "img")
+    style = TEMPLATE.with_name("report.css").read_text(encoding="utf-8")
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_page_opens_with_the_answer(study):
+    text = page(study).text
+    assert (
+        "cnn_base does best: it is right on 50.0 % of the 10 test photos (95 % interval 46.0 % to "
+        "54.0 %), where always answering the largest class is right on 40.0 %." in text
+    )
+    assert "Its whole interval, over 5 seeds, lies above" in text
+    assert "fnn_base, is right on 30.0 %; the two intervals do not overlap." in text
+    assert "23.7 % to 76.3 % (Wilson)" in text  # 5 of 10
+
+
+def test_answer_admits_what_is_not_settled(study):
+    close = results(["a", "b"])
+    close["accuracy_ci_low"], close["accuracy_ci_high"] = [0.35, 0.2], [0.6, 0.4]
+    text = page(study, tables={**study.tables, "models": close}).text
+    assert "Its interval reaches down to that constant answer" in text
+    assert "the two intervals overlap, so that their order is not settled" in text
+    poor = results(["a", "b"]).iloc[1:]
+    text = page(study, tables={**study.tables, "models": poor}).text
+    assert "Not even the best model beats that constant answer." in text
+
+
+def test_page_tells_what_was_run(study):
+    text = page(study).text
+    assert "40 rows in the manifest: 40 photos, 0 left out" in text
+    assert "20 train, 10 validation, 10 test; seed 42" in text
+    assert "2 runs, 2 min 2 s added up over the runs" in text
+    assert "python 3.12.1, torch 2.14.0" in text
+    assert "cnn_base activity3 2 4,287,875 11 61.0 701" in text
+    assert "sitting 6 4 3 13" in text  # train, validation, test, all
+    assert "learning_rate: 0.001" in text
+    assert "Figure 1. Examples" in text
+    assert "File: figures/photo.png" in text
+    assert "1 pair is divided between two subsets" in text
+
+
+def test_results_stand_beside_the_papers(study):
+    made = page(study)
+    table_2 = made.cells("Table 2.")
+    assert "cnn_base 5 0.500 ± 0.031 [0.46, 0.54] 0.3862 † 0.500" in table_2
+    assert "fnn_base 5 0.300 ± 0.031 † [0.26, 0.34] 0.3862 †" in table_2
+    assert "40.0 % of this study's test photos and on 13 of 29 (44.8 %) of the paper's" in table_2
+    # The paper's validation photos are not described: its figures there bear no mark.
+    assert "none 5 0.500 ± 0.031 [0.46, 0.54] 0.3862 0.500" in made.cells("Table 3.")
+    assert "In the paper's table, not in this study: cnn_gen." in made.cells("Table 4.")
+
+
+def test_table_1_shows_the_sizes(study):
+    text = page(study).cells("Table 1.")
+    assert "sitting 13 32.5 % 640 640 0 480 480 0 1.33 1.33 0.00" in text
+    assert "Overall 40 100.0 % 640" in text
+
+
+def test_single_run_has_no_interval(study):
+    alone = {
+        name: results(["cnn_base"], runs=1) for name in ("models", "table_2", "table_3", "table_4")
+    }
+    text = page(study, tables={**study.tables, **alone}).text
+    assert "50.0 % of the 10 test photos (one run)" in text
+    assert "With a single run, nothing is known of how far another seed would differ." in text
+    assert "cnn_base 1 0.500 0.3862" in text
+    assert "One run, hence no deviation and no interval: cnn_base." in text
+    assert "nan" not in text.lower()
+
+
+def test_what_is_not_there_is_said(study):
+    text = page(study, tables={}, figures={}, metas=[], audit=study.audit.iloc[:0]).text
+    assert "No model of activity3 has results on the test photos." in text
+    assert "No run has left a record of its cost." in text
+    assert "Table 1 is not part of this study." in text
+    assert "Figure 1 is not part of this study." in text
+    assert "No row of Table 3 is part of this study" in text
+    assert "No photo is an exact or near-duplicate of another." in text
+
+
+def test_photos_left_out_are_listed_with_their_reasons(study):
+    images = study.images.copy()
+    images.loc[3, ["status", "reason", "url"]] = ["missing", "HTTP 404", "http://host/a.jpg"]
+    text = page(study, images=images).text
+    assert "40 rows in the manifest: 39 photos, 1 left out" in text
+    assert "1 of 40 photos could not be had and is left out of everything below" in text
+    assert "p3 HTTP 404 http://host/a.jpg" in text
+
+
+def test_hostile_text_stays_text(study):
+    images, audit = study.images.copy(), study.audit.copy()
+    images.loc[3, ["status", "reason"]] = ["missing", HOSTILE]
+    images.loc[3, "url"] = "javascript:alert('x')"
+    images.loc[3, "id"] = HOSTILE
+    audit["label_a"] = HOSTILE
+    made = page(
+        study,
+        images=images,
+        audit=audit,
+        metas=[meta("cnn_base", 0, device=HOSTILE)],
+        files={"table_2.csv": "javascript:alert('x')", "a": f'tables/"{HOSTILE}'},
+    )
+    assert "script" not in {tag for tag, _ in made.tags}
+    assert made.text.count(HOSTILE) == 5
+    assert not any(link.startswith("javascript:") for link in made.all("href"))
+
+
+def test_same_study_same_page(study):
+    assert report.build(study, TEMPLATE) == report.build(study, TEMPLATE)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(41.4, "41 s"), (59.6, "1 min 0 s"), (725, "12 min 5 s"), (12000, "3 h 20 min")],
+)
+def test_durations_are_told_in_words(study, seconds, said):
+    text = page(study, metas=[meta("cnn_base", 0, seconds=seconds)]).text
+    assert f"1 run, {said} added" in text
