@@ -513,8 +513,9 @@ def indexed(cache):
 def run_until(urls, cache, count, end):
     """Start a fetch, and end it by a signal once `count` URLs have been stored."""
     process = subprocess.Popen(
-        command(urls, cache, timeout_s=60), env=environment(), stderr=subprocess.DEVNULL
-    )
+        command(urls, cache, timeout_s=60), env=environment(), stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored behind a `&`
+    )  # fmt: skip
     deadline = time.monotonic() + 30
     while indexed(cache) < count:
         assert time.monotonic() < deadline

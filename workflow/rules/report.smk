@@ -6,7 +6,6 @@ rule report:
     input:
         code=code("report.py"),
         template=multiext("workflow/report/report", ".html.j2", ".css"),
-        manifest=rules.manifest.output[0],
         images=rules.fetch.output[0],
         audit=rules.audit.output[0],
         holdout=rules.audit.input.holdout,

@@ -10,11 +10,10 @@ with log.job(snakemake.log[0]):
     source, settings = snakemake.input, config.load(snakemake.params[0])
     output = Path(snakemake.output[0])
     tables = {Path(path).stem: read_csv(path) for path in source.tables}
-    shown = [*source.tables, *source.figures, source.audit]
+    shown = [*source.tables, *source.figures, source.images, source.holdout, source.audit]
     study = report.Study(
         config=settings,
         task=settings.main_task,
-        manifest=read_csv(source.manifest),
         images=read_csv(source.images),
         holdout=read_csv(source.holdout),
         audit=read_csv(source.audit),
@@ -22,6 +21,6 @@ with log.job(snakemake.log[0]):
         tables=tables,
         figures={Path(path).stem: Path(path) for path in source.figures},
         metas=[json.loads(Path(path).read_text()) for path in source.metas],
-        files={Path(path).stem: str(Path(path).relative_to(output.parent)) for path in shown},
+        files={Path(path).name: str(Path(path).relative_to(output.parent)) for path in shown},
     )
     output.write_text(report.build(study, Path(source.template[0])), encoding="utf-8")

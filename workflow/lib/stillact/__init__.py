@@ -3,10 +3,10 @@
 The library knows nothing of Snakemake. Its modules stand on floors; a module imports only from
 floors below its own:
 
-1. facts and tools: log, config, tables, manifest, runs
+1. facts and tools: log, code, config, tables, manifest, runs
 2. data: curate, fetch, images, stage, duplicates, splits
 3. models: networks, augment
 4. learning: training, recipes
-5. judging: metrics
-6. telling: explore, figures, report
+5. judging: metrics, explore, paper
+6. telling: figures, report
 """

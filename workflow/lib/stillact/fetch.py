@@ -19,10 +19,11 @@ import sys
 import time
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import httpx
@@ -174,7 +175,7 @@ class _Fetcher:
             return "local", photo
         return "fetched", await self.from_network(url, sha256)
 
-    async def thread(self, function, *args):
+    async def thread(self, function: Callable, *args: object) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self.pool, function, *args)
 
     def from_cache(self, url: str, sha256: str) -> Photo | None:
@@ -187,10 +188,11 @@ class _Fetcher:
         return None if content is None else _look(content, self.settings, decode=False)
 
     def stored(self, sha256: str) -> bytes | None:
-        path = _place(self.cache, sha256)
-        if not path.is_file():
+        """The cached bytes; None where there are none, or others than their name tells."""
+        try:
+            content = _place(self.cache, sha256).read_bytes()
+        except OSError:
             return None
-        content = path.read_bytes()
         if _sha256(content) == sha256:
             return content
         logger.warning("photo %s in the cache is damaged; it is replaced", sha256)
@@ -249,7 +251,7 @@ class _Fetcher:
             # the host first: a row that waits for a busy host takes no slot from the others
             async with self.hosts[request.url.host], self.slots:
                 answer = await self.hop(request)
-                if isinstance(answer, bytes):
+                if isinstance(answer, bytes):  # kept within the slot: few bodies wait in memory
                     return await self.thread(self.keep, answer, url, sha256)
             request = answer
         most = self.settings.max_redirects

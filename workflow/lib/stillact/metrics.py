@@ -44,7 +44,8 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     """Mean, standard deviation and 95 % t-interval over the seeds of each model.
 
     The interval is the mean's, over seeds on the same photos: it says how much another seed would
-    change the mean, not how much other photos would. With one run there is no sd and no interval.
+    change the mean, not how much other photos would. It is cut to [0, 1]. With one run there is no
+    sd and no interval.
 
     Args:
         runs: table of `of_runs`.
@@ -59,6 +60,6 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
             n, mean = len(values), values.mean()
             sd = values.std(ddof=1) if n > 1 else np.nan
             half = stats.t.ppf(0.975, n - 1) * sd / np.sqrt(n) if n > 1 else np.nan
-            rows.append((*key, metric, n, mean, sd, mean - half, mean + half))
+            rows.append((*key, metric, n, mean, sd, *np.clip([mean - half, mean + half], 0, 1)))
     columns = ["task", "model", "split", "subset", "metric", "runs"]
     return pd.DataFrame(rows, columns=[*columns, "mean", "sd", "ci_low", "ci_high"])

@@ -7,10 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 # Columns that look like numbers and are not.
-TEXT = set(
-    "id image_id image_id_a image_id_b label url group sha256 reason status mode split subset task"
-    " model augmentation person_boxes manifest_sha256".split()  # noqa: SIM905
-)
+TEXT = {"id", "image_id", "image_id_a", "image_id_b", "url", "sha256", "manifest_sha256", "group"}
+TEXT |= {"task", "model", "split", "subset", "label", "augmentation"}
+TEXT |= {"status", "reason", "mode", "person_boxes"}
 
 
 def write_csv(frame: pd.DataFrame, path: str | Path) -> None:
