@@ -27,7 +27,7 @@ from stillact.log import InputError, logger
 
 LIBRARY = Path(fetch.__file__).parents[1]
 
-# Fetches in a process of its own: what it is given, and what it tells, are JSON.
+# Fetches, once or more, in a process of its own: what it is given, and what it tells, are JSON.
 DRIVER = """
 import json, sys
 from pathlib import Path
@@ -36,9 +36,10 @@ from stillact import config, fetch
 from stillact.log import InputError
 given = json.loads(sys.argv[1])
 try:
-    table = fetch.fetch_all(pd.DataFrame(given["rows"]), config.Fetch(**given["settings"]),
-                            config.Dataset(**given["dataset"]), Path())
-    told = table.to_csv(index=False)
+    for rows in given["runs"]:
+        fetch.fetch_all(pd.DataFrame(rows), config.Fetch(**given["settings"]),
+                        config.Dataset(**given["dataset"]), Path())
+    told = ""
 except InputError as error:
     told = str(error)
 cache = Path(given["dataset"]["cache"])
@@ -451,10 +452,10 @@ def test_left_over_parts_are_removed_once_they_are_old(get, server, tmp_path):
     assert [path.name for path in parts.iterdir()] == ["live"]
 
 
-def command(urls, cache, **changes):
+def command(runs, cache):
     given = {
-        "rows": rows(urls).to_dict("list"),
-        "settings": settings(**changes).model_dump(),
+        "runs": [rows(urls).to_dict("list") for urls in runs],
+        "settings": settings(timeout_s=60).model_dump(),
         "dataset": dataset(cache).model_dump(),
     }
     return [sys.executable, "-c", DRIVER, json.dumps(given)]
@@ -464,46 +465,43 @@ def environment():
     return os.environ | {"PYTHONPATH": str(LIBRARY)}
 
 
-def small_files():
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-
-
-def test_file_that_the_system_refuses_to_write(server, tmp_path):
+@pytest.fixture
+def too_much(server, tmp_path):
+    """A fetch of one small photo, then of one of 25 kB as well, while a third stalls; and the
+    check that it ends at once by a message, with the small photo whole and nothing else."""
     server.contents["big"] = photo("big", (200, 200))
-    assert len(server.contents["big"]) > 20_000
-    urls = [f"{server.url}/photo/a", f"{server.url}/given/big", f"{server.url}/photo/b"]
+    small, big = f"{server.url}/photo/a", f"{server.url}/given/big"
     cache = tmp_path / "cache"
-    told = subprocess.run(
-        command(urls, cache, concurrency=1), env=environment(), preexec_fn=small_files,
-        capture_output=True, check=True,
-    )  # fmt: skip
-    check_full_disk(json.loads(told.stdout), cache, "File too large", server)
-    assert intact(cache) == {sha(photo("a"))}
+
+    def check(why, before=(), **how):
+        told = subprocess.run(
+            [*before, *command([[small], [small, big, f"{server.url}/stall/9/x"]], cache)],
+            env=environment(), capture_output=True, check=True, timeout=30, **how,
+        )  # fmt: skip
+        result = json.loads(told.stdout)
+        assert result["told"] == (
+            f"cannot write to the photo cache {cache} (dataset.cache in config.yaml): {why}, at "
+            f"{big} ({len(server.contents['big'])} bytes). Make room there, or name another "
+            "folder; what has been fetched is kept"
+        )
+        a, url = sha(photo("a")), sha(small.encode())
+        assert result["files"] == {f"{a[:2]}/{a}": len(photo("a")), f"urls/{url}": 64}
+
+    return check
 
 
-def test_disk_full(server, tmp_path):
+def test_file_that_the_system_refuses_to_write(too_much):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    too_much("File too large", preexec_fn=limit)
+
+
+def test_disk_full(too_much, tmp_path):
     if subprocess.run(["unshare", "-rm", "true"], check=False).returncode:
         pytest.skip("mounting a small disk needs user namespaces; the test above needs none")
-    server.contents["big"] = photo("big", (200, 200))
-    urls = [f"{server.url}/photo/a", f"{server.url}/given/big", f"{server.url}/photo/b"]
-    mount = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=32k t "$0" && exec "$@"']
-    told = subprocess.run(
-        [*mount, str(tmp_path), *command(urls, tmp_path / "cache", concurrency=1)],
-        env=environment(), capture_output=True, check=True,
-    )  # fmt: skip
-    check_full_disk(json.loads(told.stdout), tmp_path / "cache", "No space left on device", server)
-
-
-def check_full_disk(result, cache, why, server):
-    size = len(server.contents["big"])
-    assert result["told"] == (
-        f"cannot write to the photo cache {cache} (dataset.cache in config.yaml): {why}, at "
-        f"{server.url}/given/big ({size} bytes). Make room there, or name another folder; what "
-        "has been fetched is kept"
-    )
-    a, url = sha(photo("a")), sha(f"{server.url}/photo/a".encode())
-    assert result["files"] == {f"{a[:2]}/{a}": len(photo("a")), f"urls/{url}": 64}
-    assert "/photo/b" not in server.requests
+    mount = 'mount -t tmpfs -o size=32k small "$0" && exec "$@"'
+    too_much("No space left on device", ["unshare", "-rm", "sh", "-c", mount, str(tmp_path)])
 
 
 def indexed(cache):
@@ -513,7 +511,7 @@ def indexed(cache):
 def run_until(urls, cache, count, end):
     """Start a fetch, and end it by a signal once `count` URLs have been stored."""
     process = subprocess.Popen(
-        command(urls, cache, timeout_s=60), env=environment(), stderr=subprocess.DEVNULL,
+        command([urls], cache), env=environment(), stderr=subprocess.DEVNULL,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored behind a `&`
     )  # fmt: skip
     deadline = time.monotonic() + 30
@@ -564,7 +562,7 @@ def test_progress_bar_on_a_terminal(server, tmp_path):
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))
     subprocess.run(
-        command([f"{server.url}/photo/a"], tmp_path / "cache"), env=environment(), stderr=theirs,
+        command([[f"{server.url}/photo/a"]], tmp_path / "cache"), env=environment(), stderr=theirs,
         stdout=subprocess.DEVNULL, check=True,
     )  # fmt: skip
     os.close(theirs)

@@ -62,7 +62,7 @@ def train_runs(
     with training.repeatable(threads):
         parts = None
         for run in runs:
-            with _workplace(unfinished / str(run), made_from) as work:
+            with _workplace(_unfinished(unfinished, run), made_from) as work:
                 if (work / "done").exists():
                     logger.info("%s: finished by an earlier start, taken as it is", run)
                     continue
@@ -71,9 +71,9 @@ def train_runs(
     for run, folder in zip(runs, folders, strict=True):
         folder.mkdir(parents=True, exist_ok=True)
         for name in OUTPUTS:
-            _link(unfinished / str(run) / name, folder / name)
+            _link(_unfinished(unfinished, run) / name, folder / name)
     for run in runs:
-        shutil.rmtree(unfinished / str(run))
+        shutil.rmtree(_unfinished(unfinished, run))
 
 
 def _train(run: Run, plan: Plan, parts: dict, work: Path, made_from: str, device) -> None:
@@ -147,6 +147,10 @@ def _predictions(run: Run, network, parts: dict, classes: list[str]) -> pd.DataF
     for place, (name, value) in enumerate(vars(run).items()):
         predictions.insert(place, name, value)
     return predictions
+
+
+def _unfinished(folder: Path, run: Run) -> Path:
+    return folder / str(run).replace("/", ".")
 
 
 @contextlib.contextmanager

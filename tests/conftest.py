@@ -1,0 +1,109 @@
+"""A small study for the tests that go through Snakemake: 36 rendered scenes at 16 px, two seeds."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPO = Path(__file__).parents[1]
+PROJECT = ["Snakefile", "config.yaml", "workflow", "envs", "profiles", "data"]
+SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "2"]
+
+TINY = {
+    "dataset": {"name": "tiny", "manifest": "results/stage/manifest.csv"},
+    "stage": {"images_per_class": {"walking_running": 12, "sitting": 12, "standing": 12}},
+    "splits": {"kfold": {"folds": 3, "repeats": 1}},
+    "recipes": {"from_scratch": {"size": 16, "max_epochs": 2, "batch_size": 16}},
+    "seeds": [0, 1],
+    "runs_per_job": 2,
+    "device": "cpu",
+}
+
+
+def merge(base: dict, over: dict) -> dict:
+    """`base` with the keys of `over` set, mappings key by key, as Snakemake merges config files."""
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = merge(base[key], value) if both else value
+    return merged
+
+
+class Project:
+    """A copy of this project in a folder of its own."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def configure(self, *changes: dict) -> None:
+        """Write study.yaml: the tiny study with `changes`."""
+        study = TINY
+        for change in changes:
+            study = merge(study, change)
+        (self.folder / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+
+    def start(self, *arguments: str, **options) -> subprocess.Popen:
+        command = [*SNAKEMAKE, "--configfile", "study.yaml", *arguments]
+        options = {"text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **options}
+        return subprocess.Popen(command, cwd=self.folder, env=environment(), **options)
+
+    def run(self, *arguments: str) -> str:
+        """Run Snakemake to its good end; returns what it printed."""
+        process = self.start(*arguments)
+        output, _ = process.communicate(timeout=540)
+        assert process.returncode == 0, output
+        return output
+
+    def fail(self, *arguments: str) -> str:
+        """Run Snakemake to its failure; returns what it printed."""
+        process = self.start(*arguments)
+        output, _ = process.communicate(timeout=540)
+        assert process.returncode != 0, output
+        return output
+
+    def csv_bytes(self) -> dict[str, bytes]:
+        results = self.folder / "results"
+        tables = sorted(results.rglob("*.csv"))
+        return {str(path.relative_to(results)): path.read_bytes() for path in tables}
+
+
+def environment() -> dict[str, str]:
+    """One thread a process, so that a test's numbers do not hang on the machine's cores."""
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def copy(source: Path, target: Path, *names: str) -> Project:
+    """A project of its own: `source`'s files with their times, so that nothing looks changed."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        if (source / name).is_dir():
+            shutil.copytree(source / name, target / name)
+        else:
+            shutil.copy2(source / name, target / name)
+    project = Project(target)
+    project.configure()
+    return project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A fresh clone, as it were: nothing has run."""
+    return copy(REPO, tmp_path / "stillact", *PROJECT)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The tiny study, run to its end. Shared: look, do not touch."""
+    project = copy(REPO, tmp_path_factory.mktemp("finished") / "stillact", *PROJECT)
+    project.run()
+    return project
+
+
+@pytest.fixture
+def rerun(finished: Project, tmp_path: Path) -> Project:
+    """A copy of the finished study, to change something in."""
+    return copy(finished.folder, tmp_path / "copy", *PROJECT, "results", "cache", ".snakemake")

@@ -1,0 +1,148 @@
+"""Which edit makes which outputs stale. No job runs: Snakemake's own summary is asked, in this
+process, in a copy of a finished study."""
+
+import contextlib
+import io
+import os
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from snakemake.api import SnakemakeApi
+from snakemake.settings.enums import Quietness, RerunTrigger
+from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings
+
+PROFILE = yaml.safe_load(Path("profiles/default/config.yaml").read_text())
+TRIGGERS = frozenset(RerunTrigger.parse_choice(name) for name in PROFILE["rerun-triggers"])
+TRAIN = re.compile(r"results/runs/(?P<task>\w+)/(?P<model>\w+)/holdout/seed_(?P<seed>\d+)/")
+AFTER_TRAINING = {"predictions", "metrics", "compare", "accuracy_figure", "report"}
+
+
+class Stale:
+    """The outputs that a run would make again: their rules, and the trainings among them."""
+
+    def __init__(self, folder: Path):
+        printed = io.StringIO()
+        with contextlib.chdir(folder), contextlib.redirect_stdout(printed):
+            with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+                workflow = api.workflow(
+                    resource_settings=ResourceSettings(cores=1),
+                    config_settings=ConfigSettings(configfiles=[Path("study.yaml")]),
+                    snakefile=Path("Snakefile"),
+                )
+                workflow.dag(DAGSettings(rerun_triggers=TRIGGERS)).summary()
+        lines = [line.split("\t") for line in printed.getvalue().splitlines()]
+        assert lines[0][0] == "output_file"
+        stale = [line for line in lines[1:] if line[-1] != "no update"]
+        self.files = {line[0] for line in stale}
+        self.rules = {line[2] for line in stale}
+        matches = [match for file in self.files if (match := TRAIN.match(file))]
+        self.models = {match["model"] for match in matches}
+        self.seeds = {int(match["seed"]) for match in matches}
+        self.other_rules = {rule for rule in self.rules if not rule.startswith("train_")}
+
+
+def edit(folder: Path, file: str) -> None:
+    path = folder / file
+    path.write_text(path.read_text() + "\n# edited\n")
+
+
+def test_nothing_is_stale_after_a_run(rerun):
+    assert not Stale(rerun.folder).files
+
+
+def test_touching_files_makes_nothing_stale(rerun):
+    for path in [*rerun.folder.glob("workflow/**/*.py"), rerun.folder / "data/paper_results.csv"]:
+        os.utime(path)
+    assert not Stale(rerun.folder).files
+
+
+def test_a_copy_elsewhere_makes_nothing_stale(rerun):
+    moved = rerun.folder.rename(rerun.folder.with_name("an other place"))
+    assert not Stale(moved).files
+
+
+def test_augment_makes_trainings_stale_and_what_follows(rerun):
+    edit(rerun.folder, "workflow/lib/stillact/augment.py")
+    stale = Stale(rerun.folder)
+    assert stale.other_rules == AFTER_TRAINING
+    assert stale.seeds == {0, 1}
+    assert {"fnn_base", "cnn_base", "cnn_gen", "cnn_base_rotation"} <= stale.models
+
+
+def test_a_parameter_of_one_variant_makes_that_variant_stale(rerun):
+    rotation = [{"name": "rotation", "degrees": 20}]
+    rerun.configure({"augmentation_study": {"variants": {"rotation": rotation}}})
+    stale = Stale(rerun.folder)
+    assert stale.models == {"cnn_base_rotation"}
+    assert stale.other_rules == AFTER_TRAINING
+
+
+def test_a_new_seed_trains_that_seed(rerun):
+    rerun.configure({"seeds": [0, 1, 2]})
+    stale = Stale(rerun.folder)
+    assert stale.seeds == {2}
+    assert stale.other_rules == AFTER_TRAINING
+
+
+def test_runs_per_job_makes_nothing_stale(rerun):
+    rerun.configure({"runs_per_job": 1})
+    stale = Stale(rerun.folder)
+    assert not stale.models
+    assert stale.rules <= {"report"}  # which shows the config
+
+
+def test_a_changed_seed_list_that_keeps_its_runs_trains_nothing(rerun):
+    rerun.configure({"seeds": [0]})
+    assert not Stale(rerun.folder).models
+
+
+def test_a_new_row_fetches_packs_and_splits_again(rerun):
+    manifest = rerun.folder / "results/stage/manifest.csv"
+    own = rerun.folder / "own.csv"
+    rows = pd.read_csv(manifest, dtype=str)
+    rows["url"] = "results/stage/" + rows["url"]
+    rows.to_csv(own, index=False)
+    rerun.configure({"dataset": {"manifest": "own.csv"}})
+    rerun.run()
+    assert not Stale(rerun.folder).files
+    more = pd.concat([rows, rows.tail(1).assign(id="new", url="results/stage/new.jpg")])
+    more.to_csv(own, index=False)
+    stale = Stale(rerun.folder)
+    assert {"manifest", "fetch", "pack", "split"} <= stale.rules
+    assert "stage" not in stale.rules
+
+
+@pytest.mark.parametrize(
+    ("module", "rules"),
+    [
+        ("workflow/scripts/figure_2.py", {"figure_2", "report"}),
+        ("workflow/lib/stillact/figures.py", {"figure_1", "figure_2", "accuracy_figure", "report"}),
+        ("workflow/report/report.css", {"report"}),
+        ("data/paper_results.csv", {"compare", "accuracy_figure", "report"}),
+    ],
+)
+def test_code_of_a_figure_makes_that_figure_and_the_report_stale(rerun, module, rules):
+    if module.endswith(".csv"):
+        path = rerun.folder / module
+        path.write_text(path.read_text().replace("0.3862", "0.3863"))
+    else:
+        edit(rerun.folder, module)
+    stale = Stale(rerun.folder)
+    assert stale.rules == rules
+
+
+def test_the_config_of_the_fetch_leaves_trainings_alone_when_photos_are_the_same(rerun):
+    rerun.configure({"fetch": {"timeout_s": 11}})
+    output = rerun.run("--until", "fetch")
+    assert "fetch" in output
+    assert not Stale(rerun.folder).models
+
+
+def test_every_profile_has_the_rerun_triggers():
+    for profile in Path("profiles").iterdir():
+        settings = yaml.safe_load((profile / "config.yaml").read_text())
+        assert settings["rerun-triggers"] == PROFILE["rerun-triggers"], profile
+        assert settings["rerun-incomplete"] is True, profile
