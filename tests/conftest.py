@@ -4,10 +4,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+
+sys.path.insert(0, str(Path(__file__).parent))
+from fault_server import FaultServer
 
 REPO = Path(__file__).parents[1]
 PROJECT = ["Snakefile", "config.yaml", "workflow", "envs", "profiles", "data"]
@@ -87,6 +91,14 @@ def copy(source: Path, target: Path, *names: str) -> Project:
     project = Project(target)
     project.configure()
     return project
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
+    """A local HTTP server with faults; a proxy of the machine is not asked for it."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    with FaultServer() as server:
+        yield server
 
 
 @pytest.fixture

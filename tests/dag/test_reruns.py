@@ -25,14 +25,18 @@ class Stale:
 
     def __init__(self, folder: Path):
         printed = io.StringIO()
-        with contextlib.chdir(folder), contextlib.redirect_stdout(printed):
-            with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
-                workflow = api.workflow(
-                    resource_settings=ResourceSettings(cores=1),
-                    config_settings=ConfigSettings(configfiles=[Path("study.yaml")]),
-                    snakefile=Path("Snakefile"),
-                )
-                workflow.dag(DAGSettings(rerun_triggers=TRIGGERS)).summary()
+        quiet = OutputSettings(quiet={Quietness.ALL})
+        with (
+            contextlib.chdir(folder),
+            contextlib.redirect_stdout(printed),
+            SnakemakeApi(quiet) as api,
+        ):
+            workflow = api.workflow(
+                resource_settings=ResourceSettings(cores=1),
+                config_settings=ConfigSettings(configfiles=[Path("study.yaml")]),
+                snakefile=Path("Snakefile"),
+            )
+            workflow.dag(DAGSettings(rerun_triggers=TRIGGERS)).summary()
         lines = [line.split("\t") for line in printed.getvalue().splitlines()]
         assert lines[0][0] == "output_file"
         stale = [line for line in lines[1:] if line[-1] != "no update"]
@@ -136,7 +140,7 @@ def test_code_of_a_figure_makes_that_figure_and_the_report_stale(rerun, module, 
 
 def test_the_config_of_the_fetch_leaves_trainings_alone_when_photos_are_the_same(rerun):
     rerun.configure({"fetch": {"timeout_s": 11}})
-    output = rerun.run("--until", "fetch")
+    output = rerun.run("--", "results/data/images.csv")
     assert "fetch" in output
     assert not Stale(rerun.folder).models
 

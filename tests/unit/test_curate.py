@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+
 from stillact import config, curate, manifest
 from stillact.log import InputError
 

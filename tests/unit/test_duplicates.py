@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image, ImageDraw
+
 from stillact import duplicates
 from stillact.log import InputError
 

@@ -248,7 +248,7 @@ def test_size_is_that_of_the_upright_photo(get, server, kind):
 
 def test_damage_behind_the_header(reason, server):
     png = bytearray(image("PNG", (50, 50)))
-    png[-20] ^= 1  # within the pixels' checksum
+    png[-13] ^= 1  # the end of the pixels' checksum; 12 bytes of end mark follow
     server.contents |= {"png": bytes(png), "jpeg": photo("x", (200, 200))[:-2000]}
     assert reason("/given/png", attempts=1) == "damaged image"
     assert reason("/given/jpeg", attempts=1) == "damaged image"
@@ -433,11 +433,12 @@ def test_damaged_cache_is_mended(get, server, tmp_path):
     assert server.requests["/photo/a"] == 2
 
 
-def test_index_that_is_no_hash_is_not_followed(get, server, tmp_path):
+@pytest.mark.parametrize("content", ["", "../../secret", "\0" * 64])
+def test_index_that_is_no_hash_is_not_followed(get, server, tmp_path, content):
     url = f"{server.url}/photo/a"
     first = get([url])
     (index,) = (tmp_path / "cache" / "urls").iterdir()
-    index.write_text("../../secret")
+    index.write_text(content)
     pd.testing.assert_frame_equal(get([url]), first)
     assert index.read_text() == sha(photo("a"))
 

@@ -21,6 +21,13 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
+MADE = ("results/stage/manifest.csv", "results/curate/manifest.csv")
+if cfg.dataset.manifest not in MADE and not os.path.exists(cfg.dataset.manifest):
+    raise WorkflowError(
+        f"dataset.manifest: there is no file {cfg.dataset.manifest!r}. Mend the path, or name one "
+        f"that a rule makes: {', '.join(MADE)}"
+    )
+
 TASKS = [task for task in cfg.tasks if cfg.models_of(task)]
 
 

@@ -395,15 +395,20 @@ def load(raw: dict, source: str = "config.yaml") -> Config:
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        lines = [_line(e) for e in error.errors()]
+        lines = [_line(fault, raw) for fault in error.errors()]
         raise InputError(f"{source} is not a valid config:\n" + "\n".join(lines)) from None
 
 
-def _line(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"])
-    value = error["input"]
+def _line(fault: Any, raw: dict) -> str:
+    where, node = [], raw
+    for part in fault["loc"]:
+        if isinstance(node, dict) and part not in node and fault["type"] != "missing":
+            continue  # pydantic's name for the kind of a block, not a key
+        where.append(str(part))
+        node = node[part] if isinstance(node, list) else dict(node or {}).get(part)
+    value = fault["input"]
     shown = f" (got {value!r})" if not isinstance(value, dict | list) else ""
-    return f"  {where + ': ' if where else ''}{error['msg']}{shown}"
+    return f"  {'.'.join(where)}{': ' if where else ''}{fault['msg']}{shown}"
 
 
 def schema() -> dict:

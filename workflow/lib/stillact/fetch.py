@@ -183,7 +183,7 @@ class _Fetcher:
         index = _index(self.cache, url)
         with contextlib.suppress(OSError):
             sha256 = sha256 or index.read_text("ascii", errors="replace")
-        # an index that is not a hash must not become a path
+        # an index that holds no hash, of whatever accident, must not become a path
         content = self.stored(sha256) if re.fullmatch("[0-9a-f]{64}", sha256) else None
         return None if content is None else _look(content, self.settings, decode=False)
 

@@ -4,7 +4,7 @@ furniture and clutter are drawn without regard to it.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,8 @@ VIEWS = {
     "behind": (np.pi / 3, 2 * np.pi / 3),
 }
 SPREAD = 0.3
+# 0: the main person's box is as large whatever the pose; 1: the body is.
+NATURAL = 0.8
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def _people(
     rng: np.random.Generator, verb: str, seat: float, kind: str, view: str
 ) -> list[_Person]:
     """One to four people around the first, who is at (0, 0)."""
-    count = int(rng.choice([1, 2, 3, 4], p=__import__("json").loads(__import__("os").environ["K"])["p"]))
+    count = int(rng.choice([1, 2, 3, 4], p=[0.8, 0.13, 0.05, 0.02]))
     middle = float(rng.choice(VIEWS[view]))
     heading = middle + rng.uniform(-SPREAD, SPREAD)
     abreast = kind in LONG or rng.random() < 0.4
@@ -179,31 +181,28 @@ def _limbs(person: _Person) -> list[Limb]:
 def _framed(
     rng: np.random.Generator, people: list[_Person], size: tuple[int, int]
 ) -> tuple[Camera, list[_Person]]:
-    """A camera that shows the first person at a size that does not depend on the pose, and the
-    people moved away from it accordingly."""
-    ends = np.concatenate([[limb.a, limb.b] for limb in _limbs(people[0])])
-    low, high = ends.min(axis=0) - 0.07, ends.max(axis=0) + 0.07
-    width, height = high[0] - low[0], high[1] - max(low[1], 0.0)
-    K = __import__("json").loads(__import__("os").environ.get("K", "{}"))
-    extent = np.sqrt(width * height) ** (1 - K["beta"]) * (1.15 * people[0].look.scale) ** K["beta"]
-    scale = rng.uniform(*K["size"]) * np.sqrt(size[0] * size[1]) / extent
-    scale = min(scale, K.get("fit", 1.0) * size[1] / height, 0.95 * size[0] / width)
-    focal = rng.uniform(1.0, 2.0) * max(size)
-    away = focal / scale
-    eye = height * rng.uniform(0.55, 1.2)
-    slack = size[1] - height * scale
-    top = slack * rng.uniform(*K["top"]) if slack > 0 else rng.uniform(0.01, 0.05) * size[1]
-    across = max(size[0] - width * scale, 0) * rng.uniform(*K["x"])
-    camera = Camera(
-        focal=float(focal),
-        centre=float(across - low[0] * scale),
-        horizon=float(top + (high[1] - eye) * scale),
-        height=float(eye),
-        slope=float(rng.normal(0, 0.025)),
-    )
-    # Nobody may come between the camera and the main person.
-    shifted = [_Person(p.look, p.joints, p.x, p.z + away, p.heading) for p in people]
-    return camera, shifted
+    """A camera that shows the whole first person, and the people moved away from it.
+
+    A seated figure is lower than an upright one. It is drawn larger to make up for most, not
+    all, of that (see NATURAL), as a photographer steps closer.
+    """
+    limbs = _limbs(people[0])
+    height = max(max(limb.a[1], limb.b[1]) for limb in limbs)
+    lens = rng.uniform(1.0, 2.0)  # focal length over the picture's longer side
+    away = lens * max(size) / (rng.uniform(0.55, 0.75) * max(size) / 1.6) * people[0].look.scale
+    people = [replace(person, z=person.z + away) for person in people]
+    eye, slope = height * rng.uniform(0.55, 1.2), rng.normal(0, 0.025)
+    # What is seen scales with the focal length, so the figure's extent for 1 px gives the rest.
+    left, top, right, bottom = Camera(1.0, 0.0, 0.0, eye, slope).extent(_limbs(people[0]))
+    wide, high = right - left, bottom - top
+    upright = 1.15 * people[0].look.scale / away
+    extent = np.sqrt(wide * high) ** (1 - NATURAL) * upright**NATURAL
+    focal = rng.uniform(0.58, 0.72) * np.sqrt(size[0] * size[1]) / extent
+    focal = min(focal, rng.uniform(0.9, 1.04) * size[1] / high, 0.95 * size[0] / wide)
+    above = max(size[1] - focal * high, 0.01 * size[1]) * rng.uniform(0.4, 0.9)
+    beside = (size[0] - focal * wide) * rng.uniform(0.45, 0.55)
+    camera = Camera(focal, beside - focal * left, above - focal * top, eye, slope)
+    return camera, people
 
 
 def _beside(rng, person: _Person, camera: Camera, width: int) -> tuple[float, float, float]:
@@ -236,7 +235,7 @@ def _furniture(rng, kind: str, seat: float, people: list[_Person], on: bool, cam
 def _clutter(rng: np.random.Generator, people: list[_Person]) -> list[scenery.Part]:
     parts: list[scenery.Part] = []
     main = people[0]
-    for _ in range(rng.integers(*__import__("json").loads(__import__("os").environ["K"])["clutter"])):
+    for _ in range(rng.integers(0, 2, endpoint=True)):
         x = main.x + rng.choice([-1, 1]) * rng.uniform(0.6, 3.5)
         z = main.z + rng.uniform(-0.5, 5)
         parts += scenery.moved(scenery.clutter(rng), x, z, rng.uniform(-np.pi, np.pi))

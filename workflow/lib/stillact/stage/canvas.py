@@ -30,6 +30,13 @@ class Camera:
         row = self.horizon + (self.height - points[:, 1]) * scale + self.slope * across
         return np.column_stack([self.centre + across, row, scale])
 
+    def extent(self, limbs: "list[Limb]") -> tuple[float, float, float, float]:
+        """Left, top, right and bottom in px of what limbs cover."""
+        ends = self.project(np.concatenate([[limb.a, limb.b] for limb in limbs]))
+        radii = np.array([[limb.radius_a, limb.radius_b] for limb in limbs]).ravel() * ends[:, 2]
+        low, high = ends[:, :2] - radii[:, None], ends[:, :2] + radii[:, None]
+        return (*low.min(axis=0).tolist(), *high.max(axis=0).tolist())
+
     def halved(self) -> "Camera":
         """The same view on a canvas of half the width and height."""
         return Camera(self.focal / 2, self.centre / 2, self.horizon / 2, self.height, self.slope)

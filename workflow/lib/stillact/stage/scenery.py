@@ -1,7 +1,7 @@
 """Places: backgrounds, furniture and clutter. Nothing here knows what the people do."""
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageStat
 
 from stillact.stage.canvas import Block, Camera, Limb, grain
 from stillact.stage.figures import COLOURS, placed
@@ -56,7 +56,8 @@ def background(rng: np.random.Generator, setting: str, camera: Camera, size: tup
         camera: the view on a canvas of `size`.
         nearest: depth in m beyond which scenery may stand.
 
-    It is drawn at half the resolution, softened and enlarged: a lens focused on the people.
+    It is drawn at half the resolution, softened, made paler and enlarged: a lens
+    focused on the people.
     """
     half = camera.halved()
     width, height = (size[0] + 1) // 2, (size[1] + 1) // 2
@@ -72,10 +73,9 @@ def background(rng: np.random.Generator, setting: str, camera: Camera, size: tup
     _PLACES[setting](painter, min(wall, 1e3), nearest)
     textured = np.asarray(image, np.float32) * (1 + 0.05 * _texture(rng, height, width))[..., None]
     image = Image.fromarray(np.clip(textured, 0, 255).astype(np.uint8))
-    K = __import__("json").loads(__import__("os").environ.get("K", "{}"))
-    image = image.filter(ImageFilter.BoxBlur(rng.uniform(*K["blur"])))
-    if K.get("haze"):
-        image = Image.blend(image, Image.new("RGB", image.size, tuple(int(c) for c in np.asarray(image).mean((0,1)))), K["haze"])
+    image = image.filter(ImageFilter.BoxBlur(rng.uniform(2, 5)))
+    mean = tuple(int(c) for c in ImageStat.Stat(image).mean)
+    image = Image.blend(image, Image.new("RGB", image.size, mean), rng.uniform(0.25, 0.6))
     return image.resize(size, Image.Resampling.BILINEAR)
 
 

@@ -1,0 +1,63 @@
+"""What a user sees of a mistake: one message that names the place and the way out, no traceback."""
+
+import pandas as pd
+import pytest
+
+
+def write_manifest(project, rows: list[tuple[str, str]]) -> None:
+    pd.DataFrame(rows, columns=["url", "label"]).to_csv(project.folder / "own.csv", index=False)
+    project.configure({"dataset": {"manifest": "own.csv"}})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"sedes": [1]}, ["unknown key 'sedes'", 'Did you mean "seeds"']),
+        (
+            {"recipes": {"from_scratch": {"learning_rte": 1}}},
+            ["recipes.from_scratch: unknown key 'learning_rte'", '"learning_rate"'],
+        ),
+        ({"seeds": [1, 2, 1]}, ["seeds: 1 is given twice"]),
+        ({"splits": {"fractions": {"train": 0.9}}}, ["= 1.1", "must add up to 1"]),
+        ({"dataset": {"manifest": "none.csv"}}, ["dataset.manifest", "none.csv", "Mend the path"]),
+        (
+            {"tasks": {"activity3": {"models": ["cnn_bas"]}}},
+            ["tasks.activity3.models", "'cnn_bas'", '"cnn_base"'],
+        ),
+    ],
+)
+def test_config(project, change, words):
+    project.configure(change)
+    output = project.fail("-n")
+    assert "Traceback" not in output
+    assert all(word in output for word in words), output
+
+
+def test_unknown_label(project):
+    write_manifest(project, [("a.jpg", "sitting"), ("b.jpg", "stting")])
+    output = project.fail("--", "data")
+    assert "Traceback" not in output
+    assert "own.csv" in output
+    assert "row 3, column label: unknown label 'stting'. Did you mean \"sitting\"" in output
+    assert "Traceback" in (project.folder / "results/logs/manifest.log").read_text()
+
+
+def test_photos_that_cannot_be_had(project, server):
+    good = [(f"{server.url}/photo/{i}", ["sitting", "standing"][i % 2]) for i in range(4)]
+    write_manifest(project, [*good, (f"{server.url}/status/404/x", "walking_running")])
+    output = project.fail("--", "data")
+    assert "Traceback" not in output
+    assert "404" in output
+    assert "/status/404/x" in output
+    assert "on_missing" in output
+    assert not (project.folder / "results/data/images.csv").exists()
+
+
+def test_too_few_photos_of_a_class(project, server):
+    labels = ["sitting"] * 12 + ["standing"] * 12 + ["walking_running"] * 2
+    write_manifest(project, [(f"{server.url}/photo/{i}", label) for i, label in enumerate(labels)])
+    output = project.fail("--", "data")
+    assert "Traceback" not in output
+    assert "walking_running" in output
+    assert "2" in output
+    assert "splits.kfold.folds" in output or "add" in output

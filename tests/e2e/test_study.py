@@ -1,0 +1,87 @@
+"""The tiny study from a fresh clone to its report."""
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from stillact.tables import read_csv
+
+MODELS = {"fnn_base", "cnn_base", "cnn_gen"}
+
+
+def test_every_table_figure_and_run_is_there(finished):
+    results = finished.folder / "results"
+    for table in ("table_1", "table_2", "table_3", "table_4", "models"):
+        assert len(read_csv(results / f"tables/{table}.csv")), table
+    for figure in ("figure_1.png", "figure_2.svg", "models.svg", "table_3.svg"):
+        assert (results / "figures" / figure).stat().st_size > 1000, figure
+    assert set(read_csv(results / "tables/models.csv")["model"]) == MODELS
+    assert len(read_csv(results / "tables/table_3.csv")) == 10
+    runs = read_csv(results / "metrics/runs.csv")
+    assert len(runs) == 12 * 2 * 2  # models and variants, seeds, validation and test
+    page = (results / "report.html").read_text()
+    assert all(word in page for word in (*MODELS, "Table 1", "Table 4", "36 photos"))
+
+
+def test_splits_hold_each_photo_once(finished):
+    images = read_csv(finished.folder / "results/data/images.csv")
+    holdout = read_csv(finished.folder / "results/splits/activity3/holdout.csv")
+    assert sorted(images["id"]) == sorted(holdout["image_id"])
+    assert (images["status"] == "ok").all()
+    binary = read_csv(finished.folder / "results/splits/sit_stand/holdout.csv")
+    same = holdout.set_index("image_id")["subset"][binary["image_id"]]
+    assert (same.to_numpy() == binary["subset"].to_numpy()).all()
+    assert set(binary["label"]) == {"sitting", "standing"}
+
+
+def test_the_weights_give_the_predictions(finished):
+    """The FNN, computed with numpy alone from the packed photos and the saved weights."""
+    results = finished.folder / "results"
+    run = results / "runs/activity3/fnn_base/holdout/seed_1"
+    weights = load_file(run / "weights.safetensors")
+    predictions = read_csv(run / "predictions.csv")
+    index = read_csv(results / "data/pack/resize_crop_16.csv")["image_id"].tolist()
+    photos = np.load(results / "data/pack/resize_crop_16.npy")
+    rows = [index.index(image) for image in predictions["image_id"]]
+    x = photos[rows].transpose(0, 3, 1, 2).reshape(len(rows), -1) / 127.5 - 1
+    for layer in (1, 3):
+        x = np.maximum(x @ weights[f"{layer}.weight"].T + weights[f"{layer}.bias"], 0)
+    logits = x @ weights["5.weight"].T + weights["5.bias"]
+    expected = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    found = predictions[["prob_walking_running", "prob_sitting", "prob_standing"]]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_meta_says_how_a_run_was_made(finished):
+    run = finished.folder / "results/runs/activity3/cnn_gen/holdout/seed_0"
+    meta = json.loads((run / "meta.json").read_text())
+    assert meta["run"] == {"task": "activity3", "model": "cnn_gen", "split": "holdout", "seed": 0}
+    assert meta["config"]["network"]["batch_norm"] is True
+    assert meta["config"]["training"]["size"] == 16
+    assert meta["seconds"] > 0
+    assert meta["epochs"] == len(read_csv(run / "history.csv"))
+
+
+def test_a_second_start_does_nothing(finished):
+    assert "Nothing to be done" in finished.run()
+
+
+def test_two_runs_give_the_same_bytes(finished, project):
+    project.run("--", "results/metrics/summary.csv", "results/data/audit.csv")
+    first, second = finished.csv_bytes(), project.csv_bytes()
+    assert len(second) > 50
+    assert {name: first[name] for name in second} == second
+
+
+@pytest.mark.parametrize("target", ["results/tables/table_1.csv"])
+def test_one_target_makes_what_it_needs(project, target):
+    project.run("--", target)
+    results = project.folder / "results"
+    assert (project.folder / target).exists()
+    assert not (results / "runs").exists()
+
+
+def test_nothing_waits_in_unfinished_at_the_end(finished):
+    assert not list((finished.folder / "results/unfinished").iterdir())

@@ -1,0 +1,65 @@
+import logging
+
+import pytest
+
+from stillact import log
+from stillact.log import InputError, did_you_mean, logger
+
+
+@pytest.fixture(autouse=True)
+def _logger_as_before():
+    """`job` sets the logger up for a whole process; give it back to the other tests."""
+    handlers, level, propagate = logger.handlers, logger.level, logger.propagate
+    yield
+    for handler in logger.handlers:
+        handler.close()
+    logger.handlers, logger.propagate = handlers, propagate
+    logger.setLevel(level)
+
+
+def test_did_you_mean_names_the_nearest_or_nothing():
+    assert did_you_mean("chanels", ["hidden", "channels"]) == ' Did you mean "channels"?'
+    assert did_you_mean("zzz", ["hidden", "channels"]) == ""
+    assert did_you_mean("zzz", iter(())) == ""
+
+
+def test_a_job_logs_to_stderr_and_to_its_file(tmp_path, capsys):
+    path = tmp_path / "logs" / "deep" / "job.log"
+    with log.job(path) as given:
+        given.info("fetched %d photos", 3)
+        given.debug("not shown")
+    assert given is logging.getLogger("stillact")
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", "fetched 3 photos\n")
+    (line,) = path.read_text().splitlines()
+    assert line.endswith("INFO fetched 3 photos")
+
+
+def test_a_job_starts_its_file_anew_and_logs_once(tmp_path, capsys):
+    for word in ("first", "second"):
+        with log.job(tmp_path / "job.log"):
+            logger.info(word)
+    assert capsys.readouterr().err == "first\nsecond\n"
+    assert "first" not in (tmp_path / "job.log").read_text()
+
+
+def fail():
+    raise InputError("data/mine.csv, row 3: label 'siting'; write sitting")
+
+
+def test_an_input_error_ends_with_status_1_and_its_message_alone(tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended, log.job(tmp_path / "job.log"):
+        fail()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "error: data/mine.csv, row 3: label 'siting'; write sitting\n"
+    in_file = (tmp_path / "job.log").read_text()
+    assert "ERROR error: data/mine.csv, row 3" in in_file
+    assert "Traceback (most recent call last)" in in_file
+    assert "in fail" in in_file
+
+
+def test_any_other_error_goes_on_with_its_traceback_in_the_file(tmp_path, capsys):
+    with pytest.raises(ZeroDivisionError), log.job(tmp_path / "job.log"):
+        1 / 0  # noqa: B018
+    assert capsys.readouterr().err == ""  # Python itself shows it
+    assert "ZeroDivisionError: division by zero" in (tmp_path / "job.log").read_text()
