@@ -14,10 +14,9 @@ from PIL import Image, ImageDraw, ImageFilter
 from stillact.log import InputError, did_you_mean, logger
 from stillact.stage import figures, scenery
 from stillact.stage.canvas import Block, Camera, Canvas, Light, Limb
-from stillact.stage.captions import caption
+from stillact.stage.captions import SHARED, caption
 
 LABELS = ["walking_running", "sitting", "standing"]
-LONG = {"bench", "wall"}
 # Headings (rad) that show a view; the spread around them is SPREAD.
 VIEWS = {
     "side": (0.0, np.pi),
@@ -146,7 +145,7 @@ def _people(
     count = int(rng.choice([1, 2, 3, 4], p=[0.8, 0.13, 0.05, 0.02]))
     middle = float(rng.choice(VIEWS[view]))
     heading = middle + rng.uniform(-SPREAD, SPREAD)
-    abreast = kind in LONG or rng.random() < 0.4
+    abreast = kind in SHARED or rng.random() < 0.4
     people = []
     for i in range(count):
         look = figures.draw_look(rng)
@@ -224,7 +223,7 @@ def _furniture(rng, kind: str, seat: float, people: list[_Person], on: bool, cam
         return []
     parts: list[scenery.Part] = []
     length = rng.uniform(1.3, 2.2) + 1.6 * (len(people) // 2)
-    for person in people[: 1 if kind in LONG else 4]:
+    for person in people[: 1 if kind in SHARED else 4]:
         x, z, heading = person.x, person.z, person.heading
         if not on:
             x, z, heading = _beside(rng, person, camera, width)
@@ -257,7 +256,7 @@ def _light(rng: np.random.Generator, lighting: str) -> Light:
         "sunny": (rng.uniform(0.5, 1.2), 0.5, (1.05, 1.0, 0.95)),
         "overcast": (1.0, 0.8, (0.95, 0.97, 1.0)),
         "evening": (rng.uniform(0.2, 0.5), 0.55, (1.08, 0.92, 0.76)),
-        "dim": (0.8, 0.65, (0.62, 0.62, 0.68)),
+        "dim": (0.8, 0.65, (0.7, 0.7, 0.76)),
     }[lighting]
     direction = np.array([side, up, rng.uniform(0.2, 0.9)])
     return Light(direction / np.linalg.norm(direction), ambient, np.array(tint))

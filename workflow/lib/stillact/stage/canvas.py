@@ -1,4 +1,4 @@
-"""A camera, and a canvas with a depth buffer that paints shaded, anti-aliased round limbs and boxes.
+"""A camera, and a canvas with a depth buffer that paints shaded, anti-aliased limbs and boxes.
 
 World coordinates are metres: x to the right, y up from the ground, z away from the camera.
 """
@@ -15,7 +15,7 @@ FACES = [(0, 1, 3, 2), (4, 5, 7, 6), (0, 1, 5, 4), (2, 3, 7, 6), (0, 2, 6, 4), (
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera that looks along z; `slope` tilts the horizon (pixels down a pixel right)."""
+    """A pinhole camera that looks along z; `slope` tilts the horizon (px down a px right)."""
 
     focal: float  # px
     centre: float  # px, the column that x = 0 falls on

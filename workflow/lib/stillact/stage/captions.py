@@ -23,7 +23,7 @@ VERBS = {
     "standing": [("stands", "stand"), ("is standing", "are standing"), ("standing", "standing")],
 }
 WHERE = {
-    "street": ["on a street", "in a street", "in front of buildings"],
+    "street": ["on a street", "in the street", "in front of buildings"],
     "park": ["in a park", "among trees in a park", "in the park"],
     "beach": ["on a beach", "by the sea", "at the beach"],
     "room": ["in a room", "indoors", "inside a room"],
@@ -41,6 +41,7 @@ GROUND = {
     "snow": "snow",
 }
 SUPPORT = {"chair": "a chair", "bench": "a bench", "box": "a box", "wall": "a low wall"}
+SHARED = {"bench", "wall"}  # long enough for all
 LIGHT = {
     "sunny": "on a sunny day",
     "evening": "in the evening",
@@ -87,7 +88,7 @@ def caption(rng: np.random.Generator, verb: str, nouns: list[str], top: str, leg
     place = [WHERE[setting][rng.integers(len(WHERE[setting]))]]
     if seated_on == "ground":
         place.insert(0, f"on the {GROUND[setting]}")
-    elif seated_on is not None and not others:
+    elif seated_on is not None and (not others or seated_on in SHARED):
         place.insert(0, f"on {SUPPORT[seated_on]}")
     elif furniture != "none" and rng.random() < 0.6:
         place.insert(0, f"near {SUPPORT[furniture]}")

@@ -221,7 +221,7 @@ def stand(rng: np.random.Generator, look: Look) -> Joints:
 def walk(rng: np.random.Generator, look: Look, running: bool) -> Joints:
     """Somewhere in a stride, the legs open."""
     k = look.scale
-    phase = rng.choice([0.0, np.pi]) + rng.uniform(-0.9, 0.9)
+    phase = rng.choice([0.0, np.pi]) + rng.uniform(-0.75, 0.75)
     swing, bend, base = (
         (rng.uniform(0.6, 0.85), 1.5, 0.3) if running else (rng.uniform(0.38, 0.52), 1.0, 0.08)
     )
@@ -230,7 +230,7 @@ def walk(rng: np.random.Generator, look: Look, running: bool) -> Joints:
     for side, s in SIDES.items():
         p = phase + (0 if s > 0 else np.pi)
         thigh = swing * np.cos(p) + 0.1
-        knee = base + bend * max(-np.sin(p - 0.5), 0) ** 1.3 * (1.0 if np.cos(p) < 0.6 else 0.7)
+        knee = base + bend * max(-np.sin(p + 0.45), 0) ** 1.3 * (1.0 if np.cos(p) < 0.6 else 0.7)
         shin = thigh - knee
         joints[side + "knee"] = joints[side + "hip"] + 0.43 * k * _swing(thigh, 0.03 * s)
         joints[side + "ankle"] = joints[side + "knee"] + 0.42 * k * _swing(shin, -0.02 * s)
@@ -336,7 +336,7 @@ def limbs(look: Look, joints: Joints) -> list[Limb]:
         heel = ankle - 0.25 * (toe - ankle)
         parts.append(Limb(heel + [0, -0.03 * k, 0], toe, 0.048 * k, 0.036 * k, look.shoes))
         shoulder, elbow, hand = (joints[side + n] for n in ("shoulder", "elbow", "hand"))
-        bare = look.top == "shirt" and look.bottom != "trousers" or look.stripes > 5
+        bare = look.top == "shirt" and look.bottom != "trousers"
         parts.append(Limb(shoulder, elbow, 0.058 * b, 0.047 * b, look.top_rgb, look.stripes))
         parts.append(Limb(elbow, hand, 0.045 * b, 0.033 * b, look.skin if bare else look.top_rgb))
         finger = hand + 0.3 * (hand - elbow)
@@ -400,25 +400,26 @@ def _head(look: Look, joints: Joints, k: float) -> list[Limb]:
     left = np.cross(gaze, up)
     left = left / (np.linalg.norm(left) + 1e-9)
     dark = np.array([40.0, 30, 28])
+
+    def at(ahead: float, above: float, aside: float = 0.0) -> np.ndarray:
+        return head + k * (ahead * gaze + above * up + aside * left)
+
+    lips = look.skin * [0.75, 0.5, 0.5]
     parts = [
         Limb(joints["chest"], head, 0.056 * k, 0.05 * k, look.skin),
-        Limb(head - 0.045 * k * up + 0.012 * k * gaze, head + 0.03 * k * up, 0.075 * k, 0.096 * k, look.skin),
-        Limb(head + 0.05 * k * up - 0.015 * k * gaze, head + 0.01 * k * up - 0.035 * k * gaze, 0.094 * k, 0.098 * k, look.hair),
-        Limb(head + 0.09 * k * gaze - 0.015 * k * up, head + 0.1 * k * gaze - 0.02 * k * up, 0.014 * k, 0.016 * k, look.skin),
-        Limb(head + 0.08 * k * gaze - 0.062 * k * up - 0.02 * k * left, head + 0.08 * k * gaze - 0.062 * k * up + 0.02 * k * left, 0.009 * k, 0.009 * k, look.skin * [0.75, 0.5, 0.5]),
-    ]  # fmt: skip
-    for s in (-1, 1):
-        eye = head + k * (0.083 * gaze + 0.012 * up + 0.036 * s * left)
+        Limb(at(0.012, -0.045), at(0, 0.03), 0.075 * k, 0.096 * k, look.skin),
+        Limb(at(-0.015, 0.05), at(-0.035, 0.01), 0.094 * k, 0.098 * k, look.hair),
+        Limb(at(0.09, -0.015), at(0.1, -0.02), 0.014 * k, 0.016 * k, look.skin),
+        Limb(at(0.08, -0.062, -0.02), at(0.08, -0.062, 0.02), 0.009 * k, 0.009 * k, lips),
+    ]
+    for s in SIDES.values():
+        eye = at(0.083, 0.012, 0.036 * s)
         parts.append(Limb(eye, eye, 0.014 * k, 0.014 * k, dark))
     if look.long_hair:
-        fall = head - 0.07 * k * gaze
-        parts.append(Limb(fall, fall - 0.19 * k * up, 0.08 * k, 0.06 * k, look.hair))
+        parts.append(Limb(at(-0.07, 0), at(-0.07, -0.19), 0.08 * k, 0.06 * k, look.hair))
     if look.hat is not None:
-        brim = head + 0.06 * k * up
-        parts.append(Limb(brim, brim + 0.03 * k * up, 0.104 * k, 0.09 * k, look.hat))
-        parts.append(
-            Limb(brim + 0.05 * k * gaze, brim + 0.15 * k * gaze, 0.06 * k, 0.03 * k, look.hat)
-        )
+        parts.append(Limb(at(0, 0.06), at(0, 0.09), 0.104 * k, 0.09 * k, look.hat))
+        parts.append(Limb(at(0.05, 0.06), at(0.15, 0.06), 0.06 * k, 0.03 * k, look.hat))
     return parts
 
 

@@ -1,5 +1,7 @@
 """Places: backgrounds, furniture and clutter. Nothing here knows what the people do."""
 
+from itertools import pairwise
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageStat
 
@@ -431,7 +433,7 @@ def clutter(rng: np.random.Generator) -> list[Part]:
         wheels = [
             Limb(p + at([w, 0, 0]), q + at([w, 0, 0]), 0.018, 0.018, dark)
             for w in (-0.5, 0.5)
-            for p, q in zip(ring, ring[1:], strict=False)
+            for p, q in pairwise(ring)
         ]
         bars = [
             ((-0.5, r), (-0.1, 0.85)),
