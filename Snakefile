@@ -13,6 +13,17 @@ configfile: "config.yaml"
 
 
 include: "workflow/rules/common.smk"
+
+
+wildcard_constraints:
+    task="|".join(cfg.tasks),
+    model="[a-z][a-z0-9_]*",
+    split="holdout",
+    seed=r"\d+",
+    geometry="resize_crop|letterbox",
+    size=r"\d+",
+
+
 include: "workflow/rules/data.smk"
 include: "workflow/rules/explore.smk"
 include: "workflow/rules/splits.smk"

@@ -9,7 +9,8 @@ from snakemake.exceptions import WorkflowError
 
 LIB = Path(workflow.basedir, "workflow", "lib")
 sys.path.insert(0, str(LIB))
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(LIB), os.environ.get("PYTHONPATH")]))
+found = filter(None, [str(LIB), os.getenv("PYTHONPATH")])
+os.environ |= {"PYTHONPATH": os.pathsep.join(found)}  # for the scripts
 
 import stillact.config
 import stillact.runs
@@ -25,19 +26,10 @@ MADE = ("results/stage/manifest.csv", "results/curate/manifest.csv")
 if cfg.dataset.manifest not in MADE and not os.path.exists(cfg.dataset.manifest):
     raise WorkflowError(
         f"dataset.manifest: there is no file {cfg.dataset.manifest!r}. Mend the path, or name one "
-        f"that a rule makes: {', '.join(MADE)}"
+        f"of those that the workflow makes: {', '.join(MADE)}"
     )
 
 TASKS = [task for task in cfg.tasks if cfg.models_of(task)]
-
-
-wildcard_constraints:
-    task="|".join(cfg.tasks),
-    model="[a-z][a-z0-9_]*",
-    split="holdout",
-    seed=r"\d+",
-    geometry="resize_crop|letterbox",
-    size=r"\d+",
 
 
 def code(script):
@@ -56,3 +48,9 @@ def gpu():
     if cfg.device == "cpu" or workflow.resource_settings.resources.get("gpu") == 0:
         return 0
     return int(cfg.device == "cuda" or shutil.which("nvidia-smi") is not None)
+
+
+def packed(wildcards, kind):
+    """The packed photos that a model reads: the array (npy) or the table of its rows (csv)."""
+    training = cfg.plan(wildcards.task, wildcards.model).training
+    return f"results/data/pack/{training.geometry}_{training.size}.{kind}"

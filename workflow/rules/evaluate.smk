@@ -62,10 +62,6 @@ COMPARED = {
 }
 
 
-def compared(wildcards):
-    return dict(task=cfg.main_task, **COMPARED[wildcards.table])
-
-
 rule compare:
     """A table of models: this study's figures beside the paper's."""
     input:
@@ -87,7 +83,7 @@ rule compare:
         mem_mb=1000,
         runtime=10,
     params:
-        compared,
+        lambda wildcards: dict(task=cfg.main_task, **COMPARED[wildcards.table]),
     message:
         "Setting {wildcards.table} beside the paper's figures"
     script:
@@ -117,7 +113,7 @@ rule accuracy_figure:
         mem_mb=1000,
         runtime=10,
     params:
-        compared,
+        lambda wildcards: dict(task=cfg.main_task, **COMPARED[wildcards.table]),
     message:
         "Drawing the accuracies of {wildcards.table}"
     script:

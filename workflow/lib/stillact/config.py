@@ -79,7 +79,7 @@ class Fetch(Block):
     max_redirects: Annotated[int, Field(ge=0, description="Redirects followed a URL.")] = 5
     max_bytes: Annotated[Count, Field(description="Largest file accepted, bytes.")] = 50_000_000
     max_pixels: Annotated[
-        int, Field(ge=1, le=178_000_000, description="Largest photo accepted, pixels (Pillow's end).")
+        int, Field(ge=1, le=178_000_000, description="Largest photo accepted, pixels.")
     ] = 100_000_000
 
 

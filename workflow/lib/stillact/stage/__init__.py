@@ -1,6 +1,7 @@
 """The embedded dataset: rendered photo-like scenes of people walking or running, sitting, or
-standing. A scene's activity shows in the people's poses only: sizes, places, clothes, light,
-furniture and clutter are drawn without regard to it.
+standing. A scene's activity shows in how people hold themselves, and in that seated figures are
+lower than upright ones; places, clothes, light, furniture and clutter are drawn without regard
+to it.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from stillact.log import InputError, did_you_mean, logger
 from stillact.stage import figures, scenery
 from stillact.stage.canvas import Block, Camera, Canvas, Light, Limb
-from stillact.stage.captions import SHARED, caption
+from stillact.stage.captions import caption
 
 LABELS = ["walking_running", "sitting", "standing"]
 # Headings (rad) that show a view; the spread around them is SPREAD.
@@ -22,7 +23,7 @@ VIEWS = {
     "side": (0.0, np.pi),
     "three-quarter": (-np.pi / 4, -3 * np.pi / 4),
     "front": (-np.pi / 2, -np.pi / 2),
-    "behind": (np.pi / 3, 2 * np.pi / 3),
+    "behind": (np.pi / 4, 3 * np.pi / 4),
 }
 SPREAD = 0.3
 # 0: the main person's box is as large whatever the pose; 1: the body is.
@@ -39,7 +40,8 @@ class Scene:
         person_boxes: (x, y, width, height) in px of what is seen of each person, inside the
             image, the largest first.
         caption: one English sentence, true of the picture.
-        attributes: what else the picture shows, by name; none depends on the activity.
+        attributes: what else the picture shows, by name; none depends on the activity. `top`,
+            `legwear` and `person` are those of the main person.
         jpeg_quality: the quality (0..95) that the photograph is to be stored with.
     """
 
@@ -76,42 +78,31 @@ def render(label: str, seed: int) -> Scene:
     verb, seat = _activity(rng, label, kind)
     people = _people(rng, verb, seat, kind, view)
     camera, people = _framed(rng, people, size)
-    parts = [(i + 1, p) for i, person in enumerate(people) for p in _limbs(person)]
+    light = _light(rng, lighting)
+    figure_parts = [(i + 1, limb) for i, person in enumerate(people) for limb in _limbs(person)]
     things = _furniture(rng, kind, seat, people, label == "sitting", camera, size[0])
     things += _clutter(rng, people)
-    light = _light(rng, lighting)
-    nearest = max(p.z for p in people) + 0.5
-    ground = scenery.background(rng, setting, camera, size, nearest)
-    ground = _shadows(ground, camera, light, [p for _, p in parts] + things)
-    canvas = Canvas(ground, light)
-    canvas.paint(
-        camera, parts + [(0, p) for p in things] + [(0, p) for p in _occluders(rng, people[0])]
-    )
+    nearest = max(person.z for person in people) + 0.5
+    behind = scenery.background(rng, setting, camera, size, nearest)
+    behind = _shadows(behind, camera, light, [part for _, part in figure_parts] + things)
+    canvas = Canvas(behind, light)
+    things += _occluders(rng, people[0])
+    canvas.paint(camera, figure_parts + [(0, part) for part in things])
     boxes, seen = _boxes(canvas.owner, len(people))
-    main = people[seen[0]].look
+    looks = [people[i].look for i in seen]
     attributes = {
         "setting": setting,
         "people": str(len(boxes)),
         "furniture": kind,
         "view": view,
         "light": lighting,
-        "person": main.noun,
-        "top": f"{main.top_colour} {main.top}",
-        "legwear": f"{main.bottom_colour} {main.bottom}",
+        "person": looks[0].noun,
+        "top": f"{looks[0].top_colour} {looks[0].top}",
+        "legwear": f"{looks[0].bottom_colour} {looks[0].bottom}",
     }
-    text = caption(
-        rng, verb, [people[i].look.noun for i in seen], attributes["top"], attributes["legwear"],
-        setting, lighting, kind,
-        None if label != "sitting" else "ground" if kind == "none" else kind,
-    )  # fmt: skip
-    return Scene(
-        label,
-        _developed(rng, canvas.colour, light),
-        boxes,
-        text,
-        attributes,
-        int(rng.integers(60, 95)),
-    )
+    text = caption(rng, verb, [look.noun for look in looks], attributes)
+    image = _developed(rng, canvas.colour, light)
+    return Scene(label, image, boxes, text, attributes, int(rng.integers(60, 95)))
 
 
 def _known(label: str) -> None:
@@ -145,7 +136,7 @@ def _people(
     count = int(rng.choice([1, 2, 3, 4], p=[0.8, 0.13, 0.05, 0.02]))
     middle = float(rng.choice(VIEWS[view]))
     heading = middle + rng.uniform(-SPREAD, SPREAD)
-    abreast = kind in SHARED or rng.random() < 0.4
+    abreast = kind in scenery.SHARED or rng.random() < 0.4
     people = []
     for i in range(count):
         look = figures.draw_look(rng)
@@ -204,11 +195,14 @@ def _framed(
     return camera, people
 
 
-def _beside(rng, person: _Person, camera: Camera, width: int) -> tuple[float, float, float]:
-    """x, z and heading of something that stands near a person, in the picture where possible,
-    its long side towards the person."""
+def _beside(
+    rng: np.random.Generator, kind: str, person: _Person, camera: Camera, width: int
+) -> tuple[float, float, float]:
+    """x, z and heading of furniture that stands near a person, in the picture where possible,
+    its long side towards the person. Long pieces stand behind, lest they hide the legs."""
+    nearest = 0.3 if kind in scenery.SHARED else -0.1
     for _ in range(6):
-        angle = rng.uniform(-0.25 * np.pi, 1.25 * np.pi)
+        angle = rng.uniform(nearest * np.pi, (1 - nearest) * np.pi)
         gap = rng.uniform(0.65, 1.1)
         x, z = person.x + gap * np.cos(angle), person.z + gap * np.sin(angle)
         if 0.05 < (camera.centre + x * camera.focal / z) / width < 0.95:
@@ -223,10 +217,13 @@ def _furniture(rng, kind: str, seat: float, people: list[_Person], on: bool, cam
         return []
     parts: list[scenery.Part] = []
     length = rng.uniform(1.3, 2.2) + 1.6 * (len(people) // 2)
-    for person in people[: 1 if kind in SHARED else 4]:
+    users = people
+    if kind in scenery.SHARED:
+        users = people[:1] if on else [max(people, key=lambda person: person.z)]
+    for person in users:
         x, z, heading = person.x, person.z, person.heading
         if not on:
-            x, z, heading = _beside(rng, person, camera, width)
+            x, z, heading = _beside(rng, kind, person, camera, width)
         parts += scenery.moved(scenery.furniture(rng, kind, seat, length), x, z, heading)
     return parts
 
@@ -242,8 +239,8 @@ def _clutter(rng: np.random.Generator, people: list[_Person]) -> list[scenery.Pa
 
 
 def _occluders(rng: np.random.Generator, main: _Person) -> list[scenery.Part]:
-    """Things between the camera and the main person, in a third of the scenes."""
-    if rng.random() > 0.35:
+    """Things between the camera and the main person, in some of the scenes."""
+    if rng.random() > 0.3:
         return []
     reach = float(main.joints["head"][1]) + 0.12
     x, z = main.x + rng.normal(0, 0.25) * reach, main.z - 0.7 - rng.uniform(0, 0.1) * main.z

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from stillact.stage.scenery import INDOORS, SHARED
+
 PLURALS = {"man": "men", "woman": "women", "boy": "boys", "girl": "girls", "person": "people"}
 NUMBERS = {2: "two", 3: "three", 4: "four"}
 
@@ -41,7 +43,6 @@ GROUND = {
     "snow": "snow",
 }
 SUPPORT = {"chair": "a chair", "bench": "a bench", "box": "a box", "wall": "a low wall"}
-SHARED = {"bench", "wall"}  # long enough for all
 LIGHT = {
     "sunny": "on a sunny day",
     "evening": "in the evening",
@@ -62,40 +63,49 @@ def _clothes(rng: np.random.Generator, top: str, legwear: str) -> str:
     return f"{worn} {_article(top)} and {legwear}"
 
 
-def caption(rng: np.random.Generator, verb: str, nouns: list[str], top: str, legwear: str,
-            setting: str, light: str, furniture: str, seated_on: str | None) -> str:  # fmt: skip
+def caption(
+    rng: np.random.Generator, verb: str, nouns: list[str], attributes: dict[str, str]
+) -> str:
     """One sentence.
 
     Args:
         verb: a key of VERBS.
         nouns: what each visible person is, the main one first.
-        top, legwear: the main person's clothes, such as "red shirt" and "black trousers".
-        furniture: what stands near the main person ("none": nothing does).
-        seated_on: the furniture (or "ground") under the main person, None unless they sit.
+        attributes: those of the scene.
     """
-    others = len(nouns) - 1
-    noun = nouns[0] if rng.random() < 0.85 else "person"
-    dressed = _clothes(rng, top, legwear)
+    dressed = _clothes(rng, attributes["top"], attributes["legwear"])
     one, many = VERBS[verb][rng.integers(len(VERBS[verb]))]
+    subject = _subject(rng, nouns, dressed)
+    says = one if len(nouns) == 1 else many
+    return " ".join([subject, says, *_place(rng, verb, len(nouns), attributes)])
+
+
+def _subject(rng: np.random.Generator, nouns: list[str], dressed: str) -> str:
+    noun = nouns[0] if rng.random() < 0.85 else "person"
+    others = len(nouns) - 1
     if not others:
-        subject, says = f"{_article(noun)} {dressed}", one
-    elif rng.random() < 0.5:
+        return f"{_article(noun)} {dressed}"
+    if rng.random() < 0.5:
         rest = "another person" if others == 1 else f"{NUMBERS[others]} other people"
-        subject, says = f"{_article(noun)} {dressed} and {rest}", many
-    else:
-        kind = PLURALS[nouns[0]] if len(set(nouns)) == 1 else "people"
-        subject, says = f"{NUMBERS[len(nouns)]} {kind}, one {dressed},", many
-    place = [WHERE[setting][rng.integers(len(WHERE[setting]))]]
-    if seated_on == "ground":
-        place.insert(0, f"on the {GROUND[setting]}")
-    elif seated_on is not None and (not others or seated_on in SHARED):
-        place.insert(0, f"on {SUPPORT[seated_on]}")
+        return f"{_article(noun)} {dressed} and {rest}"
+    kind = PLURALS[nouns[0]] if len(set(nouns)) == 1 else "people"
+    return f"{NUMBERS[len(nouns)]} {kind}, one {dressed},"
+
+
+def _place(
+    rng: np.random.Generator, verb: str, people: int, attributes: dict[str, str]
+) -> list[str]:
+    setting, furniture, light = (attributes[k] for k in ("setting", "furniture", "light"))
+    phrases = []
+    if verb == "sitting" and furniture == "none":
+        phrases.append(f"on the {GROUND[setting]}")
+    elif verb == "sitting" and (people == 1 or furniture in SHARED):
+        phrases.append(f"on {SUPPORT[furniture]}")
     elif furniture != "none" and rng.random() < 0.6:
-        place.insert(0, f"near {SUPPORT[furniture]}")
-    if rng.random() < 0.3 and (light != "overcast" or setting not in ("room", "station")):
-        place.append(
-            LIGHT[light]
-            if setting not in ("room", "station") or light == "dim"
-            else "in bright light"
-        )
-    return " ".join([subject, says, *place])
+        phrases.append(f"near {SUPPORT[furniture]}")
+    phrases.append(str(rng.choice(WHERE[setting])))
+    if rng.random() < 0.3 and setting not in INDOORS:
+        phrases.append(LIGHT[light])
+    elif rng.random() < 0.3 and light == "dim":
+        phrases.append(LIGHT["dim"])
+    return phrases

@@ -60,8 +60,8 @@ class Look:
         return self.height / 1.75
 
 
-def _shade(rng: np.random.Generator, colour: tuple[int, int, int]) -> np.ndarray:
-    return np.clip(np.array(colour) * rng.uniform(0.8, 1.12) + rng.normal(0, 7, 3), 8, 250)
+def _shade(rng: np.random.Generator, colour: tuple[int, int, int], spread: float = 7) -> np.ndarray:
+    return np.clip(np.array(colour) * rng.uniform(0.8, 1.12) + rng.normal(0, spread, 3), 8, 250)
 
 
 def _any_colour(rng: np.random.Generator) -> np.ndarray:
@@ -86,7 +86,7 @@ def draw_look(rng: np.random.Generator) -> Look:
         height=float(height),
         build=float(rng.uniform(0.88, 1.25)),
         head=1.25 if child else 1.0,
-        skin=_shade(rng, SKINS[rng.integers(len(SKINS))]),
+        skin=_shade(rng, SKINS[rng.integers(len(SKINS))], spread=2),
         hair=_shade(rng, HAIRS[rng.integers(len(HAIRS))]),
         long_hair=bool(rng.random() < (0.75 if female else 0.08)),
         hat=_any_colour(rng) if rng.random() < 0.2 else None,

@@ -11,6 +11,7 @@ from stillact.stage.figures import COLOURS, placed
 SETTINGS = ["street", "park", "beach", "room", "station", "field", "snow"]
 INDOORS = {"room", "station"}
 FURNITURE = ["none", "chair", "bench", "box", "wall"]
+SHARED = {"bench", "wall"}  # long enough for all
 
 Part = Limb | Block
 
@@ -71,7 +72,7 @@ def background(rng: np.random.Generator, setting: str, camera: Camera, size: tup
     ground = _ground(rng, x, z, _mix(rng, *colours), str(rng.choice(patterns)))
     picture = np.where(seen[..., None], ground, picture)
     image = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
-    painter = _Painter(ImageDraw.Draw(image), half, rng)
+    painter = _Painter(ImageDraw.Draw(image), width, half, rng)
     _PLACES[setting](painter, min(wall, 1e3), nearest)
     textured = np.asarray(image, np.float32) * (1 + 0.05 * _texture(rng, height, width))[..., None]
     image = Image.fromarray(np.clip(textured, 0, 255).astype(np.uint8))
@@ -128,9 +129,10 @@ def _ground(rng, x: np.ndarray, z: np.ndarray, colour: np.ndarray, pattern: str)
 class _Painter:
     """Draws upright flat things that stand on the ground, by their place in metres."""
 
-    def __init__(self, draw: ImageDraw.ImageDraw, camera: Camera, rng: np.random.Generator):
-        self.draw, self.camera, self.rng = draw, camera, rng
-        self.width = draw.im.size[0]
+    def __init__(
+        self, draw: ImageDraw.ImageDraw, width: int, camera: Camera, rng: np.random.Generator
+    ):
+        self.draw, self.width, self.camera, self.rng = draw, width, camera, rng
 
     def half_width(self, z: float) -> float:
         """Half the width in m that the picture shows at depth z."""
@@ -478,7 +480,7 @@ def occluder(rng: np.random.Generator, reach: float) -> list[Part]:
             for x in np.arange(-6, 6, rng.uniform(0.5, 1.2))
         ]
     half = rng.uniform(0.08, 0.2) * reach  # luggage
-    return [_box((-half, 0, -half), (half, rng.uniform(0.15, 0.3) * reach, half), paint)]
+    return [_box((-half, 0, -half), (half, rng.uniform(0.1, 0.2) * reach, half), paint)]
 
 
 def moved(parts: list[Part], x: float, z: float, heading: float) -> list[Part]:

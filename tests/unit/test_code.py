@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import pytest
+
+from stillact.code import closure
+
+ROOT = Path(__file__).parents[2]
+
+FILES = {
+    "lib/base/__init__.py": "import base.facts\n",
+    "lib/base/facts.py": "import numpy\n",
+    "lib/base/tools.py": "from base import facts\nfrom collections import abc\n",
+    "lib/base/deep/__init__.py": "",
+    "lib/base/deep/leaf.py": "from base.tools import hammer\n",
+    "lib/single.py": "",
+    "lib/unused.py": "import single\n",
+    "lib/ring_a.py": "import ring_b\n",
+    "lib/ring_b.py": "import ring_a\n",
+}
+
+
+@pytest.fixture
+def imported_by(tmp_path):
+    """The files under lib/ that a script of the given text stands on."""
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    script = tmp_path / "scripts" / "job.py"
+    script.parent.mkdir()
+
+    def imported(text: str) -> list[str]:
+        script.write_text(text)
+        first, *modules = closure(script, tmp_path / "lib")
+        assert first == script
+        return [module.relative_to(tmp_path / "lib").as_posix() for module in modules]
+
+    return imported
+
+
+BASE = ["base/__init__.py", "base/facts.py"]
+LEAF = ["base/__init__.py", "base/deep/__init__.py", "base/deep/leaf.py"]
+LEAF += ["base/facts.py", "base/tools.py"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        ("import base", BASE),
+        ("import base as b, single", [*BASE, "single.py"]),
+        ("from base import facts", BASE),
+        ("from base import tools", [*BASE, "base/tools.py"]),
+        ("from base.facts import MILE", BASE),
+        ("from base import *", BASE),
+        ("import base.deep.leaf as leaf", LEAF),
+        ("from base.deep import leaf", LEAF),
+        ("from base.deep.leaf import green", LEAF),
+        ("def late():\n    if True:\n        import single", ["single.py"]),
+        ("try:\n    import single\nexcept ImportError:\n    pass", ["single.py"]),
+        ("import numpy as np\nfrom PIL import Image\nimport os.path\n", []),
+        ("from numpy import single", []),
+        ("single = 'import single'", []),
+        ("import ring_a", ["ring_a.py", "ring_b.py"]),
+    ],
+)
+def test_imports_are_followed(imported_by, text, expected):
+    assert imported_by(text) == expected
+
+
+def test_the_training_script_stands_on_what_trains_and_no_more():
+    script = ROOT / "workflow/scripts/train.py"
+    lib = ROOT / "workflow/lib"
+    first, *modules = closure(script, lib)
+    names = {module.relative_to(lib / "stillact").as_posix() for module in modules}
+    assert first == script
+    assert {"__init__.py", "training.py", "augment.py", "config.py", "networks.py"} <= names
+    assert {"recipes.py", "runs.py", "tables.py", "log.py"} <= names
+    assert not names & {"figures.py", "fetch.py", "images.py", "report.py", "stage/__init__.py"}

@@ -1,0 +1,263 @@
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from snakemake.utils import update_config
+
+from stillact import config
+from stillact.log import InputError
+
+ROOT = Path(__file__).parents[2]
+RAW = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
+JITTER = {"name": "colour_jitter", "brightness": 0.1}
+
+
+def changed(*changes: tuple[str, object]) -> dict:
+    """config.yaml with the value at each dotted path replaced, or added."""
+    raw = copy.deepcopy(RAW)
+    for path, value in changes:
+        *parents, last = path.split(".")
+        node = raw
+        for key in parents:
+            node = node[int(key) if isinstance(node, list) else key]
+        node[int(last) if isinstance(node, list) else last] = value
+    return raw
+
+
+def message(raw: dict) -> str:
+    with pytest.raises(InputError) as error:
+        config.load(raw, "mine.yaml")
+    return str(error.value)
+
+
+def test_the_study_of_the_paper_loads():
+    cfg = config.load(RAW)
+    assert cfg.main_task == "activity3"
+    assert cfg.seeds == RAW["seeds"]
+    assert cfg.models["cnn_gen"].network.channels == [32, 64, 128]
+    assert cfg.models["cnn_gen"].augment[1] == config.Perspective(
+        name="perspective", distortion=0.5, p=0.5
+    )
+    assert cfg.models["cnn_base"].network.dropout == 0
+    assert config.load(cfg.model_dump(mode="json")) == cfg
+
+
+def test_the_profiles_studies_load():
+    """Each study file laid over config.yaml as Snakemake does it."""
+    studies = {}
+    for path in sorted(ROOT.glob("profiles/*/config.yaml")):
+        profile = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for study in profile.get("configfile", []):
+            studies[study] = copy.deepcopy(RAW)
+            update_config(studies[study], yaml.safe_load((ROOT / study).read_text()))
+    cfgs = {study: config.load(raw, study) for study, raw in studies.items()}
+    demo = cfgs["profiles/demo/study.yaml"]
+    assert demo.dataset.manifest == "results/stage/manifest.csv"
+    assert demo.dataset.classes == RAW["dataset"]["classes"]
+    written = sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("profiles/*/study.yaml"))
+    assert sorted(cfgs) == written
+
+
+def test_the_schema_file_is_that_of_the_types():
+    assert config.schema() == SCHEMA, "the types of config.py have changed; run `make schema`"
+
+
+def test_the_schema_is_valid_and_accepts_the_study():
+    Draft202012Validator.check_schema(SCHEMA)
+    Draft202012Validator(SCHEMA).validate(RAW)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "where"),
+    [
+        ("fetch.concurency", 3, "fetch"),
+        ("sedes", [1], ""),
+        ("splits.kfold.fold", 3, "splits.kfold"),
+        ("fetch.attempts", 0, "fetch.attempts"),
+        ("seeds", [1, "two"], "seeds.1"),
+    ],
+)
+def test_the_schema_rejects(path, value, where):
+    (error,) = Draft202012Validator(SCHEMA).iter_errors(changed((path, value)))
+    assert ".".join(map(str, error.absolute_path)) == where
+
+
+def test_every_block_of_the_schema_is_closed_and_every_key_typed():
+    blocks = [SCHEMA, *SCHEMA["$defs"].values()]
+    assert {"Dataset", "Fetch", "Curate", "CNN", "FromScratch"} <= set(SCHEMA["$defs"])
+    for block in blocks:
+        assert block["additionalProperties"] is False, block["title"]
+        for name, key in block["properties"].items():
+            assert {"type", "anyOf", "oneOf", "$ref"} & set(key), f"{block['title']}.{name}"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("sedes", [1], "unknown key 'sedes'. Did you mean \"seeds\"?"),
+        ("fetch.concurency", 3, "fetch: unknown key 'concurency'. Did you mean \"concurrency\"?"),
+        (
+            "models.cnn_base.network.chanels",
+            [8],
+            "models.cnn_base.network: unknown key 'chanels'. Did you mean \"channels\"?",
+        ),
+        (
+            "augmentation_study.variants.rotation.0.degres",
+            10,
+            "augmentation_study.variants.rotation.0: unknown key 'degres'. "
+            'Did you mean "degrees"?',
+        ),
+        (
+            "models.cnn_gen.augment.2.max_aera",
+            1,
+            "models.cnn_gen.augment.2: unknown key 'max_aera'. Did you mean \"max_area\"?",
+        ),
+        ("models.cnn_base.network.type", "cn", "models.cnn_base.network: "),
+        ("models.cnn_base.network.type", "cn", "'cnn', 'fnn'"),
+        ("seeds", [0, 1, 0], "seeds: 0 is given twice"),
+        ("seeds", [], "seeds: "),
+        ("seeds", [-1], "seeds.0: "),
+        ("splits.fractions.train", 0.7, "train 0.7 + validation 0.1 + test 0.1 = 0.9"),
+        ("splits.fractions.test", 1.5, "splits.fractions.test: "),
+        (
+            "tasks.activity3.models",
+            ["cnn_bse"],
+            "tasks.activity3.models: unknown name 'cnn_bse'. Did you mean \"cnn_base\"?",
+        ),
+        ("tasks.activity3.models", ["cnn_gen", "cnn_gen"], "cnn_gen is given twice"),
+        (
+            "tasks.sit_stand.classes",
+            ["siting", "standing"],
+            "tasks.sit_stand.classes: unknown name 'siting'. Did you mean \"sitting\"?",
+        ),
+        (
+            "stage.images_per_class",
+            {"standng": 3},
+            "stage.images_per_class: unknown name 'standng'. Did you mean \"standing\"?",
+        ),
+        ("curate.verbs", {"flying": ["fly"]}, "curate.verbs: unknown name 'flying'."),
+        ("dataset.classes", ["sitting"], "dataset.classes: "),
+        ("models.fnn_base.network.match", "cnn_bse", 'Did you mean "cnn_base"?'),
+        (
+            "models.fnn_base.network.match",
+            "fnn_base",
+            "models.fnn_base.network.match: unknown name 'fnn_base'.",
+        ),
+        ("augmentation_study.model", "cnn", "augmentation_study.model: unknown name 'cnn'."),
+        ("augmentation_study.task", "sit", "augmentation_study.task: unknown name 'sit'."),
+        ("fetch.attempts", "many", "fetch.attempts: "),
+        ("fetch.attempts", "many", "(got 'many')"),
+        ("fetch.attempts", 2.5, "(got 2.5)"),
+        ("recipes.from_scratch.size", 8, "recipes.from_scratch.size: "),
+        ("recipes.from_scratch.weight_decay", float("nan"), "(got nan)"),
+        ("dataset", ["a"], "dataset: "),
+        ("fetch", None, "fetch: "),
+        ("models.vit-2", RAW["models"]["cnn_base"], "models.vit-2"),
+        ("models.cnn_base.network", "cnn", "models.cnn_base.network: "),
+    ],
+)
+def test_what_is_wrong_is_named(path, value, expected):
+    told = message(changed((path, value)))
+    assert told.startswith("mine.yaml is not a valid config:\n  ")
+    assert expected in told
+
+
+def test_a_key_left_out_is_named():
+    raw = changed()
+    del raw["models"]["cnn_base"]["network"]["hidden"]
+    assert "  models.cnn_base.network.hidden: Field required" in message(raw)
+
+
+def test_all_faults_are_told_at_once():
+    told = message(changed(("fetch.attempts", 0), ("seeds", [-1])))
+    assert "fetch.attempts: " in told
+    assert "seeds.0: " in told
+
+
+def test_a_number_that_yaml_reads_as_text_is_a_number():
+    rate = yaml.safe_load("1e-3")
+    assert rate == "1e-3"  # YAML 1.1 wants 1.0e-3
+    cfg = config.load(changed(("recipes.from_scratch.learning_rate", rate)))
+    assert cfg.recipes.from_scratch.learning_rate == 0.001
+
+
+def test_a_variant_without_change_is_the_model_itself():
+    variants = config.load(RAW).variants()
+    assert list(variants) == list(RAW["augmentation_study"]["variants"])
+    assert variants.pop("none") == "cnn_base"
+    assert variants == {name: f"cnn_base_{name}" for name in variants}
+
+
+def test_no_augmentation_is_a_variant_of_a_model_that_has_some():
+    gen = config.load(changed(("augmentation_study.model", "cnn_gen")))
+    assert gen.variants()["none"] == "cnn_gen_none"
+    assert gen.plan("activity3", "cnn_gen_none").augment == []
+    own = config.load(
+        changed(
+            ("models.cnn_base.augment", [JITTER]),
+            ("augmentation_study.variants.colour_jitter", [JITTER]),
+        )
+    )
+    assert own.variants()["colour_jitter"] == "cnn_base"
+
+
+def test_a_variant_may_not_take_the_name_of_a_model():
+    told = message(changed(("models.cnn_base_rotation", RAW["models"]["cnn_base"])))
+    assert "cnn_base_rotation is given twice" in told
+
+
+def test_the_models_of_a_task():
+    cfg = config.load(RAW)
+    variants = [f"cnn_base_{name}" for name in RAW["augmentation_study"]["variants"]]
+    variants.remove("cnn_base_none")
+    assert cfg.models_of("activity3") == ["fnn_base", "cnn_base", "cnn_gen", *variants]
+    assert cfg.models_of("sit_stand") == []
+
+
+def plans(raw: dict) -> dict:
+    cfg = config.load(raw)
+    return {model: cfg.plan("activity3", model) for model in cfg.models_of("activity3")}
+
+
+def stale(*changes: tuple[str, object]) -> set[str]:
+    before, after = plans(RAW), plans(changed(*changes))
+    assert list(before) == list(after)
+    return {model for model in before if before[model] != after[model]}
+
+
+VARIANTS = {f"cnn_base_{name}" for name in RAW["augmentation_study"]["variants"]} - {
+    "cnn_base_none"
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("augmentation_study.variants.rotation.0.degrees", 30, {"cnn_base_rotation"}),
+        ("models.cnn_gen.network.dropout", 0.5, {"cnn_gen"}),
+        ("models.cnn_gen.augment.0.p", 0.1, {"cnn_gen"}),
+        # what the FNN is matched with, and what the variants are variants of
+        ("models.cnn_base.network.hidden", 64, {"cnn_base", "fnn_base"} | VARIANTS),
+        ("recipes.from_scratch.patience", 9, {"cnn_base", "fnn_base", "cnn_gen"} | VARIANTS),
+        ("seeds", [5, 6], set()),
+        ("dataset.cache", "elsewhere", set()),
+        ("splits.seed", 1, set()),
+        ("runs_per_job", 1, set()),
+        ("device", "cpu", set()),
+        ("tasks.sit_stand.classes", ["standing", "sitting"], set()),
+    ],
+)
+def test_a_change_makes_stale_what_depends_on_it(path, value, expected):
+    assert stale((path, value)) == expected
+
+
+def test_the_plan_of_an_fnn_holds_what_it_is_matched_with():
+    cfg = config.load(RAW)
+    plan = cfg.plan("sit_stand", "fnn_base")
+    assert plan.classes == ["sitting", "standing"]
+    assert plan.matched == cfg.models["cnn_base"].network
+    assert cfg.plan("sit_stand", "cnn_base").matched is None
+    assert config.Plan.model_validate(plan.model_dump()) == plan
