@@ -50,6 +50,10 @@ class Project:
             study = merge(study, change)
         (self.folder / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
 
+    def variants(self) -> dict:
+        config = yaml.safe_load((self.folder / "config.yaml").read_text())
+        return config["augmentation_study"]["variants"]
+
     def start(self, *arguments: str, **options) -> subprocess.Popen:
         command = [*SNAKEMAKE, "--configfile", "study.yaml", *arguments]
         options = {"text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **options}

@@ -1,3 +1,4 @@
+import ast
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,15 @@ LEAF += ["base/facts.py", "base/tools.py"]
 )
 def test_imports_are_followed(imported_by, text, expected):
     assert imported_by(text) == expected
+
+
+def test_the_library_imports_by_full_names_only():
+    """Relative imports are passed over, so a job would not rerun when what they name changes."""
+    files = [*ROOT.glob("workflow/lib/**/*.py"), *ROOT.glob("workflow/scripts/*.py")]
+    assert len(files) > 30
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            assert not (isinstance(node, ast.ImportFrom) and node.level), f"{file}:{node.lineno}"
 
 
 def test_the_training_script_stands_on_what_trains_and_no_more():

@@ -23,7 +23,7 @@ def test_did_you_mean_names_the_nearest_or_nothing():
     assert did_you_mean("zzz", iter(())) == ""
 
 
-def test_a_job_logs_to_stderr_and_to_its_file(tmp_path, capsys):
+def test_a_job_logs_to_stderr_and_to_its_file(tmp_path, capsys, caplog):
     path = tmp_path / "logs" / "deep" / "job.log"
     with log.job(path) as given:
         given.info("fetched %d photos", 3)
@@ -33,6 +33,7 @@ def test_a_job_logs_to_stderr_and_to_its_file(tmp_path, capsys):
     assert (shown.out, shown.err) == ("", "fetched 3 photos\n")
     (line,) = path.read_text().splitlines()
     assert line.endswith("INFO fetched 3 photos")
+    assert caplog.records == []  # the root logger, Snakemake's own, would say it again
 
 
 def test_a_job_starts_its_file_anew_and_logs_once(tmp_path, capsys):

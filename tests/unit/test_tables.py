@@ -28,6 +28,12 @@ def test_text_stays_text(round_trip, column):
     assert back["images"].tolist() == list(range(len(IDS)))
 
 
+@pytest.mark.parametrize("values", [["000123", "0042"], ["1e5", "2"], ["", "7"], ["True", "False"]])
+def test_text_that_looks_like_numbers_stays_text(round_trip, values):
+    frame = pd.DataFrame({"image_id": values, "group": values})
+    assert round_trip(frame).to_dict("list") == frame.to_dict("list")
+
+
 def test_a_column_of_empty_text_is_not_a_column_of_numbers(round_trip):
     assert round_trip(pd.DataFrame({"group": ["", ""]}))["group"].tolist() == ["", ""]
     assert round_trip(pd.DataFrame({"group": [None, "a"]}))["group"].tolist() == ["", "a"]

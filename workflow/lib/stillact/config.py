@@ -299,9 +299,10 @@ class Config(Block):
         _unique("seeds", self.seeds)
         _unique("dataset.classes", self.dataset.classes)
         for block in ("curate", "stage"):
-            wanted = getattr(self, block).images_per_class
-            _known(f"{block}.images_per_class", wanted, self.dataset.classes)
-        _known("curate.verbs", self.curate.verbs, self.dataset.classes)
+            if self.dataset.manifest == f"results/{block}/manifest.csv":
+                wanted = getattr(self, block).images_per_class
+                _known(f"{block}.images_per_class", wanted, self.dataset.classes)
+        _known("curate.images_per_class", self.curate.images_per_class, self.curate.verbs)
         for name, task in self.tasks.items():
             _unique(f"tasks.{name}.classes", task.classes)
             _unique(f"tasks.{name}.models", task.models)
@@ -388,17 +389,28 @@ def load(raw: dict, source: str = "config.yaml") -> Config:
     """The typed config.
 
     Args:
-        raw: the merged mapping of all config files.
+        raw: the merged mapping of all config files. A task, model or variant that is null is left
+            out: so a later file removes one of an earlier.
         source: the files it came from, for messages.
 
     Raises:
         InputError: names every key at fault, its value, and what is allowed.
     """
+    raw = {**raw, **{key: _without_nulls(raw[key]) for key in ("tasks", "models") if key in raw}}
+    if isinstance(study := raw.get("augmentation_study"), dict):
+        variants = _without_nulls(study.get("variants"))
+        raw["augmentation_study"] = {**study, "variants": variants}
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
         lines = [_line(fault, raw) for fault in error.errors()]
         raise InputError(f"{source} is not a valid config:\n" + "\n".join(lines)) from None
+
+
+def _without_nulls(blocks: Any) -> Any:
+    if not isinstance(blocks, dict):
+        return blocks
+    return {name: block for name, block in blocks.items() if block is not None}
 
 
 def _line(fault: Any, raw: dict) -> str:
