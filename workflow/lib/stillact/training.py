@@ -81,7 +81,7 @@ def fit(
             break
         progress.epoch += 1
         torch.manual_seed(run.rng_seed(f"epoch {progress.epoch}"))
-        train = _train_epoch(network, optimiser, parts["train"], settings.batch_size, augment)
+        train = train_epoch(network, optimiser, parts["train"], settings.batch_size, augment)
         logits = predict(network, parts["validation"].images)
         labels = parts["validation"].labels
         loss = cross_entropy(logits, labels).item()
@@ -105,7 +105,7 @@ def fit(
     return progress
 
 
-def _train_epoch(
+def train_epoch(
     network: nn.Module,
     optimiser: torch.optim.Optimizer,
     part: Part,
