@@ -134,11 +134,10 @@ def test_every_block_of_the_schema_is_closed_and_every_key_typed():
             "tasks.sit_stand.classes: unknown name 'siting'. Did you mean \"sitting\"?",
         ),
         (
-            "stage.images_per_class",
+            "curate.images_per_class",
             {"standng": 3},
-            "stage.images_per_class: unknown name 'standng'. Did you mean \"standing\"?",
+            "curate.images_per_class: unknown name 'standng'. Did you mean \"standing\"?",
         ),
-        ("curate.verbs", {"flying": ["fly"]}, "curate.verbs: unknown name 'flying'."),
         ("dataset.classes", ["sitting"], "dataset.classes: "),
         ("models.fnn_base.network.match", "cnn_bse", 'Did you mean "cnn_base"?'),
         (
@@ -155,7 +154,11 @@ def test_every_block_of_the_schema_is_closed_and_every_key_typed():
         ("recipes.from_scratch.weight_decay", float("nan"), "(got nan)"),
         ("dataset", ["a"], "dataset: "),
         ("fetch", None, "fetch: "),
-        ("models.vit-2", RAW["models"]["cnn_base"], "models.vit-2"),
+        ("models.vit-2", RAW["models"]["cnn_base"], "models.vit-2: "),
+        ("models.vit-2", RAW["models"]["cnn_base"], "(got 'vit-2')"),
+        ("stage.images_per_class", {"Sitting": 3}, "stage.images_per_class.Sitting: "),
+        ("curate.verbs", {"Sitting": ["sit"]}, "curate.verbs.Sitting: "),
+        ("augmentation_study.variants.Flip", [], "augmentation_study.variants.Flip: "),
         ("models.cnn_base.network", "cnn", "models.cnn_base.network: "),
     ],
 )
@@ -171,6 +174,16 @@ def test_a_key_left_out_is_named():
     assert "  models.cnn_base.network.hidden: Field required" in message(raw)
 
 
+@pytest.mark.parametrize("block", ["stage", "curate"])
+def test_classes_that_a_rule_makes_are_those_of_the_dataset(block):
+    unlabelled = ("dataset.classes", ["sitting", "standing"]), ("tasks.activity3", None)
+    study = ("augmentation_study.task", "sit_stand")
+    config.load(changed(*unlabelled, study))  # the manifest is a file, and the block is not used
+    made = ("dataset.manifest", f"results/{block}/manifest.csv")
+    told = message(changed(*unlabelled, study, made))
+    assert f"{block}.images_per_class: unknown name 'walking_running'." in told
+
+
 def test_all_faults_are_told_at_once():
     told = message(changed(("fetch.attempts", 0), ("seeds", [-1])))
     assert "fetch.attempts: " in told
@@ -182,6 +195,21 @@ def test_a_number_that_yaml_reads_as_text_is_a_number():
     assert rate == "1e-3"  # YAML 1.1 wants 1.0e-3
     cfg = config.load(changed(("recipes.from_scratch.learning_rate", rate)))
     assert cfg.recipes.from_scratch.learning_rate == 0.001
+
+
+def test_a_later_file_removes_with_null():
+    cfg = config.load(
+        changed(
+            ("tasks.sit_stand", None),
+            ("tasks.activity3.models", ["cnn_base"]),
+            ("models.cnn_gen", None),
+            ("augmentation_study.variants.rotation", None),
+        )
+    )
+    assert list(cfg.tasks) == ["activity3"]
+    assert list(cfg.models) == ["fnn_base", "cnn_base"]
+    assert len(cfg.variants()) == len(RAW["augmentation_study"]["variants"]) - 1
+    assert "rotation" not in cfg.variants()
 
 
 def test_a_variant_without_change_is_the_model_itself():

@@ -47,6 +47,15 @@ def test_an_fnn_is_as_large_as_a_width_can_make_it(block, size):
         assert near[width] < 0.01 * cnn
 
 
+@pytest.mark.parametrize(("inputs", "classes"), [(3, 2), (12, 9), (300, 3)])
+def test_the_width_is_found_again_from_the_number_of_parameters(inputs, classes):
+    with torch.device("meta"):
+        for width in range(2, 60):
+            count = networks.count_parameters(networks.fnn(inputs, width, classes))
+            assert networks.fnn_width(inputs, classes, count) == width
+            assert networks.fnn_width(inputs, classes, count + width // 2) == width
+
+
 def test_making_an_fnn_draws_its_own_weights_only():
     torch.manual_seed(1)
     built = networks.build(MATCHED, SMALL, 12, 3)

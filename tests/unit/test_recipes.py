@@ -1,5 +1,8 @@
 import importlib.metadata
 import json
+import multiprocessing
+import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -172,6 +175,46 @@ def test_a_killed_job_trains_no_finished_run_twice(tmp_path, train, killed_at):
     assert begun == [7]
     assert [contents(folder) for folder in folders] == expected
     assert list((results / "unfinished").iterdir()) == []
+
+
+def test_a_job_waits_for_one_that_trains_the_same_runs(tmp_path, train, monkeypatch):
+    """As when Snakemake was killed and started again, and its job lives on."""
+    fork = multiprocessing.get_context("fork")
+    begun, go_on = fork.Event(), fork.Event()
+    real = recipes._train
+
+    def train_one(*args):
+        begun.set()
+        go_on.wait(60)
+        real(*args)
+
+    expected = [contents(folder) for folder in train(results="whole")]
+    monkeypatch.setattr(recipes, "_train", train_one)
+    jobs = [fork.Process(target=train), fork.Process(target=train)]
+    jobs[0].start()
+    assert begun.wait(60)
+    jobs[1].start()
+    time.sleep(0.5)  # for the second one to come to where it waits
+    go_on.set()
+    for job in jobs:
+        job.join(60)
+    assert [job.exitcode for job in jobs] == [0, 0]
+    folders = [tmp_path / "results" / str(run) for run in RUNS]
+    assert [contents(folder) for folder in folders] == expected
+
+
+def test_a_job_killed_while_it_clears_up_can_be_started_again(train, monkeypatch):
+    def killed(folder):
+        for name in recipes.OUTPUTS:
+            (folder / name).unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train()
+    expected = [contents(folder) for folder in train(results="whole")]
+    assert [contents(folder) for folder in train()] == expected
 
 
 def other_plan(inputs):

@@ -112,7 +112,7 @@ def test_write_dataset_checks_labels_before_it_writes(tmp_path):
 
 def test_dataset_has_the_asked_rows_and_readable_photos(tmp_path):
     frame = stage.write_dataset(tmp_path, {"sitting": 2, "standing": 3}, seed=1)
-    assert list(frame.columns) == ["id", "label", "url", "person_boxes", "caption"]
+    assert list(frame.columns) == ["id", "label", "url", "sha256", "person_boxes", "caption"]
     assert frame["label"].value_counts().to_dict() == {"sitting": 2, "standing": 3}
     assert frame["id"].is_unique
     for row in frame.itertuples():

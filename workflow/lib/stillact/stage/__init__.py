@@ -16,6 +16,7 @@ from stillact.log import InputError, did_you_mean, logger
 from stillact.stage import figures, scenery
 from stillact.stage.canvas import Block, Camera, Canvas, Light, Limb
 from stillact.stage.captions import caption
+from stillact.tables import sha256_of
 
 LABELS = ["walking_running", "sitting", "standing"]
 # Headings (rad) that show a view; the spread around them is SPREAD.
@@ -190,7 +191,7 @@ def _framed(
     focal = rng.uniform(0.58, 0.72) * np.sqrt(size[0] * size[1]) / extent
     focal = min(focal, rng.uniform(0.9, 1.04) * size[1] / high, 0.95 * size[0] / wide)
     above = max(size[1] - focal * high, 0.01 * size[1]) * rng.uniform(0.4, 0.9)
-    beside = (size[0] - focal * wide) * rng.uniform(0.45, 0.55)
+    beside = (size[0] - focal * wide) * rng.uniform(0.42, 0.58)
     camera = Camera(focal, beside - focal * left, above - focal * top, eye, slope)
     return camera, people
 
@@ -325,8 +326,8 @@ def write_dataset(folder: Path, images_per_class: dict[str, int], seed: int) -> 
     rows are in the order of the ids.
 
     Returns:
-        Columns id, label, url (relative to `folder`), person_boxes ("x y width height", joined
-        by ";") and caption.
+        Columns id, label, url (relative to `folder`), sha256 (so that changed pixels are a
+        changed manifest), person_boxes ("x y width height", joined by ";") and caption.
 
     Raises:
         InputError: the stage cannot render one of the labels.
@@ -345,9 +346,11 @@ def write_dataset(folder: Path, images_per_class: dict[str, int], seed: int) -> 
         scene = render(label, seed=int(digest[-12:], 16))
         row_id = f"stage_{digest[:12]}"
         url = f"photos/{row_id}.jpg"
-        scene.image.save(Path(folder) / url, quality=scene.jpeg_quality)
+        path = Path(folder) / url
+        scene.image.save(path, quality=scene.jpeg_quality)
         boxes = ";".join(" ".join(map(str, box)) for box in scene.person_boxes)
-        rows.append((row_id, label, url, boxes, scene.caption))
+        rows.append((row_id, label, url, sha256_of(path), boxes, scene.caption))
         if done % 100 == 0 or done == len(plan):
             logger.info("rendered %d of %d scenes", done, len(plan))
-    return pd.DataFrame(rows, columns=["id", "label", "url", "person_boxes", "caption"])
+    columns = ["id", "label", "url", "sha256", "person_boxes", "caption"]
+    return pd.DataFrame(rows, columns=columns)
