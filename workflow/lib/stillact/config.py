@@ -414,15 +414,21 @@ def _without_nulls(blocks: Any) -> Any:
 
 
 def _line(fault: Any, raw: dict) -> str:
-    where, node = [], raw
-    for part in fault["loc"]:
-        if isinstance(node, dict) and part not in node and fault["type"] != "missing":
-            continue  # pydantic's name for the kind of a block, not a key
-        where.append(str(part))
-        node = node[part] if isinstance(node, list) else dict(node or {}).get(part)
-    value = fault["input"]
+    where, value = _where(fault, raw), fault["input"]
     shown = f" (got {value!r})" if not isinstance(value, dict | list) else ""
-    return f"  {'.'.join(where)}{': ' if where else ''}{fault['msg']}{shown}"
+    return f"  {where}{': ' if where else ''}{fault['msg']}{shown}"
+
+
+def _where(fault: Any, raw: Any) -> str:
+    """The keys on the way to a fault, without pydantic's own words (the kind of a block)."""
+    where, node = [], raw
+    for i, part in enumerate(fault["loc"], 1):
+        keyed = isinstance(node, dict) and part in node
+        there = keyed or (isinstance(node, list) and isinstance(part, int))
+        if there or (fault["type"] == "missing" and i == len(fault["loc"])):
+            where.append(str(part))
+        node = node[part] if there else node
+    return ".".join(where)
 
 
 def schema() -> dict:

@@ -48,8 +48,20 @@ def pack(
     target = Path(target)
     part = target.with_name(f".{target.name}.{os.getpid()}")
     part.parent.mkdir(parents=True, exist_ok=True)
+    start = time.perf_counter()
+    try:
+        _write(paths, size, geometry, part, threads)
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    seconds = time.perf_counter() - start
+    logger.info("packed %d photos to %d px %s in %.1f s: %.0f images/s",
+                len(paths), size, geometry, seconds, len(paths) / seconds)  # fmt: skip
+
+
+def _write(paths, size, geometry, part, threads):
     array = np.lib.format.open_memmap(part, "w+", np.uint8, (len(paths), size, size, 3))
-    start = last = time.perf_counter()
+    last = time.perf_counter()
     with ThreadPoolExecutor(threads) as pool:
         decoded = pool.map(lambda path: _decode(path, size, geometry), paths)
         for row, pixels in enumerate(decoded):
@@ -58,10 +70,6 @@ def pack(
                 last = time.perf_counter()
                 logger.info("packed %d of %d photos", row + 1, len(paths))
     array.flush()
-    os.replace(part, target)
-    seconds = time.perf_counter() - start
-    logger.info("packed %d photos to %d px %s in %.1f s: %.0f images/s",
-                len(paths), size, geometry, seconds, len(paths) / seconds)  # fmt: skip
 
 
 def _decode(path: Path, size: int, geometry: str) -> np.ndarray:

@@ -59,21 +59,24 @@ def train_runs(
     """
     chosen = training.choose_device(device)
     made_from = _fingerprint(plan, inputs, chosen, threads)
-    with training.repeatable(threads):
+    with training.repeatable(threads), contextlib.ExitStack() as held:
+        works = [
+            held.enter_context(_workplace(_unfinished(unfinished, run), made_from)) for run in runs
+        ]
         parts = None
-        for run in runs:
-            with _workplace(_unfinished(unfinished, run), made_from) as work:
-                if (work / "done").exists():
-                    logger.info("%s: finished by an earlier start, taken as it is", run)
-                    continue
-                parts = parts or load_parts(inputs, plan.classes, chosen)
-                _train(run, plan, parts, work, made_from, chosen)
-    for run, folder in zip(runs, folders, strict=True):
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in OUTPUTS:
-            _link(_unfinished(unfinished, run) / name, folder / name)
-    for run in runs:
-        shutil.rmtree(_unfinished(unfinished, run))
+        for run, work in zip(runs, works, strict=True):
+            if (work / "done").exists():
+                logger.info("%s: finished by an earlier start, taken as it is", run)
+                continue
+            parts = parts or load_parts(inputs, plan.classes, chosen)
+            _train(run, plan, parts, work, made_from, chosen)
+        for work, folder in zip(works, folders, strict=True):
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in OUTPUTS:
+                _link(work / name, folder / name)
+        for work in works:
+            (work / "done").unlink()  # first, so that what is left is not taken for a whole run
+            shutil.rmtree(work)
 
 
 def _train(run: Run, plan: Plan, parts: dict, work: Path, made_from: str, device) -> None:
@@ -160,15 +163,26 @@ def _workplace(folder: Path, made_from: str) -> Iterator[Path]:
     The lock matters when an earlier Snakemake was killed and its job still trains: this one waits
     for it. What was made from something else is thrown away.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        key = folder / "made_from"
-        if not key.exists() or key.read_text() != made_from:
-            for stale in [p for p in folder.iterdir() if p.name != "lock"]:
-                stale.unlink()
-            key.write_text(made_from)
-        yield folder
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not _is_at(lock, folder / "lock"):
+                continue  # removed by the process that this one waited for
+            key = folder / "made_from"
+            if not key.exists() or key.read_text() != made_from:
+                for stale in [p for p in folder.iterdir() if p.name != "lock"]:
+                    stale.unlink()
+                key.write_text(made_from)
+            yield folder
+            return
+
+
+def _is_at(file, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _fingerprint(plan: Plan, inputs: Inputs, device: torch.device, threads: int) -> str:
