@@ -160,6 +160,18 @@ def test_every_block_of_the_schema_is_closed_and_every_key_typed():
         ("curate.verbs", {"Sitting": ["sit"]}, "curate.verbs.Sitting: "),
         ("augmentation_study.variants.Flip", [], "augmentation_study.variants.Flip: "),
         ("models.cnn_base.network", "cnn", "models.cnn_base.network: "),
+        ("models.cnn_gen.augment.2.max_area", 0.3, "min_area 0.5 is above max_area 0.3"),
+        (
+            "augmentation_study.variants.gaussian_blur.0.min_sigma",
+            3,
+            "min_sigma 3.0 is above max_sigma 2.0",
+        ),
+        (
+            "models.cnn_base.network.channels",
+            [4] * 8,
+            "8 blocks halve an input of 128 px to nothing",
+        ),
+        ("recipes.from_scratch.learning_rate", float("inf"), "(got inf)"),
     ],
 )
 def test_what_is_wrong_is_named(path, value, expected):

@@ -167,7 +167,8 @@ def test_page_tells_what_was_run(study):
     assert "python 3.12.1, torch 2.14.0" in text
     assert "cnn_base activity3 2 4,287,875 11 61.0 701" in text
     assert "sitting 6 4 3 13" in text  # train, validation, test, all
-    assert "learning_rate: 0.001" in text
+    rate = study.config.recipes.from_scratch.learning_rate
+    assert f"learning_rate: {rate}" in text
     assert "Figure 1. Examples" in text
     assert "File: figures/photo.png" in text
     assert "1 pair is divided between two subsets" in text

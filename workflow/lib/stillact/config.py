@@ -22,7 +22,7 @@ Geometry = Literal["resize_crop", "letterbox"]
 class Block(BaseModel):
     """A block of the config: unknown keys are errors that name the nearest known key."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -118,9 +118,9 @@ class Duplicates(Block):
 
 
 class Fractions(Block):
-    train: Fraction
-    validation: Fraction
-    test: Fraction
+    train: Annotated[Fraction, Field(description="Trained on.")]
+    validation: Annotated[Fraction, Field(description="Decides when training ends.")]
+    test: Annotated[Fraction, Field(description="Judged on, once.")]
 
     @model_validator(mode="after")
     def _sum(self) -> "Fractions":
@@ -171,34 +171,48 @@ class FNN(Block):
     match: Annotated[Name, Field(description="Model whose number of parameters is matched.")]
 
 
+Chance = Annotated[Fraction, Field(description="Probability that an image is changed.")]
+Jitter = Annotated[float, Field(ge=0, description="Factor drawn from 1 minus this to 1 plus this.")]
+
+
 class VerticalFlip(Block):
     name: Literal["vertical_flip"]
-    p: Fraction = 0.5
+    p: Chance = 0.5
 
 
 class HorizontalFlip(Block):
     name: Literal["horizontal_flip"]
-    p: Fraction = 0.5
+    p: Chance = 0.5
 
 
 class Perspective(Block):
     name: Literal["perspective"]
-    distortion: Fraction = 0.5
-    p: Fraction = 0.5
+    distortion: Annotated[Fraction, Field(description="How far corners may move.")] = 0.5
+    p: Chance = 0.5
 
 
 class RandomResizedCrop(Block):
     name: Literal["random_resized_crop"]
-    min_area: Annotated[float, Field(gt=0, le=1)] = 0.5
-    max_area: Annotated[float, Field(gt=0, le=1)] = 1.0
+    min_area: Annotated[
+        float, Field(gt=0, le=1, description="Smallest crop, as a share of the image.")
+    ] = 0.5
+    max_area: Annotated[
+        float, Field(gt=0, le=1, description="Largest crop, as a share of the image.")
+    ] = 1.0
+
+    @model_validator(mode="after")
+    def _order(self) -> "RandomResizedCrop":
+        return _ordered(self, "min_area", "max_area")
 
 
 class ColourJitter(Block):
     name: Literal["colour_jitter"]
-    brightness: Annotated[float, Field(ge=0)] = 0.4
-    contrast: Annotated[float, Field(ge=0)] = 0.4
-    saturation: Annotated[float, Field(ge=0)] = 0.4
-    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    brightness: Jitter = 0.4
+    contrast: Jitter = 0.4
+    saturation: Jitter = 0.4
+    hue: Annotated[
+        float, Field(ge=0, le=0.5, description="Largest shift, as a share of the colour circle.")
+    ] = 0.1
 
 
 class GaussianBlur(Block):
@@ -206,15 +220,21 @@ class GaussianBlur(Block):
     min_sigma: Annotated[Positive, Field(description="Pixels at an input of 128 px.")] = 0.1
     max_sigma: Annotated[Positive, Field(description="Pixels at an input of 128 px.")] = 2.0
 
+    @model_validator(mode="after")
+    def _order(self) -> "GaussianBlur":
+        return _ordered(self, "min_sigma", "max_sigma")
+
 
 class Rotation(Block):
     name: Literal["rotation"]
-    degrees: Annotated[float, Field(ge=0, le=180)] = 15.0
+    degrees: Annotated[float, Field(ge=0, le=180, description="Largest turn to either side.")] = (
+        15.0
+    )
 
 
 class Greyscale(Block):
     name: Literal["greyscale"]
-    p: Fraction = 1.0
+    p: Chance = 1.0
 
 
 Augmentation = Annotated[
@@ -237,10 +257,10 @@ class FromScratch(Block):
     geometry: Annotated[
         Geometry, Field(description="How a photo becomes square: resize_crop or letterbox.")
     ]
-    learning_rate: Positive
-    weight_decay: Annotated[float, Field(ge=0)]
-    batch_size: Count
-    max_epochs: Count
+    learning_rate: Annotated[Positive, Field(description="Adam's step size.")]
+    weight_decay: Annotated[float, Field(ge=0, description="Shrinkage a step, times step size.")]
+    batch_size: Annotated[Count, Field(description="Photos a step.")]
+    max_epochs: Annotated[Count, Field(description="Passes over the training photos at most.")]
     patience: Annotated[
         Count, Field(description="Epochs without a better validation loss before the end.")
     ]
@@ -251,17 +271,20 @@ class Recipes(Block):
 
 
 class Model(Block):
-    recipe: Literal["from_scratch"]
-    network: Annotated[CNN | FNN, Field(discriminator="type")]
+    recipe: Annotated[Literal["from_scratch"], Field(description="How it is trained.")]
+    network: Annotated[CNN | FNN, Field(discriminator="type", description="What is trained.")]
     augment: Annotated[list[Augmentation], Field(description="Applied in this order.")] = []
 
 
 class AugmentationStudy(Block):
-    task: Name
+    task: Annotated[Name, Field(description="Task that the variants are trained on.")]
     model: Annotated[Name, Field(description="Model that each variant trains.")]
     variants: Annotated[
         dict[Name, list[Augmentation]],
-        Field(description="Augmentations a variant; an empty list is the model as it is."),
+        Field(
+            description="Augmentations of each variant, in place of the model's own; one that is "
+            "the model's own is that model, not a second one."
+        ),
     ]
 
 
@@ -284,9 +307,11 @@ class Config(Block):
     stage: Stage
     duplicates: Duplicates
     splits: Splits
-    tasks: dict[Name, Task]
+    tasks: Annotated[
+        dict[Name, Task], Field(min_length=1, description="What is told apart; the first is main.")
+    ]
     recipes: Recipes
-    models: dict[Name, Model]
+    models: Annotated[dict[Name, Model], Field(description="Models, by the name of their runs.")]
     augmentation_study: AugmentationStudy
     seeds: Annotated[list[Seed], Field(min_length=1, description="One training run each.")]
     runs_per_job: Annotated[Count, Field(description="Seeds trained in one process.")]
@@ -312,6 +337,7 @@ class Config(Block):
         _known("augmentation_study.model", [self.augmentation_study.model], self.models)
         _unique("models and augmentation_study.variants", [*self.models, *self._own_variants()])
         for name, model in self.models.items():
+            _fits(f"models.{name}.network.channels", model.network, self.recipes)
             if isinstance(model.network, FNN):
                 where = f"models.{name}.network.match"
                 cnns = [m for m in self.models if isinstance(self.models[m].network, CNN)]
@@ -374,6 +400,28 @@ def _unique(where: str, values: list) -> None:
             )
 
 
+def _ordered(block: Any, low: str, high: str) -> Any:
+    if getattr(block, low) > getattr(block, high):
+        raise PydanticCustomError(
+            "order",
+            "{low} {low_value} is above {high} {high_value}",
+            {"low": low, "low_value": getattr(block, low),
+             "high": high, "high_value": getattr(block, high)},
+        )  # fmt: skip
+    return block
+
+
+def _fits(where: str, network: CNN | FNN, recipes: Recipes) -> None:
+    size = recipes.from_scratch.size
+    if isinstance(network, CNN) and 2 ** len(network.channels) > size:
+        raise PydanticCustomError(
+            "too_deep",
+            "{where}: {blocks} blocks halve an input of {size} px to nothing; take fewer, or raise "
+            "recipes.from_scratch.size",
+            {"where": where, "blocks": len(network.channels), "size": size},
+        )
+
+
 def _known(where: str, names: Any, known: Any) -> None:
     for name in names:
         if name not in known:
@@ -433,7 +481,12 @@ def _where(fault: Any, raw: Any) -> str:
 
 def schema() -> dict:
     """The JSON schema of the config (draft 2020-12)."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+    made = Config.model_json_schema()
+    for block in (made, *made["$defs"].values()):
+        for key in block["properties"].values():
+            if "patternProperties" in key:  # names that do not match are not to pass unseen
+                key["additionalProperties"] = False
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
 
 
 if __name__ == "__main__":

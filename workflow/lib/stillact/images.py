@@ -18,16 +18,25 @@ def square(image: Image.Image, size: int, geometry: str) -> Image.Image:
     """An RGB image of `size` by `size` pixels, resampled with antialiased bicubic.
 
     Args:
-        image: any mode; its EXIF orientation is applied, transparency falls on black.
+        image: any mode; its EXIF orientation is applied, 16-bit greys are scaled to 8 bits, and
+            transparency is dropped.
         size: side in pixels.
         geometry: "resize_crop" scales the shorter side to `size` and crops the centre, with the
             rounding of torchvision's Resize and CenterCrop; "letterbox" scales the longer side to
             `size` and pads with grey, so that the whole photo is seen undistorted.
     """
-    image = ImageOps.exif_transpose(image).convert("RGB")
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    image = image.convert("RGB")
     width, height = image.size
     if geometry == "letterbox":
-        return ImageOps.pad(image, (size, size), Image.Resampling.BICUBIC, color=GREY)
+        scale = size / max(width, height)
+        scaled = max(1, round(width * scale)), max(1, round(height * scale))
+        padded = Image.new("RGB", (size, size), GREY)
+        place = round((size - scaled[0]) / 2), round((size - scaled[1]) / 2)
+        padded.paste(image.resize(scaled, Image.Resampling.BICUBIC), place)
+        return padded
     short = min(width, height)
     scaled = (size * width // short, size * height // short)
     left, top = round((scaled[0] - size) / 2), round((scaled[1] - size) / 2)

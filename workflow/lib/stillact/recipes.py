@@ -90,6 +90,11 @@ def _train(run: Run, plan: Plan, parts: dict, work: Path, made_from: str, device
     change = augment.build(plan.augment, settings.size)
     tensors = {name: part for name, (part, _) in parts.items()}
     progress = training.fit(network, tensors, settings, change, run, work / "checkpoint.pt")
+    if not progress.best_weights:
+        raise InputError(
+            f"{run}: the validation loss was never a number; lower learning_rate "
+            f"(now {settings.learning_rate}) of the model's recipe in config.yaml"
+        )
     write_csv(_predictions(run, network, parts, plan.classes), work / "predictions.csv")
     write_csv(pd.DataFrame(progress.history), work / "history.csv")
     weights = {k: v.contiguous().cpu() for k, v in network.state_dict().items()}

@@ -20,8 +20,11 @@ def write_csv(frame: pd.DataFrame, path: str | Path) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")
-    frame.to_csv(part, index=False, lineterminator="\n", encoding="utf-8")
-    os.replace(part, path)
+    try:
+        frame.to_csv(part, index=False, lineterminator="\n", encoding="utf-8")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def read_csv(path: str | Path) -> pd.DataFrame:

@@ -100,7 +100,7 @@ def fit(
                 "%s: epoch %d of at most %d, validation loss %.3f (best %.3f)",
                 *(run, progress.epoch, settings.max_epochs, loss, progress.best_loss),
             )
-    if progress.best_weights:
+    if progress.best_weights:  # none where the loss was never a number
         network.load_state_dict(progress.best_weights)
     return progress
 
