@@ -142,9 +142,9 @@ def accuracy(
     each = [(value, row) for row, name in enumerate(names) for value in seeds[name]]
     axes.plot([v for v, _ in each], [row + 0.24 for _, row in each], ".", color=COLOURS[0],
               alpha=0.45, markeredgewidth=0, ms=9, label="one seed")  # fmt: skip
-    half = table["accuracy_ci_high"] - table["accuracy_mean"]
-    axes.errorbar(table["accuracy_mean"], place, xerr=half, fmt="o", color=COLOURS[0], ms=7,
-                  elinewidth=2, label="mean, 95 % interval" if half.notna().any() else "mean",
+    mean, low, high = (table[f"accuracy_{value}"] for value in ("mean", "ci_low", "ci_high"))
+    axes.errorbar(mean, place, xerr=[mean - low, high - mean], fmt="o", color=COLOURS[0], ms=7,
+                  elinewidth=2, label="mean, 95 % interval" if low.notna().any() else "mean",
                   )  # fmt: skip
     axes.set_yticks(place, names)
     axes.tick_params(axis="y", length=0)
