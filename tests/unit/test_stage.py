@@ -9,7 +9,7 @@ from PIL import Image
 
 from stillact import stage
 from stillact.log import InputError
-from stillact.stage import figures
+from stillact.stage import anatomy
 from stillact.stage.canvas import Camera
 
 WORDS = {
@@ -151,14 +151,14 @@ def test_camera_projects_a_hand_computed_point():
 @pytest.mark.parametrize("seed", range(20))
 def test_poses_are_what_they_are_called(seed):
     rng = np.random.default_rng(seed)
-    look = figures.draw_look(rng)
+    look = anatomy.draw_look(rng)
     bones = {"knee": 0.43 * look.scale, "ankle": 0.42 * look.scale}
     poses = {
-        "stand": figures.stand(rng, look),
-        "walk": figures.walk(rng, look, running=False),
-        "run": figures.walk(rng, look, running=True),
-        "chair": figures.sit(rng, look, 0.45),
-        "ground": figures.sit(rng, look, 0.0),
+        "stand": anatomy.stand(rng, look),
+        "walk": anatomy.walk(rng, look, running=False),
+        "run": anatomy.walk(rng, look, running=True),
+        "chair": anatomy.sit(rng, look, 0.45),
+        "ground": anatomy.sit(rng, look, 0.0),
     }
     for name, joints in poses.items():
         for side in "lr":

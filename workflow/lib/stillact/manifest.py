@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from stillact.log import InputError, did_you_mean
+from stillact.runs import SUBSETS
 
 COLUMNS = ("id", "label", "url", "split", "group", "sha256", "person_boxes")
 REQUIRED = ("url", "label")
-SUBSETS = ("train", "validation", "test")
 SHOWN = 20  # faults told in full
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from stillact import augment, networks, training
 from stillact.config import Plan
 from stillact.log import InputError, logger
-from stillact.runs import Run
+from stillact.runs import SUBSETS, Run
 from stillact.tables import read_csv, sha256_of, write_csv
 
 OUTPUTS = ("predictions.csv", "history.csv", "weights.safetensors", "meta.json")
@@ -130,7 +130,7 @@ def load_parts(inputs: Inputs, classes: list[str], device) -> dict:
     row_of = pd.Series(range(len(array)), index=read_csv(inputs.index)["image_id"])
     split = read_csv(inputs.split)
     parts = {}
-    for subset in ("train", "validation", "test"):
+    for subset in SUBSETS:
         table = split[split["subset"] == subset]
         if table.empty:
             raise InputError(f"{inputs.split}: no photo in the subset {subset}; add photos")

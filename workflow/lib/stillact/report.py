@@ -14,8 +14,8 @@ from scipy.stats import binomtest
 from stillact.config import Config
 from stillact.explore import MEASURES, audit_summary, largest_class_rate
 from stillact.paper import LARGEST_CLASS_RATE, METRICS
+from stillact.runs import SUBSETS
 
-SUBSETS = ("train", "validation", "test")
 MIME = {".svg": "image/svg+xml", ".png": "image/png"}
 
 

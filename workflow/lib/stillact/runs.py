@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+SUBSETS = ("train", "validation", "test")  # of the photos, in every split
+
 
 @dataclass(frozen=True)
 class Run:

@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import connected_components
 
 from stillact import config
 from stillact.log import InputError, logger
-from stillact.manifest import SUBSETS
+from stillact.runs import SUBSETS
 
 SHOWN = 10  # pairs named in a warning
 LEAVE_OUT = "add images of it, or leave it out of dataset.classes and the tasks"

@@ -13,7 +13,7 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFilter
 
 from stillact.log import InputError, did_you_mean, logger
-from stillact.stage import figures, scenery
+from stillact.stage import anatomy, scenery
 from stillact.stage.canvas import Block, Camera, Canvas, Light, Limb
 from stillact.stage.captions import caption
 from stillact.tables import sha256_of
@@ -56,8 +56,8 @@ class Scene:
 
 @dataclass(frozen=True)
 class _Person:
-    look: figures.Look
-    joints: figures.Joints
+    look: anatomy.Look
+    joints: anatomy.Joints
     x: float
     z: float
     heading: float
@@ -140,7 +140,7 @@ def _people(
     abreast = kind in scenery.SHARED or rng.random() < 0.4
     people = []
     for i in range(count):
-        look = figures.draw_look(rng)
+        look = anatomy.draw_look(rng)
         joints = _pose(rng, look, verb, seat)
         if i == 0:
             x, z, turn = 0.0, 0.0, heading
@@ -155,17 +155,17 @@ def _people(
     return people
 
 
-def _pose(rng: np.random.Generator, look: figures.Look, verb: str, seat: float) -> figures.Joints:
+def _pose(rng: np.random.Generator, look: anatomy.Look, verb: str, seat: float) -> anatomy.Joints:
     if verb == "sitting":
-        return figures.sit(rng, look, seat)
+        return anatomy.sit(rng, look, seat)
     if verb == "standing":
-        return figures.stand(rng, look)
-    return figures.walk(rng, look, running=verb == "running")
+        return anatomy.stand(rng, look)
+    return anatomy.walk(rng, look, running=verb == "running")
 
 
 def _limbs(person: _Person) -> list[Limb]:
     return scenery.moved(
-        figures.limbs(person.look, person.joints), person.x, person.z, person.heading
+        anatomy.limbs(person.look, person.joints), person.x, person.z, person.heading
     )
 
 

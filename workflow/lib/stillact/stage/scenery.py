@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageStat
 
+from stillact.stage.anatomy import COLOURS, placed
 from stillact.stage.canvas import Block, Camera, Limb, grain
-from stillact.stage.figures import COLOURS, placed
 
 SETTINGS = ["street", "park", "beach", "room", "station", "field", "snow"]
 INDOORS = {"room", "station"}
