@@ -27,6 +27,7 @@ wildcard_constraints:
 include: "workflow/rules/data.smk"
 include: "workflow/rules/explore.smk"
 include: "workflow/rules/splits.smk"
+include: "workflow/rules/backbones.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
@@ -51,3 +52,9 @@ rule runs:
     """All trainings and their metrics, no report."""
     input:
         rules.metrics.output,
+
+
+rule weights:
+    """The pretrained weights of every backbone, in the cache; needs the network."""
+    input:
+        expand(rules.fetch_weights.output, backbone=cfg.backbones),

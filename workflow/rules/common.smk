@@ -54,3 +54,12 @@ def packed(wildcards, kind):
     """The packed photos that a model reads: the array (npy) or the table of its rows (csv)."""
     training = cfg.plan(wildcards.task, wildcards.model).training
     return f"results/data/pack/{training.geometry}_{training.size}.{kind}"
+
+
+def local_weights(wildcards):
+    """The backbone's weights where they are a local path that exists or that a rule makes."""
+    block = cfg.backbones[wildcards.backbone]
+    local = block.repository is None and (
+        os.path.exists(block.weights) or block.weights.startswith("results/")
+    )
+    return block.weights if local else []

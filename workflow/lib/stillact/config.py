@@ -3,7 +3,8 @@ meaning are written down; `workflow/schemas/config.schema.yaml` is made from it 
 """
 
 import math
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -270,6 +271,52 @@ class Recipes(Block):
     from_scratch: FromScratch
 
 
+class Backbone(Block):
+    """A pretrained model: which library builds it, under which name, and where its weights are."""
+
+    loader: Annotated[
+        Literal["open_clip", "transformers", "timm"],
+        Field(description="The library that builds the model."),
+    ]
+    name: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="Architecture: a name of open_clip.list_models() or timm.list_models(); "
+            "for transformers the model type, siglip (SigLIP2 at a fixed resolution too) or vit. "
+            "local-dir: (open_clip, timm) takes it from the config in the weights' folder.",
+        ),
+    ]
+    weights: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="hub:owner/model, or a local folder or file (.safetensors, .bin, .pt).",
+        ),
+    ]
+    revision: Annotated[
+        str | None,
+        Field(min_length=1, description="The hub's commit (40 hex digits), tag or branch."),
+    ] = None
+    licence: Annotated[str | None, Field(description="Licence of the weights.")] = None
+
+    @model_validator(mode="after")
+    def _source(self) -> "Backbone":
+        if self.repository is None and self.revision is not None:
+            _fault("revision: {got} belongs to weights on the hub; leave it out with a local path",
+                   self.revision)  # fmt: skip
+        if self.repository is not None and not re.fullmatch(r"[\w.-]+/[\w.-]+", self.repository):
+            _fault("weights: {got} is no hub id; write hub:owner/model", self.weights)
+        if self.repository is not None and self.revision is None:
+            _fault("weights: {got} needs a revision: a commit of that repository", self.weights)
+        return self
+
+    @property
+    def repository(self) -> str | None:
+        """The id on the hub, or None where the weights are a local path."""
+        return self.weights[4:] if self.weights.startswith("hub:") else None
+
+
 class Model(Block):
     recipe: Annotated[Literal["from_scratch"], Field(description="How it is trained.")]
     network: Annotated[CNN | FNN, Field(discriminator="type", description="What is trained.")]
@@ -311,6 +358,9 @@ class Config(Block):
         dict[Name, Task], Field(min_length=1, description="What is told apart; the first is main.")
     ]
     recipes: Recipes
+    backbones: Annotated[
+        dict[Name, Backbone], Field(description="Pretrained models, by the name recipes call them.")
+    ]
     models: Annotated[dict[Name, Model], Field(description="Models, by the name of their runs.")]
     augmentation_study: AugmentationStudy
     seeds: Annotated[list[Seed], Field(min_length=1, description="One training run each.")]
@@ -422,6 +472,10 @@ def _fits(where: str, network: CNN | FNN, recipes: Recipes) -> None:
         )
 
 
+def _fault(message: str, got: str) -> NoReturn:
+    raise PydanticCustomError("backbone", message, {"got": repr(got)})
+
+
 def _known(where: str, names: Any, known: Any) -> None:
     for name in names:
         if name not in known:
@@ -437,14 +491,15 @@ def load(raw: dict, source: str = "config.yaml") -> Config:
     """The typed config.
 
     Args:
-        raw: the merged mapping of all config files. A task, model or variant that is null is left
-            out: so a later file removes one of an earlier.
+        raw: the merged mapping of all config files. A task, model, backbone or variant that is
+            null is left out: so a later file removes one of an earlier.
         source: the files it came from, for messages.
 
     Raises:
         InputError: names every key at fault, its value, and what is allowed.
     """
-    raw = {**raw, **{key: _without_nulls(raw[key]) for key in ("tasks", "models") if key in raw}}
+    removable = [key for key in ("tasks", "models", "backbones") if key in raw]
+    raw = {**raw, **{key: _without_nulls(raw[key]) for key in removable}}
     if isinstance(study := raw.get("augmentation_study"), dict):
         variants = _without_nulls(study.get("variants"))
         raw["augmentation_study"] = {**study, "variants": variants}

@@ -1,0 +1,390 @@
+"""Pretrained image (and text) encoders of three libraries, behind one interface."""
+
+import contextlib
+import functools
+import json
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import torch
+from torch import nn
+
+from stillact import weights
+from stillact.config import Backbone as Block
+from stillact.log import InputError, did_you_mean
+
+OPEN_CLIP_CONFIG = "open_clip_config.json"
+LOCAL = "local-dir:"  # the name that open_clip and timm have for "see the config in the folder"
+
+
+class Backbone(nn.Module):
+    """A pretrained model: photos, and texts where it has a text tower, to embeddings.
+
+    Embeddings are those that the model's authors compare or classify by: pooled, projected where
+    there is a projection, not L2-normalised. Parameters of the image tower are named `image.*`,
+    those of the text tower `text.*`.
+
+    Attributes:
+        embedding_width: length of an embedding.
+        size: side of the square input, pixels.
+        mean, std: three floats each, of RGB in [0, 1].
+        interpolation, resize: how the authors bring a photo to `size`: "bicubic" or "bilinear",
+            and "shortest" (scale the shorter side, crop the centre) or "squash".
+        image, text: the towers; `text` is None where there is none, and may be set to None.
+        logit_scale: what cosine similarities are multiplied by; None without a text tower.
+        last_layer: the largest number that `layer_of` gives.
+    """
+
+    def __init__(
+        self,
+        image: nn.Module,
+        preprocessing: dict,
+        embedding_width: int,
+        blocks: str | None,
+        layers: dict[str, int],
+        text: nn.Module | None = None,
+        tokenizer: Callable[[], Callable[[list[str]], torch.Tensor]] | None = None,
+        logit_scale: float | None = None,
+    ):
+        super().__init__()
+        self.image, self.text = image, text
+        self.embedding_width = embedding_width
+        self.size: int = preprocessing["size"]
+        self.mean: tuple[float, ...] = tuple(preprocessing["mean"])
+        self.std: tuple[float, ...] = tuple(preprocessing["std"])
+        self.interpolation: str = preprocessing["interpolation"]
+        self.resize: str = preprocessing["resize"]
+        self.logit_scale = logit_scale
+        self.last_layer = max(layers.values())
+        self._blocks, self._layers, self._tokenizer = blocks, layers, tokenizer
+
+    @property
+    def has_text(self) -> bool:
+        return self.text is not None
+
+    def normalise(self, images: torch.Tensor) -> torch.Tensor:
+        """Photos (batch, 3, size, size), uint8 or float in [0, 255], to what the model expects."""
+        mean, std = (
+            torch.tensor(values, device=images.device).view(3, 1, 1)
+            for values in (self.mean, self.std)
+        )
+        return (images.float() / 255 - mean) / std
+
+    def encode_image(self, images: torch.Tensor) -> torch.Tensor:
+        """Normalised float32 images (batch, 3, size, size) to embeddings (batch, width)."""
+        return self.image(images)
+
+    def encode_text(self, texts: list[str]) -> torch.Tensor:
+        """Texts to embeddings (texts, width).
+
+        Raises:
+            InputError: the model has no text tower, or its folder no tokenizer.
+        """
+        if self.text is None:
+            raise InputError("this backbone has no text tower; take open_clip's, or siglip")
+        device = next(self.text.parameters()).device
+        return self.text(self._tokenizer()(texts).to(device))
+
+    def blocks(self) -> list[nn.Module]:
+        """The image tower's transformer blocks, first to last; none where it is no transformer."""
+        return [] if self._blocks is None else list(self.get_submodule(f"image.{self._blocks}"))
+
+    def layer_of(self, parameter: str) -> int:
+        """The layer of a parameter of the image tower, for layer-wise learning-rate decay.
+
+        Args:
+            parameter: its name in `named_parameters()`, `image.` in front.
+
+        Returns:
+            0 for patch and position embeddings, i for block i (counted from 1), `last_layer` for
+            the final norm, pooling and projection.
+        """
+        return self._layers[parameter.removeprefix("image.")]
+
+
+def load(block: Block, folder: Path) -> Backbone:
+    """The backbone of a config block, in eval mode, on the CPU, in float32. Asks no hub.
+
+    Args:
+        block: loader and name.
+        folder: where its weights are (`weights.place`): a folder, or a file.
+
+    Raises:
+        InputError: an unknown name (with the nearest known), nothing to load, weights that do not
+            fit (which keys), damaged ones, pickles that hold more than tensors.
+    """
+    os.environ["HF_HUB_OFFLINE"] = "1"  # read when the libraries are imported
+    loaders = {"open_clip": _open_clip, "transformers": _transformers, "timm": _timm}
+    if not folder.exists():
+        raise InputError(f"{folder}: no weights of {block.name} there; have rule fetch_weights run")
+    with _quiet():
+        return loaders[block.loader](block, folder).eval()
+
+
+# open_clip
+
+
+def _open_clip(block: Block, folder: Path) -> Backbone:
+    import open_clip
+
+    name = _open_clip_name(open_clip, block, folder)
+    model = open_clip.create_model(
+        name,
+        load_weights=False,
+        pretrained_text=False,
+        force_preprocess_cfg=_open_clip_preprocessing(open_clip, name, folder),
+    )
+    image = model.visual
+    blocks = "trunk.blocks" if hasattr(image, "trunk") else "transformer.resblocks"
+    if isinstance(image, open_clip.model.ModifiedResNet):
+        raise InputError(f"{block.name}: a ResNet has no transformer blocks; take a ViT")
+    (file,) = weights.weight_files(block, folder)
+    _load_open_clip(open_clip, model, file, block.name)
+    after = ("trunk.norm.", "trunk.fc_norm", "trunk.attn_pool", "trunk.head", "head.")
+    after += ("ln_post.", "proj", "attn_pool")
+    size, *_ = open_clip.transform.to_2tuple(image.image_size)
+    made = image.preprocess_cfg
+    described = (folder / OPEN_CLIP_CONFIG).is_file()
+    words = f"{LOCAL}{folder}" if described else name
+    tokenizer = functools.cache(lambda: open_clip.get_tokenizer(words))
+    del model.visual  # what is left encodes text
+    return Backbone(
+        image,
+        {**made, "size": size, "resize": made["resize_mode"]},
+        open_clip.get_model_config(name)["embed_dim"],
+        blocks,
+        _layers(image, blocks, after),
+        _OpenClipText(model),
+        tokenizer,
+        model.logit_scale.exp().item(),
+    )
+
+
+class _OpenClipText(nn.Module):
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        return self.model.encode_text(tokens)
+
+
+def _open_clip_name(open_clip, block: Block, folder: Path) -> str:
+    """What open_clip calls it. Weights fit with the wrong activation too, so that is compared."""
+    if block.name == LOCAL:
+        _require(folder, OPEN_CLIP_CONFIG)
+        return f"{LOCAL}{folder}"
+    if block.name not in open_clip.list_models():
+        _unknown(block, open_clip.list_models())
+    if (folder / OPEN_CLIP_CONFIG).is_file():
+        names = (block.name, f"{LOCAL}{folder}")
+        named, saved = (open_clip.get_model_config(n).get("quick_gelu", False) for n in names)
+        if named != saved:
+            raise InputError(
+                f"{folder / OPEN_CLIP_CONFIG}: quick_gelu, the activation, is {saved}, and {named} "
+                f"for {block.name}; take the name with -quickgelu where it is True, or without"
+            )
+    return block.name
+
+
+def _open_clip_preprocessing(open_clip, name: str, folder: Path) -> dict:
+    """That of the folder's config, or else of the weights published under the name."""
+    if (folder / OPEN_CLIP_CONFIG).is_file():
+        saved = json.loads((folder / OPEN_CLIP_CONFIG).read_text(encoding="utf-8"))
+        return saved.get("preprocess_cfg", {})
+    tags = open_clip.list_pretrained_tags_by_model(name)
+    return open_clip.get_pretrained_cfg(name, tags[0]) if tags else {}
+
+
+def _load_open_clip(open_clip, model: nn.Module, file: Path, name: str) -> None:
+    want, got = model.state_dict(), weights.read(file)
+    missing, unexpected, reshaped = weights.differences(want, got)
+    # open_clip would resample position embeddings of another size without a word
+    weights.require_fit(file, name, [], [], [row for row in reshaped if "logit" not in row[0]])
+    try:
+        open_clip.load_checkpoint(model, str(file))
+    except RuntimeError:
+        weights.require_fit(file, name, missing, unexpected, [])
+        raise
+
+
+# transformers
+
+
+def _transformers(block: Block, folder: Path) -> Backbone:
+    import transformers
+
+    kinds = {"siglip": _siglip, "vit": _vit}
+    if block.name not in kinds:
+        _unknown(block, kinds)
+    transformers.utils.logging.disable_progress_bar()
+    _require(folder, "config.json")
+    config = transformers.AutoConfig.from_pretrained(folder)
+    if config.model_type != block.name:
+        raise InputError(
+            f"{folder / 'config.json'}: holds a model of type {config.model_type!r}, and the "
+            f"backbone's name is {block.name!r}; write the type as its name"
+        )
+    for file in weights.weight_files(block, folder):
+        weights.read(file)  # for its messages
+    model, faults = transformers.AutoModel.from_pretrained(
+        folder, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
+    )
+    weights.require_fit(
+        folder,
+        block.name,
+        sorted(faults["missing_keys"]),
+        sorted(k for k in faults["unexpected_keys"] if not k.endswith("position_ids")),
+        sorted(faults["mismatched_keys"]),
+    )
+    return kinds[block.name](model, folder)
+
+
+class _Pooled(nn.Module):
+    """A tower of transformers that returns its pooled output alone."""
+
+    def __init__(self, tower: nn.Module):
+        super().__init__()
+        self.tower = tower
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.tower(inputs).pooler_output
+
+
+def _siglip(model: nn.Module, folder: Path) -> Backbone:
+    image = _Pooled(model.vision_model)
+    blocks = "tower.encoder.layers"
+    return Backbone(
+        image,
+        _transformers_preprocessing(folder),
+        model.config.vision_config.hidden_size,
+        blocks,
+        _layers(image, blocks, ("tower.post_layernorm.", "tower.head.")),
+        _Pooled(model.text_model),
+        functools.cache(
+            lambda: _tokenizer(folder, model.config.text_config.max_position_embeddings)
+        ),
+        model.logit_scale.exp().item(),
+    )
+
+
+def _vit(model: nn.Module, folder: Path) -> Backbone:
+    """Its pooler is what the classifier of pre-training saw: class token, dense layer, tanh."""
+    image = _Pooled(model)
+    return Backbone(
+        image,
+        _transformers_preprocessing(folder),
+        model.config.pooler_output_size,
+        "tower.layers",
+        _layers(image, "tower.layers", ("tower.layernorm.", "tower.pooler.")),
+    )
+
+
+def _transformers_preprocessing(folder: Path) -> dict:
+    import transformers
+
+    try:
+        made = transformers.AutoImageProcessor.from_pretrained(folder)
+    except OSError as error:
+        raise InputError(f"{folder}: no preprocessor_config.json; copy the model's own") from error
+    return {
+        "size": made.size["height"],
+        "mean": made.image_mean,
+        "std": made.image_std,
+        "interpolation": {2: "bilinear", 3: "bicubic"}[int(made.resample)],
+        "resize": "squash",
+    }
+
+
+def _tokenizer(folder: Path, length: int) -> Callable[[list[str]], torch.Tensor]:
+    """Text as SigLIP was trained on it: lower case, padded to full length, without a mask."""
+    import transformers
+
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder}: no tokenizer; copy the model's own files there") from error
+    settings = dict(padding="max_length", truncation=True, max_length=length, return_tensors="pt")
+    return lambda texts: tokenizer([t.lower() for t in texts], **settings)["input_ids"]
+
+
+# timm
+
+
+def _timm(block: Block, folder: Path) -> Backbone:
+    import timm
+
+    if block.name == LOCAL:
+        _require(folder, "config.json")
+    elif not timm.is_model(block.name):
+        _unknown(block, timm.list_models())
+    name = f"{LOCAL}{folder}" if block.name == LOCAL else block.name
+    model = timm.create_model(name, pretrained=False, num_classes=0)
+    (file,) = weights.weight_files(block, folder)
+    got = _without_classifier(weights.read(file), model.pretrained_cfg.get("classifier"))
+    weights.require_fit(file, name, *weights.differences(model.state_dict(), got))
+    model.load_state_dict(got)
+    data = timm.data.resolve_model_data_config(model)
+    return Backbone(
+        model,
+        {**data, "size": data["input_size"][-1], "resize": "shortest"},
+        getattr(model, "head_hidden_size", None) or model.num_features,
+        *_timm_layers(timm, model),
+    )
+
+
+def _without_classifier(state: dict, classifier: str | tuple[str, ...] | None) -> dict:
+    names = (classifier,) if isinstance(classifier, str) else classifier or ()
+    dropped = tuple(f"{name}." for name in names)
+    return {key: tensor for key, tensor in state.items() if not key.startswith(dropped)}
+
+
+def _timm_layers(timm, model: nn.Module) -> tuple[str | None, dict[str, int]]:
+    """Of a ViT as for the other loaders; of anything else timm's own groups."""
+    if isinstance(model, timm.models.VisionTransformer):
+        after = ("norm.", "fc_norm.", "attn_pool.", "head")
+        return "blocks", _layers(model, "blocks", after)
+    return None, timm.models.group_parameters(model, model.group_matcher(), reverse=True)
+
+
+# all of them
+
+
+def _layers(tower: nn.Module, blocks: str, after: tuple[str, ...]) -> dict[str, int]:
+    """The layer of each parameter: those under `blocks` by their place there, those whose names
+    begin with one of `after` last, all others first."""
+    last = len(tower.get_submodule(blocks)) + 1
+
+    def layer(name: str) -> int:
+        if name.startswith(f"{blocks}."):
+            return int(name.removeprefix(f"{blocks}.").split(".")[0]) + 1
+        return last if name.startswith(after) else 0
+
+    return {name: layer(name) for name, _ in tower.named_parameters()}
+
+
+def _unknown(block: Block, known: Iterable[str]) -> NoReturn:
+    listed = "siglip or vit" if block.loader == "transformers" else f"{block.loader}.list_models()"
+    raise InputError(
+        f"no model {block.name!r} for the loader {block.loader}.{did_you_mean(block.name, known)} "
+        f"The backbone's name is one of {listed}"
+    )
+
+
+def _require(folder: Path, name: str) -> None:
+    if not (folder / name).is_file():
+        raise InputError(f"{folder}: there is no {name} in it; give the folder of a saved model")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the libraries' remarks, such as that weights are random before they are loaded."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)

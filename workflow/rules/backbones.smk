@@ -1,0 +1,32 @@
+# Needs: the hub, or weights in a local file or folder. Makes: the weights in the cache, and the
+# record of each in results/backbones/. Who uses them reads them from where the record says
+# (`folder`), with the hub set offline.
+
+
+rule fetch_weights:
+    """Bring a backbone's weights into the cache, once; the only rule that talks to a hub."""
+    input:
+        code=code("fetch_weights.py"),
+        weights=local_weights,
+    output:
+        "results/backbones/{backbone}/weights.json",
+    log:
+        "results/logs/fetch_weights/{backbone}.log",
+    benchmark:
+        "results/benchmarks/fetch_weights/{backbone}.tsv"
+    localrule: True
+    conda:
+        "../../envs/backbones.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        lambda wildcards: dict(
+            backbone=cfg.backbones[wildcards.backbone].model_dump(),
+            cache=cfg.dataset.cache,
+        ),
+    message:
+        "Fetching the weights of {wildcards.backbone}"
+    script:
+        "../scripts/fetch_weights.py"
