@@ -1,6 +1,5 @@
 """The study's figures, in one style. The same input gives the same bytes."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +9,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from PIL import Image, ImageOps
+
+from stillact.tables import replacing
 
 # Okabe and Ito's colours, told apart by colour-blind readers; a class keeps the colour and the
 # marker of its place in the list of classes.
@@ -40,14 +41,10 @@ SIDE = 280  # pixels of an example's square
 
 def save(figure: Figure, path: str | Path) -> None:
     """Write `figure` in the format of the path's ending (.png or .svg), in one step."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    kind = path.suffix.removeprefix(".")
+    kind = Path(path).suffix.removeprefix(".")
     undated = {"svg": {"Date": None}, "png": {"Software": None}}
-    with rc_context(STYLE):
+    with rc_context(STYLE), replacing(path) as part:
         figure.savefig(part, format=kind, metadata=undated[kind])
-    os.replace(part, path)
 
 
 @rc_context(STYLE)

@@ -1,6 +1,5 @@
 """Photos to arrays: decoded once, upright, RGB, square, packed into one memory-mapped array."""
 
-import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from stillact.log import InputError, logger
+from stillact.tables import replacing
 
 GREY = (127, 127, 127)  # around a letterboxed photo
 
@@ -54,15 +54,9 @@ def pack(
     Raises:
         InputError: a photo cannot be decoded; names its file.
     """
-    target = Path(target)
-    part = target.with_name(f".{target.name}.{os.getpid()}")
-    part.parent.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
-    try:
+    with replacing(target) as part:
         _write(paths, size, geometry, part, threads)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
     seconds = time.perf_counter() - start
     logger.info("packed %d photos to %d px %s in %.1f s: %.0f images/s",
                 len(paths), size, geometry, seconds, len(paths) / seconds)  # fmt: skip

@@ -1,7 +1,9 @@
-"""CSV in and out: the same table always gives the same bytes, and no half-written file."""
+"""Files in and out: tables that always give the same bytes, and no half-written file."""
 
+import contextlib
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -12,19 +14,27 @@ TEXT |= {"task", "model", "split", "subset", "label", "augmentation"}
 TEXT |= {"status", "reason", "mode", "person_boxes"}
 
 
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """A file beside `path` to write to; it becomes `path` in one step when the block ends well,
+    and is gone when it does not."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def write_csv(frame: pd.DataFrame, path: str | Path) -> None:
     """Write `frame` as UTF-8 CSV with a header and without its index, in one step.
 
     Floats are written with the fewest digits that read back as the same number.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(path) as part:
         frame.to_csv(part, index=False, lineterminator="\n", encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def read_csv(path: str | Path) -> pd.DataFrame:

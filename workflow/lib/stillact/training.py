@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 from stillact.config import FromScratch
 from stillact.log import logger
 from stillact.runs import Run
+from stillact.tables import replacing
 
 SAVE_EVERY_S = 20.0  # an interrupted training loses at most this, and the epoch it was in
 CHUNK = 256  # images a forward pass without gradients
@@ -140,10 +141,9 @@ def _signed(images: torch.Tensor) -> torch.Tensor:
 
 
 def _save(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, progress: Progress):
-    part = path.with_name(f".{path.name}.{os.getpid()}")
     state = {"network": network.state_dict(), "optimiser": optimiser.state_dict()}
-    torch.save({**state, "progress": vars(progress)}, part)
-    os.replace(part, path)
+    with replacing(path) as part:
+        torch.save({**state, "progress": vars(progress)}, part)
 
 
 def _resume(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, device) -> Progress:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import pickle
 import re
 from collections.abc import Iterable, Mapping
@@ -14,7 +13,7 @@ from safetensors.torch import load_file
 
 from stillact.config import Backbone
 from stillact.log import InputError, logger
-from stillact.tables import sha256_of
+from stillact.tables import replacing, sha256_of
 
 PICKLES = (".bin", ".pt", ".pth")
 RECORD = "weights.json"  # beside the fetched files, written last: what is there is whole
@@ -194,9 +193,8 @@ def _download(block: Backbone, name: str, target: Path) -> dict:
     card = info.card_data.to_dict() if info.card_data else {}
     licence = block.licence or card.get("license")
     record = _record(block, name, target, files(block, target), info.sha, licence)
-    part = target / f".{RECORD}.{os.getpid()}"
-    part.write_text(json.dumps(record), encoding="utf-8")
-    os.replace(part, target / RECORD)
+    with replacing(target / RECORD) as part:
+        part.write_text(json.dumps(record), encoding="utf-8")
     return record
 
 
