@@ -1,4 +1,5 @@
-"""Backbones against the libraries' own preprocessing and encoding.
+"""Backbones, and the embeddings made with them, against the libraries' own preprocessing and
+encoding of PIL photos.
 
 Architectures are full-size (SigLIP's vocabulary is cut to 1,000 words), weights random with a fixed
 seed. Each is saved to a folder, loaded by `backbones.load`, compared and thrown away before the
@@ -6,8 +7,9 @@ next, so that one lies on the disk at a time.
 """
 
 import json
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +25,7 @@ from safetensors.torch import save_file
 from timm.models import save_for_hf
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from stillact import backbones, config, images, weights
+from stillact import backbones, config, embed, images, weights
 from stillact.log import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -39,24 +41,28 @@ def load(loader: str, name: str, path: Path) -> backbones.Backbone:
     return backbones.load(block(loader, name, path), path)
 
 
-def photo() -> Image.Image:
-    """A gradient with noise, wider than high."""
-    x, y = np.meshgrid(np.linspace(0, 255, 400), np.linspace(0, 255, 300))
-    noise = np.random.default_rng(0).normal(0, 20, (300, 400, 3))
+def photo(width: int, height: int) -> Image.Image:
+    """A gradient with noise."""
+    x, y = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
+    noise = np.random.default_rng(0).normal(0, 20, (height, width, 3))
     pixels = np.stack([x, y, 255 - x], axis=2) + noise
     return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
 
 
+PHOTOS = [photo(400, 300), photo(211, 333), photo(900, 150), photo(100, 90)]
+
+
 @dataclass
 class Case:
-    """A backbone as this project loads it, and what the library itself makes of photo and texts.
+    """A backbone as this project loads it, and what the library itself makes of photos and texts.
 
-    pixels: the library's preprocessing, (1, 3, 224, 224), of `packed()`. first, last: the layers
-    before and after the blocks, by the beginnings of their parameters' names.
+    preprocess: the library's, of an RGB photo, to (3, 224, 224). image: its embeddings of `seen`.
+    first, last: the layers before and after the blocks, by how their parameters' names begin.
     """
 
     backbone: backbones.Backbone
-    pixels: torch.Tensor
+    preprocess: Callable[[Image.Image], torch.Tensor]
+    seen: list[Image.Image]
     image: torch.Tensor
     texts: torch.Tensor | None
     logit_scale: float | None
@@ -74,8 +80,19 @@ def tokenizer(folder: Path) -> None:
     ).save_pretrained(folder)
 
 
-def packed() -> Image.Image:
-    return images.square(photo(), 224, "resize_crop")
+def packed(backbone: backbones.Backbone, photo: Image.Image) -> Image.Image:
+    return images.square(
+        photo, backbone.size, backbone.geometry, backbone.interpolation, backbone.crop
+    )
+
+
+def pack(backbone: backbones.Backbone, photos: Sequence[Image.Image]) -> np.ndarray:
+    """As they lie in the packed array, (photos, size, size, 3)."""
+    return np.stack([np.asarray(packed(backbone, photo)) for photo in photos])
+
+
+def normalised(backbone: backbones.Backbone, photos: Sequence[Image.Image]) -> torch.Tensor:
+    return backbone.normalise(torch.from_numpy(pack(backbone, photos)).permute(0, 3, 1, 2))
 
 
 def save_open_clip(model: torch.nn.Module, settings: dict, preprocessing: dict, folder: Path):
@@ -92,12 +109,12 @@ def open_clip_case(folder, name, preprocessing, text, first, last) -> Case:
     save_open_clip(model, settings, preprocessing, folder)
     tokenizer(folder)
     model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{folder}")
-    pixels = preprocess(packed())[None]
     tokens = open_clip.get_tokenizer(f"local-dir:{folder}")(TEXTS)
     return Case(
         load("open_clip", "local-dir:", folder),
-        pixels,
-        model.eval().encode_image(pixels),
+        preprocess,
+        PHOTOS,
+        model.eval().encode_image(torch.stack([preprocess(photo) for photo in PHOTOS])),
         model.encode_text(tokens),
         model.logit_scale.exp().item(),
         first,
@@ -117,6 +134,11 @@ def siglip(folder: Path) -> Case:
     return open_clip_case(folder, "ViT-B-16-SigLIP", grey, {"vocab_size": 1000}, first, last)
 
 
+def transformers_preprocess(folder: Path) -> Callable[[Image.Image], torch.Tensor]:
+    processor = transformers.AutoImageProcessor.from_pretrained(folder)
+    return lambda photo: processor(photo, return_tensors="pt").pixel_values[0]
+
+
 def siglip2(folder: Path) -> Case:
     """google/siglip2-base-patch16-224 has the configuration of SiglipModel's defaults."""
     settings = {"vocab_size": 1000, "bos_token_id": 2, "eos_token_id": 1, "pad_token_id": 0}
@@ -126,15 +148,16 @@ def siglip2(folder: Path) -> Case:
     transformers.SiglipImageProcessor(resample=2).save_pretrained(folder)
     tokenizer(folder)
     model = transformers.AutoModel.from_pretrained(folder)
-    pixels = transformers.AutoImageProcessor.from_pretrained(folder)(
-        packed(), return_tensors="pt"
-    ).pixel_values
+    made, preprocess = load("transformers", "siglip", folder), transformers_preprocess(folder)
+    seen = [packed(made, photo) for photo in PHOTOS]
+    pixels = torch.stack([preprocess(photo) for photo in seen])
     tokens = transformers.AutoTokenizer.from_pretrained(folder)(
         [text.lower() for text in TEXTS], padding="max_length", max_length=64, return_tensors="pt"
     )
     return Case(
-        load("transformers", "siglip", folder),
-        pixels,
+        made,
+        preprocess,
+        seen,
         model.get_image_features(pixels).pooler_output,
         model.get_text_features(tokens.input_ids).pooler_output,
         model.logit_scale.exp().item(),
@@ -148,28 +171,36 @@ def vit(folder: Path) -> Case:
     transformers.ViTModel(transformers.ViTConfig()).save_pretrained(folder)
     transformers.ViTImageProcessor().save_pretrained(folder)
     model = transformers.AutoModel.from_pretrained(folder)
-    pixels = transformers.AutoImageProcessor.from_pretrained(folder)(
-        packed(), return_tensors="pt"
-    ).pixel_values
-    made, embedding = load("transformers", "vit", folder), model(pixels).pooler_output
+    made, preprocess = load("transformers", "vit", folder), transformers_preprocess(folder)
+    seen = [packed(made, photo) for photo in PHOTOS]
+    embedding = model(torch.stack([preprocess(photo) for photo in seen])).pooler_output
     last = {"tower.layernorm", "tower.pooler"}
-    return Case(made, pixels, embedding, None, None, {"tower.embeddings"}, last)
+    return Case(made, preprocess, seen, embedding, None, None, {"tower.embeddings"}, last)
 
 
 def timm_vit(folder: Path) -> Case:
-    """Its transform takes the centre (crop_pct) of a larger photo; what is packed is all centre."""
+    """Its transform takes the centre of a larger photo (crop_pct is .9)."""
     save_for_hf(timm.create_model("vit_base_patch16_224"), str(folder), safe_serialization=True)
     model = timm.create_model(f"local-dir:{folder}", pretrained=True, num_classes=0).eval()
-    settings = timm.data.resolve_model_data_config(model) | {"crop_pct": 1.0}
-    pixels = timm.data.create_transform(**settings)(packed())[None]
+    preprocess = timm.data.create_transform(**timm.data.resolve_model_data_config(model))
     made = load("timm", "local-dir:", folder)
+    embedding = model(torch.stack([preprocess(photo) for photo in PHOTOS]))
     first = {"cls_token", "pos_embed", "patch_embed"}
-    return Case(made, pixels, model(pixels), None, None, first, {"norm"})
+    return Case(made, preprocess, PHOTOS, embedding, None, None, first, {"norm"})
 
 
-@pytest.fixture(
-    scope="module", params=[clip, siglip, siglip2, vit, timm_vit], ids=lambda case: case.__name__
-)
+# transformers resizes tensors, not with Pillow: its embeddings are of photos resized by this
+# project (`Case.seen`), those of the others are of the photos themselves.
+CASES = {
+    "clip-of-photos": clip,
+    "siglip-of-photos": siglip,
+    "siglip2-of-packed-photos": siglip2,
+    "vit-of-packed-photos": vit,
+    "timm_vit-of-photos": timm_vit,
+}
+
+
+@pytest.fixture(scope="module", params=CASES.values(), ids=CASES)
 def case(request, tmp_path_factory) -> Iterator[Case]:
     folder = tmp_path_factory.mktemp(request.param.__name__)
     torch.manual_seed(0)
@@ -178,32 +209,31 @@ def case(request, tmp_path_factory) -> Iterator[Case]:
     shutil.rmtree(folder)
 
 
-def uint8(image: Image.Image) -> torch.Tensor:
-    """As it lies in the packed array, (1, 3, size, size)."""
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
+def coco() -> list[Image.Image]:
+    """A dozen of COCO's photographs."""
+    root = os.environ.get("STILLACT_COCO")
+    if root is None:
+        pytest.skip("STILLACT_COCO is not set: no real photographs here")
+    files = sorted(Path(root, "val2017").glob("*.jpg"))[:12]
+    assert files
+    return [Image.open(file).convert("RGB") for file in files]
 
 
-def test_preprocessing_of_packed_photos_is_the_librarys(case):
-    made = case.backbone.normalise(uint8(packed()))
-    assert (made.shape, made.dtype) == (case.pixels.shape, torch.float32)
-    std = torch.tensor(case.backbone.std).view(3, 1, 1)
-    assert ((made - case.pixels) * std).abs().max() < 1e-6  # of [0, 1]; 1/255 is 0.0039
+@pytest.mark.parametrize("photos", [lambda: PHOTOS, coco], ids=["made", "coco"])
+def test_packed_and_normalised_photos_are_the_librarys_pixels(case, photos):
+    made = normalised(case.backbone, photos())
+    theirs = torch.stack([case.preprocess(photo) for photo in photos()])
+    assert (made.shape, made.dtype) == (theirs.shape, torch.float32)
+    apart = ((made - theirs) * torch.tensor(case.backbone.std).view(3, 1, 1)).abs().max()
+    resized_by_pillow = case.seen is PHOTOS
+    assert apart < (1e-6 if resized_by_pillow else 1 / 255 + 1e-6)  # of [0, 1]
 
 
-def test_packing_for_clip_is_open_clips_own_transform():
-    transform = open_clip.image_transform(224, is_train=False)
-    whole = transform(photo())
-    again = transform(packed())
-    std = torch.tensor(open_clip.OPENAI_DATASET_STD).view(3, 1, 1)
-    assert ((whole - again) * std).abs().max() <= 1 / 255
-
-
-@torch.no_grad()
-def test_image_embeddings_are_the_librarys(case):
-    made = case.backbone.encode_image(case.backbone.normalise(uint8(packed())))
-    assert made.shape == (1, case.backbone.embedding_width)
+def test_embeddings_are_the_librarys(case):
+    made = embed.of_photos(case.backbone, pack(case.backbone, case.seen))
+    assert made.shape == (len(PHOTOS), case.backbone.embedding_width)
     assert made.std() > 1e-3
-    torch.testing.assert_close(made, case.image, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(made, case.image.numpy(), atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
@@ -214,9 +244,9 @@ def test_text_embeddings_are_the_librarys(case):
         with pytest.raises(InputError, match="no text tower"):
             case.backbone.encode_text(TEXTS)
     else:
-        made = case.backbone.encode_text(TEXTS)
-        assert not torch.allclose(made[0], made[1], atol=1e-3)
-        torch.testing.assert_close(made, case.texts, atol=1e-5, rtol=0)
+        made = embed.of_texts(case.backbone, TEXTS)
+        assert not np.allclose(made[0], made[1], atol=1e-3)
+        np.testing.assert_allclose(made, case.texts.numpy(), atol=1e-5, rtol=0)
 
 
 def test_layers_are_numbered_from_the_patches_to_the_projection(case):
@@ -259,7 +289,7 @@ def test_a_timm_backbone_takes_a_config_block_and_nothing_else(tmp_path, name, w
     made_from = config.load(raw).backbones["mine"]
     record = weights.fetch(made_from, "mine", tmp_path)
     made = backbones.load(made_from, Path(record["folder"]))
-    pixels = made.normalise(uint8(packed()))
+    pixels = normalised(made, PHOTOS[:1])
     with torch.no_grad():
         embedding = saved.forward_head(saved.forward_features(pixels), pre_logits=True)
         torch.testing.assert_close(made.encode_image(pixels), embedding, atol=1e-5, rtol=0)
@@ -283,11 +313,28 @@ def test_an_open_clip_state_dict_is_loaded_by_name(tmp_path, suffix):
     file = tmp_path / f"w{suffix}"
     (save_file if suffix == ".safetensors" else torch.save)(model.state_dict(), file)
     made = load("open_clip", SMALL, file)
-    assert (made.size, made.interpolation, made.resize) == (224, "bicubic", "shortest")
+    assert (made.size, made.interpolation, made.geometry) == (224, "bicubic", "resize_crop")
     assert made.mean == open_clip.OPENAI_DATASET_MEAN
     tokens = open_clip.get_tokenizer(SMALL)(TEXTS)
     with torch.no_grad():
         torch.testing.assert_close(made.encode_text(TEXTS), model.encode_text(tokens))
+
+
+def test_facts_and_the_way_back_from_a_record(small, tmp_path_factory):
+    record = weights.fetch(block("timm", "local-dir:", small), "mine", "unused")
+    made = load("timm", "local-dir:", small)
+    facts = backbones.facts(made)
+    assert facts == {
+        **{"size": 224, "geometry": "resize_crop", "interpolation": "bicubic", "crop": 0.9},
+        **{"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5), "embedding_width": 192},
+        **{"logit_scale": None, "has_text": False, "blocks": 2},
+        "image_parameters": sum(tensor.numel() for tensor in made.state_dict().values()),
+    }
+    file = tmp_path_factory.mktemp("record") / "weights.json"
+    file.write_text(json.dumps({**record, "facts": facts}))
+    again = backbones.from_record(file)
+    assert all(torch.equal(t, again.state_dict()[name]) for name, t in made.state_dict().items())
+    assert not again.training
 
 
 def message(loader: str, name: str, path: Path) -> str:
@@ -338,7 +385,7 @@ def test_a_named_open_clip_model_is_preprocessed_for_as_its_folder_says(tmp_path
     model = open_clip.create_model(SMALL)
     save_open_clip(model, open_clip.get_model_config(SMALL), grey, tmp_path)
     made = load("open_clip", SMALL, tmp_path)
-    assert (made.mean, made.std, made.resize) == ((0.5,) * 3, (0.25,) * 3, "squash")
+    assert (made.mean, made.std, made.geometry) == ((0.5,) * 3, (0.25,) * 3, "squash")
 
 
 def test_open_clip_weights_trained_with_another_activation_are_told(tmp_path):
@@ -363,6 +410,18 @@ def test_transformers_weights_that_do_not_fit_are_told_by_their_keys(tmp_path):
     assert "type 'vit'" in message("transformers", "siglip", tmp_path)
 
 
+def test_texts_without_a_tokenizer_are_told(tmp_path):
+    """Photos can be embedded without one."""
+    tower = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    towers = {"vision_config": tower, "text_config": {**tower, "vocab_size": 9}}
+    transformers.SiglipModel(transformers.SiglipConfig(**towers)).save_pretrained(tmp_path)
+    transformers.SiglipImageProcessor().save_pretrained(tmp_path)
+    made = load("transformers", "siglip", tmp_path)
+    assert embed.of_photos(made, pack(made, PHOTOS[:1])).shape == (1, 32)
+    with pytest.raises(InputError, match="no tokenizer"):
+        embed.of_texts(made, TEXTS)
+
+
 def test_an_image_tower_that_is_no_transformer_is_told(tmp_path):
     assert "RN50: a ResNet has no transformer blocks" in message("open_clip", "RN50", tmp_path)
 
@@ -383,3 +442,47 @@ def test_truncated_weights_are_told(tmp_path, loader):
     file.write_bytes(file.read_bytes()[:-1])
     name = {"open_clip": SMALL, "timm": "vit_tiny_patch16_224"}[loader]
     assert "cut short" in message(loader, name, file)
+
+
+def rewrite(file: Path, change: Callable[[dict], dict]) -> None:
+    file.write_text(json.dumps(change(json.loads(file.read_text()))))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"crop_mode": "border"}, "'border'"),
+        ({"interpolation": "lanczos"}, "'lanczos'"),
+    ],
+)
+def test_a_timm_preprocessing_that_cannot_be_had_is_told(small, changes, told):
+    rewrite(
+        small / "config.json", lambda c: {**c, "pretrained_cfg": {**c["pretrained_cfg"], **changes}}
+    )
+    assert told in message("timm", "local-dir:", small)
+
+
+def test_a_model_for_photos_that_are_not_square_is_told(tmp_path):
+    model = timm.create_model("vit_tiny_patch16_224", depth=1, img_size=(224, 192))
+    save_for_hf(model, str(tmp_path), safe_serialization=True)
+    assert "192 by 224 pixels" in message("timm", "local-dir:", tmp_path)
+
+
+def test_an_open_clip_preprocessing_that_cannot_be_had_is_told(tmp_path):
+    model = open_clip.create_model(SMALL)
+    longest = {"resize_mode": "longest"}
+    save_open_clip(model, open_clip.get_model_config(SMALL), longest, tmp_path)
+    assert "'longest'" in message("open_clip", SMALL, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [({"size": {"shortest_edge": 224}}, "'crop'"), ({"resample": 1}, "'1'")],
+)
+def test_a_transformers_preprocessing_that_cannot_be_had_is_told(tmp_path, changes, told):
+    settings = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    made = transformers.ViTModel(transformers.ViTConfig(**settings, intermediate_size=64))
+    made.save_pretrained(tmp_path)
+    transformers.ViTImageProcessor().save_pretrained(tmp_path)
+    rewrite(tmp_path / "preprocessor_config.json", lambda c: {**c, **changes})
+    assert told in message("transformers", "vit", tmp_path)

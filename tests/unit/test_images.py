@@ -1,10 +1,13 @@
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
+from timm.data import create_transform
 from torchvision.transforms import InterpolationMode, v2
 
 from stillact import images
 from stillact.log import InputError
+from stillact.tables import write_csv
 
 GREY = (127, 127, 127)
 
@@ -29,6 +32,42 @@ def test_resize_crop_is_torchvisions(shape, size):
     reference = v2.Compose([v2.Resize(size, InterpolationMode.BICUBIC), v2.CenterCrop(size)])
     image = photo(*shape)
     assert same(images.square(image, size, "resize_crop"), reference(image))
+
+
+@pytest.mark.parametrize("way", ["bicubic", "bilinear"])
+@pytest.mark.parametrize("crop", [1.0, 0.95, 0.9, 0.875])
+@pytest.mark.parametrize("size", [33, 64])
+@pytest.mark.parametrize("shape", [(101, 57), (57, 100), (5, 9), (300, 40)])
+def test_squares_are_timms(shape, size, crop, way):
+    image = photo(*shape)
+    for geometry, mode in {"resize_crop": "center", "squash": "squash"}.items():
+        reference = create_transform(
+            (3, size, size), interpolation=way, crop_pct=crop, crop_mode=mode, normalize=False
+        )
+        seen = images.square(image, size, geometry, way, crop)
+        assert same(seen, reference(image).permute(1, 2, 0)), geometry
+
+
+@pytest.mark.parametrize("geometry", ["squash", "letterbox"])
+def test_a_crop_takes_the_centre_of_the_whole(geometry):
+    whole = images.square(photo(40, 24), 20, geometry)
+    assert same(images.square(photo(40, 24), 16, geometry, crop=0.8), whole.crop((2, 2, 18, 18)))
+
+
+def test_what_was_fetched_is_packed_in_the_tables_order(tmp_path):
+    rows = []
+    for seed, status in enumerate(["ok", "missing", "ok"]):
+        sha256 = "" if status == "missing" else f"{seed}" * 64
+        rows.append({"id": f"photo_{2 - seed}", "status": status, "sha256": sha256})
+        if status == "ok":
+            (tmp_path / sha256[:2]).mkdir()
+            photo(30, 20, seed).save(tmp_path / sha256[:2] / sha256, "png")
+    write_csv(pd.DataFrame(rows), tmp_path / "images.csv")
+    made = tmp_path / "photos.npy", tmp_path / "photos.csv"
+    images.pack_fetched(tmp_path / "images.csv", tmp_path, *made, size=12, geometry="squash")
+    for seed, row in zip((0, 2), np.load(made[0]), strict=True):
+        assert same(row, photo(30, 20, seed).resize((12, 12), Image.Resampling.BICUBIC))
+    assert made[1].read_text() == (f"image_id,sha256\nphoto_2,{'0' * 64}\nphoto_0,{'2' * 64}\n")
 
 
 # What stands in a file of each EXIF orientation, made from the upright photo (TIFF 6.0, tag 274).

@@ -4,19 +4,22 @@ import hashlib
 import json
 import os
 import pickle
+import runpy
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import timm
 import torch
 from safetensors.torch import save, save_file
 
 from stillact import config, weights
-from stillact.log import InputError
+from stillact.log import InputError, logger
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TENSORS = {"a.weight": torch.arange(6.0).reshape(2, 3), "b": torch.ones(1)}
@@ -232,11 +235,62 @@ def test_local_weights_are_recorded_where_they_are(tmp_path):
     assert (alone["revision"], alone["licence"]) == (None, None)
 
 
+def test_what_was_fetched_serves_another_architecture_and_not_another_loader(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        weights, "_download", lambda *of: asked.append(of) or {"files": [], "bytes": 0}
+    )
+    mine = block(weights="hub:some/model", revision=COMMIT)
+    folder = weights.place(mine, "mine", tmp_path)
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(FILES["model.safetensors"])
+    record = weights.fetch(block(weights=str(folder)), "mine", tmp_path)
+    assert (record["loader"], record["name"]) == ("timm", "vit_tiny_patch16_224")
+    (folder / weights.RECORD).write_text(json.dumps(record))
+    other = mine.model_copy(update={"name": "vit_small_patch16_224"})
+    assert weights.fetch(other, "mine", tmp_path) == {**record, "name": "vit_small_patch16_224"}
+    assert asked == []
+    other = mine.model_copy(update={"loader": "open_clip"})
+    weights.fetch(other, "mine", tmp_path)
+    assert asked == [(other, "mine", folder)]
+
+
 def test_nothing_at_the_local_path_and_nothing_in_the_folder(tmp_path):
     with pytest.raises(InputError, match=r"backbones\.mine\.weights.*nowhere"):
         weights.fetch(block(weights=str(tmp_path / "nowhere")), "mine", "unused")
     with pytest.raises(InputError, match=r"no weights that timm reads.*model\.safetensors"):
         weights.fetch(block(weights=str(tmp_path)), "mine", "unused")
+
+
+@pytest.fixture
+def _logger_as_before():
+    """A job sets the logger up for a whole process; give it back to the other tests."""
+    kept = logger.handlers, logger.propagate
+    yield
+    logger.handlers, logger.propagate = kept
+
+
+@pytest.mark.usefixtures("_logger_as_before")
+def test_the_job_loads_what_it_fetched(tmp_path, capsys):
+    """So that weights that do not fit are told before anything else is done."""
+    script = Path(__file__).parents[2] / "workflow/scripts/fetch_weights.py"
+    file, output = tmp_path / "w.safetensors", tmp_path / "weights.json"
+    job = SimpleNamespace(
+        log=[tmp_path / "log"],
+        params=[{"backbone": block(weights=str(file)).model_dump(), "cache": "unused"}],
+        wildcards=SimpleNamespace(backbone="mine"),
+        output=[output],
+    )
+    save_file(TENSORS, file)
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(script), {"snakemake": job})
+    assert "do not fit vit_tiny_patch16_224" in capsys.readouterr().err
+    assert not output.exists()
+    save_file(timm.create_model(HUB["name"]).state_dict(), file)
+    runpy.run_path(str(script), {"snakemake": job})
+    record = json.loads(output.read_text())
+    assert (record["loader"], record["name"]) == ("timm", HUB["name"])
+    assert (record["facts"]["size"], record["facts"]["has_text"]) == (224, False)
 
 
 def test_shards_of_large_transformers_models_are_fetched():

@@ -4,7 +4,8 @@
 
 
 rule fetch_weights:
-    """Bring a backbone's weights into the cache, once; the only rule that talks to a hub."""
+    """Bring a backbone's weights into the cache, and see that they load; the only rule that talks
+    to a hub."""
     input:
         code=code("fetch_weights.py"),
         weights=local_weights,
@@ -19,7 +20,7 @@ rule fetch_weights:
         "../../envs/backbones.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=6000,
         runtime=240,
     params:
         lambda wildcards: dict(

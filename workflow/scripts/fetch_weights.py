@@ -1,13 +1,16 @@
-"""Rule fetch_weights: the weights of one backbone brought into the cache, and their record."""
+"""Rule fetch_weights: the weights of one backbone brought into the cache, and their record.
+
+They are loaded once, so that weights which do not fit are told now, not by the jobs that use them.
+"""
 
 import json
 from pathlib import Path
 
-from stillact import config, log, weights
+from stillact import backbones, config, log, weights
 
 with log.job(snakemake.log[0]):
     params = snakemake.params[0]
-    record = weights.fetch(
-        config.Backbone(**params["backbone"]), snakemake.wildcards.backbone, params["cache"]
-    )
+    block = config.Backbone(**params["backbone"])
+    record = weights.fetch(block, snakemake.wildcards.backbone, params["cache"])
+    record["facts"] = backbones.facts(backbones.load(block, Path(record["folder"])))
     Path(snakemake.output[0]).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

@@ -5,7 +5,7 @@ import functools
 import json
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,6 +18,9 @@ from stillact.log import InputError, did_you_mean
 
 OPEN_CLIP_CONFIG = "open_clip_config.json"
 LOCAL = "local-dir:"  # the name that open_clip and timm have for "see the config in the folder"
+# What the libraries call the ways to square a photo, and `images.square` calls them.
+GEOMETRIES = {"shortest": "resize_crop", "center": "resize_crop", "squash": "squash"}
+INTERPOLATIONS = ("bicubic", "bilinear")
 
 
 class Backbone(nn.Module):
@@ -31,8 +34,9 @@ class Backbone(nn.Module):
         embedding_width: length of an embedding.
         size: side of the square input, pixels.
         mean, std: three floats each, of RGB in [0, 1].
-        interpolation, resize: how the authors bring a photo to `size`: "bicubic" or "bilinear",
-            and "shortest" (scale the shorter side, crop the centre) or "squash".
+        geometry, interpolation, crop: how the authors bring a photo to `size`, in the words of
+            `images.square`: "resize_crop" or "squash", "bicubic" or "bilinear", and timm's crop_pct
+            (1.0 with the other loaders).
         image, text: the towers; `text` is None where there is none, and may be set to None.
         logit_scale: what cosine similarities are multiplied by; None without a text tower.
         last_layer: the largest number that `layer_of` gives.
@@ -55,8 +59,9 @@ class Backbone(nn.Module):
         self.size: int = preprocessing["size"]
         self.mean: tuple[float, ...] = tuple(preprocessing["mean"])
         self.std: tuple[float, ...] = tuple(preprocessing["std"])
+        self.geometry: str = preprocessing["geometry"]
         self.interpolation: str = preprocessing["interpolation"]
-        self.resize: str = preprocessing["resize"]
+        self.crop: float = preprocessing["crop"]
         self.logit_scale = logit_scale
         self.last_layer = max(layers.values())
         self._blocks, self._layers, self._tokenizer = blocks, layers, tokenizer
@@ -124,6 +129,23 @@ def load(block: Block, folder: Path) -> Backbone:
         return loaders[block.loader](block, folder).eval()
 
 
+def from_record(path: Path) -> Backbone:
+    """The backbone that a record of rule fetch_weights (weights.json) is about, as from `load`."""
+    record = json.loads(path.read_text(encoding="utf-8"))
+    block = Block(loader=record["loader"], name=record["name"], weights=record["folder"])
+    return load(block, Path(record["folder"]))
+
+
+def facts(backbone: Backbone) -> dict:
+    """What can be said of a backbone without loading it again; goes into JSON as it is."""
+    names = ("size", "geometry", "interpolation", "crop", "mean", "std", "embedding_width")
+    return {
+        **{name: getattr(backbone, name) for name in (*names, "logit_scale", "has_text")},
+        "image_parameters": sum(p.numel() for p in backbone.image.parameters()),
+        "blocks": len(backbone.blocks()),
+    }
+
+
 # open_clip
 
 
@@ -145,15 +167,21 @@ def _open_clip(block: Block, folder: Path) -> Backbone:
     _load_open_clip(open_clip, model, file, block.name)
     after = ("trunk.norm.", "trunk.fc_norm", "trunk.attn_pool", "trunk.head", "head.")
     after += ("ln_post.", "proj", "attn_pool")
-    size, *_ = open_clip.transform.to_2tuple(image.image_size)
     made = image.preprocess_cfg
     described = (folder / OPEN_CLIP_CONFIG).is_file()
     words = f"{LOCAL}{folder}" if described else name
-    tokenizer = functools.cache(lambda: open_clip.get_tokenizer(words))
+    tokenizer = functools.cache(lambda: _open_clip_tokenizer(open_clip, words, folder))
     del model.visual  # what is left encodes text
     return Backbone(
         image,
-        {**made, "size": size, "resize": made["resize_mode"]},
+        _preprocessing(
+            folder,
+            open_clip.transform.to_2tuple(image.image_size),
+            made["resize_mode"],
+            made["interpolation"],
+            made["mean"],
+            made["std"],
+        ),
         open_clip.get_model_config(name)["embed_dim"],
         blocks,
         _layers(image, blocks, after),
@@ -161,6 +189,11 @@ def _open_clip(block: Block, folder: Path) -> Backbone:
         tokenizer,
         model.logit_scale.exp().item(),
     )
+
+
+def _open_clip_tokenizer(open_clip, name: str, folder: Path):
+    with _tokenizer_there(folder):
+        return open_clip.get_tokenizer(name)
 
 
 class _OpenClipText(nn.Module):
@@ -290,23 +323,24 @@ def _transformers_preprocessing(folder: Path) -> dict:
         made = transformers.AutoImageProcessor.from_pretrained(folder)
     except OSError as error:
         raise InputError(f"{folder}: no preprocessor_config.json; copy the model's own") from error
-    return {
-        "size": made.size["height"],
-        "mean": made.image_mean,
-        "std": made.image_std,
-        "interpolation": {2: "bilinear", 3: "bicubic"}[int(made.resample)],
-        "resize": "squash",
-    }
+    size = made.size
+    whole = size.height and size.width and not getattr(made, "do_center_crop", False)
+    return _preprocessing(
+        folder,
+        (size.height, size.width),
+        "squash" if whole else "crop",
+        {2: "bilinear", 3: "bicubic"}.get(int(made.resample), str(made.resample)),  # PIL numbers
+        made.image_mean,
+        made.image_std,
+    )
 
 
 def _tokenizer(folder: Path, length: int) -> Callable[[list[str]], torch.Tensor]:
     """Text as SigLIP was trained on it: lower case, padded to full length, without a mask."""
     import transformers
 
-    try:
+    with _tokenizer_there(folder):
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder}: no tokenizer; copy the model's own files there") from error
     settings = dict(padding="max_length", truncation=True, max_length=length, return_tensors="pt")
     return lambda texts: tokenizer([t.lower() for t in texts], **settings)["input_ids"]
 
@@ -330,7 +364,15 @@ def _timm(block: Block, folder: Path) -> Backbone:
     data = timm.data.resolve_model_data_config(model)
     return Backbone(
         model,
-        {**data, "size": data["input_size"][-1], "resize": "shortest"},
+        _preprocessing(
+            folder,
+            data["input_size"][1:],
+            data["crop_mode"],
+            data["interpolation"],
+            data["mean"],
+            data["std"],
+            data["crop_pct"],
+        ),
         getattr(model, "head_hidden_size", None) or model.num_features,
         *_timm_layers(timm, model),
     )
@@ -351,6 +393,37 @@ def _timm_layers(timm, model: nn.Module) -> tuple[str | None, dict[str, int]]:
 
 
 # all of them
+
+
+def _preprocessing(
+    source: Path,
+    sides: Sequence[int],
+    way: str,
+    interpolation: str,
+    mean: Sequence[float],
+    std: Sequence[float],
+    crop: float = 1.0,
+) -> dict:
+    """What `Backbone` is told of how its authors see a photo.
+
+    Raises:
+        InputError: they see it in a way that `images.square` has not.
+    """
+    height, width = sides
+    if height != width or way not in GEOMETRIES or interpolation not in INTERPOLATIONS:
+        raise InputError(
+            f"{source}: made for photos of {width} by {height} pixels, resized {way!r} and "
+            f"{interpolation!r}; what can be had are squares, {' or '.join(GEOMETRIES)}, "
+            f"{' or '.join(INTERPOLATIONS)}. Take another model, or change its preprocessing config"
+        )
+    return {
+        "size": width,
+        "geometry": GEOMETRIES[way],
+        "interpolation": interpolation,
+        "crop": crop,
+        "mean": mean,
+        "std": std,
+    }
 
 
 def _layers(tower: nn.Module, blocks: str, after: tuple[str, ...]) -> dict[str, int]:
@@ -377,6 +450,16 @@ def _unknown(block: Block, known: Iterable[str]) -> NoReturn:
 def _require(folder: Path, name: str) -> None:
     if not (folder / name).is_file():
         raise InputError(f"{folder}: there is no {name} in it; give the folder of a saved model")
+
+
+@contextlib.contextmanager
+def _tokenizer_there(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{folder}: no tokenizer; give a folder that holds the model's own tokenizer files too"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import pandas as pd
 
 # Columns that look like numbers and are not.
 TEXT = {"id", "image_id", "image_id_a", "image_id_b", "url", "sha256", "manifest_sha256", "group"}
-TEXT |= {"task", "model", "split", "subset", "label", "augmentation"}
+TEXT |= {"task", "model", "split", "subset", "label", "augmentation", "class", "text"}
 TEXT |= {"status", "reason", "mode", "person_boxes"}
 
 

@@ -51,8 +51,9 @@ def fetch(block: Backbone, name: str, cache: str | Path) -> dict:
     """Bring the weights of backbone `name` to their `place`, if they are not there, and check them.
 
     Returns:
-        The record: backbone, source, revision (the commit), licence, folder, files (name, bytes and
-        sha256 of each), bytes (their sum), sha256 (of the list of the files' hashes and names).
+        The record: backbone, loader, name (of the architecture), source, revision (the commit),
+        licence, folder, files (name, bytes and sha256 of each), bytes (their sum), sha256 (of the
+        list of the files' hashes and names).
 
     Raises:
         InputError: the hub cannot be had or has no such weights; there is nothing at the local
@@ -64,7 +65,7 @@ def fetch(block: Backbone, name: str, cache: str | Path) -> dict:
             raise InputError(f"backbones.{name}.weights: there is no file or folder {target}")
         record = _record(block, name, target, files(block, target), None, block.licence)
     else:
-        record = _earlier(target) or _download(block, name, target)
+        record = _earlier(block, target) or _download(block, name, target)
     logger.info("%s: %d files, %.0f MB, in %s",
                 name, len(record["files"]), record["bytes"] / 1e6, target)  # fmt: skip
     return record
@@ -198,18 +199,20 @@ def _download(block: Backbone, name: str, target: Path) -> dict:
     return record
 
 
-def _earlier(target: Path) -> dict | None:
-    """The record of weights fetched earlier, if every file still is as it was."""
+def _earlier(block: Backbone, target: Path) -> dict | None:
+    """The record of weights fetched earlier for this loader, if every file still is as it was."""
     if not (target / RECORD).exists():
         return None
     record = json.loads((target / RECORD).read_text(encoding="utf-8"))
+    if record.get("loader") != block.loader:
+        return None  # each reads other files of a repository
     for file in record["files"]:
         path = target / file["name"]
         if not path.exists() or sha256_of(path) != file["sha256"]:
             logger.warning("%s: not as it was fetched; fetching it again", path)
             path.unlink(missing_ok=True)
             return None
-    return {**record, "folder": str(target)}
+    return {**record, "name": block.name, "folder": str(target)}
 
 
 def _record(block, name, target, paths, commit, licence) -> dict:
@@ -219,6 +222,8 @@ def _record(block, name, target, paths, commit, licence) -> dict:
     listing = "".join(f"{row['sha256']}  {row['name']}\n" for row in rows)
     return {
         "backbone": name,
+        "loader": block.loader,
+        "name": block.name,
         "source": block.weights,
         "revision": commit,
         "licence": licence,

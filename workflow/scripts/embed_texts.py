@@ -1,0 +1,13 @@
+"""Rule embed_texts: a backbone's embedding of every text of a prompt set."""
+
+from pathlib import Path
+
+from stillact import backbones, embed, log, training
+from stillact.tables import write_csv
+
+with log.job(snakemake.log[0]), training.repeatable(snakemake.threads):
+    embed.require_text_tower(Path(snakemake.input.record), snakemake.wildcards.prompts)
+    table = embed.text_table(snakemake.params[0]["prompts"])
+    backbone = backbones.from_record(Path(snakemake.input.record))
+    embed.save(embed.of_texts(backbone, table["text"].tolist()), snakemake.output.array)
+    write_csv(table, snakemake.output.table)
