@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from stillact.log import InputError, did_you_mean, logger
 from stillact.stage import anatomy, scenery
 from stillact.stage.canvas import Block, Camera, Canvas, Light, Limb
-from stillact.stage.captions import caption
+from stillact.stage.captions import caption, short_caption
 from stillact.tables import sha256_of
 
 LABELS = ["walking_running", "sitting", "standing"]
@@ -44,6 +44,10 @@ class Scene:
         attributes: what else the picture shows, by name; none depends on the activity. `top`,
             `legwear` and `person` are those of the main person.
         jpeg_quality: the quality (0..95) that the photograph is to be stored with.
+        captions: five sentences as true as `caption`, which is the first: two in full, three that
+            tell little more than who does what.
+        joints: column and row in px of each joint of the person whom the picture is framed on,
+            hidden ones too; some may lie outside the picture.
     """
 
     label: str
@@ -52,6 +56,8 @@ class Scene:
     caption: str
     attributes: dict[str, str]
     jpeg_quality: int
+    captions: list[str]
+    joints: dict[str, tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -63,8 +69,14 @@ class _Person:
     heading: float
 
 
-def render(label: str, seed: int) -> Scene:
-    """The scene of a label and a seed; the same two give the same pixels.
+def render(label: str, seed: int, longest: int | None = None) -> Scene:
+    """The scene of a label and a seed; the same arguments give the same pixels.
+
+    Args:
+        label: one of LABELS.
+        seed: a number from 0 on.
+        longest: the longer side in px; the scene is drawn smaller, which is faster. None: 480 to
+            640, as the scene has it.
 
     Raises:
         InputError: the stage cannot render the label.
@@ -75,7 +87,9 @@ def render(label: str, seed: int) -> Scene:
     kind = str(rng.choice(scenery.FURNITURE, p=[0.2, 0.25, 0.25, 0.15, 0.15]))
     view = str(rng.choice(list(VIEWS), p=[0.36, 0.34, 0.16, 0.14]))
     lighting = str(rng.choice(["sunny", "overcast", "evening", "dim"], p=[0.4, 0.3, 0.15, 0.15]))
-    size = _size(rng)
+    width, height = _size(rng)
+    share = longest / max(width, height) if longest else 1.0
+    size = (round(width * share), round(height * share))
     verb, seat = _activity(rng, label, kind)
     people = _people(rng, verb, seat, kind, view)
     camera, people = _framed(rng, people, size)
@@ -84,8 +98,9 @@ def render(label: str, seed: int) -> Scene:
     things = _furniture(rng, kind, seat, people, label == "sitting", camera, size[0])
     things += _clutter(rng, people)
     nearest = max(person.z for person in people) + 0.5
-    behind = scenery.background(rng, setting, camera, size, nearest)
-    behind = _shadows(behind, camera, light, [part for _, part in figure_parts] + things)
+    behind = scenery.background(rng, setting, camera, size, nearest, share)
+    cast = [part for _, part in figure_parts] + things
+    behind = _shadows(behind, camera, light, cast, share)
     canvas = Canvas(behind, light)
     things += _occluders(rng, people[0])
     canvas.paint(camera, figure_parts + [(0, part) for part in things])
@@ -101,9 +116,21 @@ def render(label: str, seed: int) -> Scene:
         "top": f"{looks[0].top_colour} {looks[0].top}",
         "legwear": f"{looks[0].bottom_colour} {looks[0].bottom}",
     }
-    text = caption(rng, verb, [look.noun for look in looks], attributes)
-    image = _developed(rng, canvas.colour, light)
-    return Scene(label, image, boxes, text, attributes, int(rng.integers(60, 95)))
+    shown = verb, [look.noun for look in looks], attributes
+    text = caption(rng, *shown)
+    image = _developed(rng, canvas.colour, light, share)
+    more = np.random.default_rng((LABELS.index(label), seed, 1))  # moves no other draw
+    texts = [text, caption(more, *shown), *(short_caption(more, *shown) for _ in range(3))]
+    joints = _projected(camera, people[0])
+    quality = int(rng.integers(60, 95))
+    return Scene(label, image, boxes, text, attributes, quality, texts, joints)
+
+
+def _projected(camera: Camera, person: _Person) -> dict[str, tuple[float, float]]:
+    names = [name for name in person.joints if name != "gaze"]  # a direction
+    points = np.stack([person.joints[name] for name in names])
+    seen = camera.project(anatomy.placed(points, person.x, person.z, person.heading))
+    return {name: (u, v) for name, (u, v, _) in zip(names, seen.tolist(), strict=True)}
 
 
 def _known(label: str) -> None:
@@ -261,9 +288,12 @@ def _light(rng: np.random.Generator, lighting: str) -> Light:
 
 
 def _shadows(
-    picture: Image.Image, camera: Camera, light: Light, parts: list[scenery.Part]
+    picture: Image.Image, camera: Camera, light: Light, parts: list[scenery.Part], share: float
 ) -> Image.Image:
-    """The background darkened where the parts' shadows fall on the ground."""
+    """The background darkened where the parts' shadows fall on the ground.
+
+    `share`: the picture's size over its full size.
+    """
     crisp = light.ambient < 0.6
     x, y, towards = light.direction if crisp else (0.0, 1.0, 0.0)
     points = np.concatenate([p.corners[:2] if isinstance(p, Block) else [p.a, p.b] for p in parts])
@@ -276,7 +306,7 @@ def _shadows(
         (ua, va, scale), (ub, vb, _) = flat[2 * i : 2 * i + 2].tolist()
         radius = 0.2 if isinstance(part, Block) else 0.5 * (part.radius_a + part.radius_b)
         draw.line((ua, va, ub, vb), fill=255, width=max(int(1.4 * radius * scale), 1))
-    mask = mask.filter(ImageFilter.BoxBlur(1 if crisp else 4)).resize(
+    mask = mask.filter(ImageFilter.BoxBlur(share if crisp else 4 * share)).resize(
         picture.size, Image.Resampling.BILINEAR
     )
     strength = 0.5 if crisp else 0.4
@@ -299,8 +329,14 @@ def _boxes(owner: np.ndarray, people: int) -> tuple[list[tuple[int, int, int, in
     return [f[0] for f in found], [f[1] for f in found]
 
 
-def _developed(rng: np.random.Generator, colour: np.ndarray, light: Light) -> Image.Image:
-    """Exposure, colour cast, vignette, noise and blur, to RGB of 8 bits."""
+def _developed(
+    rng: np.random.Generator, colour: np.ndarray, light: Light, share: float
+) -> Image.Image:
+    """Exposure, colour cast, vignette, noise and blur, to RGB of 8 bits.
+
+    `share`: the picture's size over its full size. Noise and blur are those that the full picture
+    has once it is made that small.
+    """
     height, width = colour.shape[:2]
     contrast = rng.uniform(0.85, 1.15)
     cast = contrast * light.tint * rng.uniform(0.8, 1.15) * (1 + rng.normal(0, 0.03, 3))
@@ -308,14 +344,14 @@ def _developed(rng: np.random.Generator, colour: np.ndarray, light: Light) -> Im
     x = np.linspace(-1, 1, width, dtype=np.float32)
     vignette = 1 - rng.uniform(0, 0.22) * (x * x + y * y) / 2
     noise = rng.integers(0, 256, (height, width), dtype=np.uint8) * np.float32(
-        rng.uniform(0.01, 0.09)
+        rng.uniform(0.01, 0.09) * share
     )
     noise += 128 * (1 - contrast) - noise.mean()
     planes = []
     for channel, factor in enumerate(cast.tolist()):
         plane = colour[..., channel] * (vignette * factor) + noise
         planes.append(Image.fromarray(np.clip(plane, 0, 255).astype(np.uint8)))
-    return Image.merge("RGB", planes).filter(ImageFilter.BoxBlur(rng.uniform(0, 1.1)))
+    return Image.merge("RGB", planes).filter(ImageFilter.BoxBlur(rng.uniform(0, 1.1) * share))
 
 
 def write_dataset(folder: Path, images_per_class: dict[str, int], seed: int) -> pd.DataFrame:

@@ -80,6 +80,20 @@ def caption(
     return " ".join([subject, says, *_place(rng, verb, len(nouns), attributes)])
 
 
+def short_caption(
+    rng: np.random.Generator, verb: str, nouns: list[str], attributes: dict[str, str]
+) -> str:
+    """A few words on who does what, at times on which support; arguments as for `caption`."""
+    one, many = VERBS[verb][rng.integers(len(VERBS[verb]))]
+    noun = nouns[0] if rng.random() < 0.5 else "person"
+    alone = len(nouns) == 1
+    who = _article(noun) if alone else f"{NUMBERS[len(nouns)]} people"
+    words = [who, one if alone else many]
+    if rng.random() < 0.3:
+        words += _support(rng, verb, len(nouns), attributes)
+    return " ".join(words)
+
+
 def _subject(rng: np.random.Generator, nouns: list[str], dressed: str) -> str:
     noun = nouns[0] if rng.random() < 0.85 else "person"
     others = len(nouns) - 1
@@ -95,17 +109,24 @@ def _subject(rng: np.random.Generator, nouns: list[str], dressed: str) -> str:
 def _place(
     rng: np.random.Generator, verb: str, people: int, attributes: dict[str, str]
 ) -> list[str]:
-    setting, furniture, light = (attributes[k] for k in ("setting", "furniture", "light"))
-    phrases = []
-    if verb == "sitting" and furniture == "none":
-        phrases.append(f"on the {GROUND[setting]}")
-    elif verb == "sitting" and (people == 1 or furniture in SHARED):
-        phrases.append(f"on {SUPPORT[furniture]}")
-    elif furniture != "none" and rng.random() < 0.6:
-        phrases.append(f"near {SUPPORT[furniture]}")
+    setting, light = attributes["setting"], attributes["light"]
+    phrases = _support(rng, verb, people, attributes)
     phrases.append(str(rng.choice(WHERE[setting])))
     if rng.random() < 0.3 and setting not in INDOORS:
         phrases.append(LIGHT[light])
     elif rng.random() < 0.3 and light == "dim":
         phrases.append(LIGHT["dim"])
     return phrases
+
+
+def _support(
+    rng: np.random.Generator, verb: str, people: int, attributes: dict[str, str]
+) -> list[str]:
+    furniture = attributes["furniture"]
+    if verb == "sitting" and furniture == "none":
+        return [f"on the {GROUND[attributes['setting']]}"]
+    if verb == "sitting" and (people == 1 or furniture in SHARED):
+        return [f"on {SUPPORT[furniture]}"]
+    if furniture != "none" and rng.random() < 0.6:
+        return [f"near {SUPPORT[furniture]}"]
+    return []

@@ -52,12 +52,13 @@ GROUNDS = {
 
 
 def background(rng: np.random.Generator, setting: str, camera: Camera, size: tuple[int, int],
-               nearest: float) -> Image.Image:  # fmt: skip
+               nearest: float, share: float = 1.0) -> Image.Image:  # fmt: skip
     """The place behind everybody, RGB of `size` (width, height) px.
 
     Args:
         camera: the view on a canvas of `size`.
         nearest: depth in m beyond which scenery may stand.
+        share: `size` over the scene's full size; the blur is as wide a part of the picture.
 
     It is drawn at half the resolution, softened, made paler and enlarged: a lens
     focused on the people.
@@ -76,7 +77,7 @@ def background(rng: np.random.Generator, setting: str, camera: Camera, size: tup
     _PLACES[setting](painter, min(wall, 1e3), nearest)
     textured = np.asarray(image, np.float32) * (1 + 0.05 * _texture(rng, height, width))[..., None]
     image = Image.fromarray(np.clip(textured, 0, 255).astype(np.uint8))
-    image = image.filter(ImageFilter.BoxBlur(rng.uniform(2, 5)))
+    image = image.filter(ImageFilter.BoxBlur(rng.uniform(2, 5) * share))
     mean = tuple(int(c) for c in ImageStat.Stat(image).mean)
     image = Image.blend(image, Image.new("RGB", image.size, mean), rng.uniform(0.25, 0.6))
     return image.resize(size, Image.Resampling.BILINEAR)

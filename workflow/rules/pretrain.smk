@@ -1,0 +1,59 @@
+# Makes: results/pretrain/, the embedded default's own backbones: tiny towers, in the files that
+# open_clip and timm save. config.yaml (backbones) names them as it names any local weights.
+
+
+rule pretrain_scenes:
+    """Render captioned scenes: other ones than those of the embedded dataset, and smaller."""
+    input:
+        code=code("pretrain_scenes.py"),
+    output:
+        arrays="results/pretrain/scenes/{shard}.npz",
+        table="results/pretrain/scenes/{shard}.csv",
+    log:
+        "results/logs/pretrain_scenes/{shard}.log",
+    benchmark:
+        "results/benchmarks/pretrain_scenes/{shard}.tsv"
+    wildcard_constraints:
+        shard=r"\d+",
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=30,
+    params:
+        cfg.pretrain.model_dump(include={"scenes", "shards", "seed", "size"}),
+    message:
+        "Rendering captioned scenes, shard {wildcards.shard}"
+    script:
+        "../scripts/pretrain_scenes.py"
+
+
+rule pretrain:
+    """Train a tiny tower: the vit on where limbs are, clip and siglip from there on captions."""
+    input:
+        code=code("pretrain.py"),
+        arrays=expand(rules.pretrain_scenes.output.arrays, shard=range(cfg.pretrain.shards)),
+        tables=expand(rules.pretrain_scenes.output.table, shard=range(cfg.pretrain.shards)),
+        start=lambda wildcards: [] if wildcards.tower == "vit" else "results/pretrain/vit",
+    output:
+        directory("results/pretrain/{tower}"),
+    log:
+        "results/logs/pretrain/{tower}.log",
+    benchmark:
+        "results/benchmarks/pretrain/{tower}.tsv"
+    wildcard_constraints:
+        tower="clip|siglip|vit",
+    conda:
+        "../../envs/backbones.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        lambda wildcards: cfg.pretrain.model_dump()
+        | dict(towers={wildcards.tower: cfg.pretrain.towers[wildcards.tower].model_dump()}),
+    message:
+        "Pretraining the {wildcards.tower}"
+    script:
+        "../scripts/pretrain.py"
