@@ -30,6 +30,16 @@ def table(runs=5):
     )
 
 
+def confusions(*models, classes=("sitting", "standing")):
+    """Of 4 photos a class, those of the first class fare worse with each model."""
+    counts = {}
+    for place, model in enumerate(models):
+        table = np.diag(np.full(len(classes), 4.0))
+        table[0, :2] = 4 - place - 0.5, place + 0.5
+        counts[model] = pd.DataFrame(table, classes, classes)
+    return counts
+
+
 SEEDS = {"cnn_gen": [0.45, 0.55], "new": [0.4]}
 
 
@@ -46,6 +56,7 @@ def test_same_input_same_bytes(tmp_path, kind):
     for name, draw in {
         "sizes": lambda: figures.sizes(photos(), CLASSES),
         "accuracy": lambda: figures.accuracy(table(), SEEDS, 0.345, "test"),
+        "confusion": lambda: figures.confusion(confusions("vit", "clip_ic")),
         "examples": lambda: figures.examples(example_files(tmp_path)),
     }.items():
         first, second = (tmp_path / f"{name}_{i}.{kind}" for i in "ab")
@@ -100,6 +111,54 @@ def test_one_seed_and_no_paper_have_no_word_of_intervals_or_paper():
     figure = figures.accuracy(alone, SEEDS, 0.345, "test")
     words = [text.get_text() for text in figure.legends[0].get_texts()]
     assert words == ["largest class: 34.5 %", "one seed", "mean"]
+
+
+def test_confusion_says_shares_and_photos_where_they_are():
+    (axes,) = [a for a in figures.confusion(confusions("vit")).axes if a.axison]
+    assert axes.get_title() == "vit\naccuracy 93.8 %"  # 7.5 of 8
+    said = {text.get_position(): text.get_text() for text in axes.texts}
+    shares = {(round(x), y): text for (x, y), text in said.items() if "%" in text}
+    assert shares == {(0, 0): "88 %", (1, 0): "12 %", (0, 1): "0 %", (1, 1): "100 %"}
+    photos = {(x, round(y)): text for (x, y), text in said.items() if "%" not in text}
+    assert photos == {(0, 0): "3.5", (1, 0): "0.5", (0, 1): "0", (1, 1): "4"}
+    np.testing.assert_allclose(axes.images[0].get_array(), [[0.875, 0.125], [0, 1]])
+    assert [t.get_text() for t in axes.get_yticklabels()] == [
+        "sitting\n4 photos",
+        "standing\n4 photos",
+    ]
+    figure = axes.figure
+    assert (figure.get_supxlabel(), figure.get_supylabel()) == ("predicted class", "true class")
+
+
+def test_confusions_share_one_scale_and_the_best_comes_first():
+    counts = dict(reversed(confusions("best", "middle", "worst").items()))
+    panels = figures.confusion(counts).axes
+    assert [a.get_title().split("\n")[0] for a in panels] == ["best", "middle", "worst"]
+    assert {a.images[0].get_clim() for a in panels} == {(0, 1)}
+
+
+@pytest.mark.parametrize(("models", "labelled"), [("abcd", "bcd"), ("abc", "abc"), ("ab", "ab")])
+def test_the_lowest_panel_of_each_column_names_the_predicted_classes(models, labelled):
+    panels = [a for a in figures.confusion(confusions(*models)).axes if a.axison]
+    shown = [a for a in panels if a.xaxis.get_tick_params()["labelbottom"]]
+    assert [a.get_title()[0] for a in shown] == list(labelled)
+
+
+def test_a_class_without_photos_is_blank():
+    counts = confusions("vit", classes=CLASSES)
+    counts["vit"].loc["sitting"] = 0
+    (axes,) = [a for a in figures.confusion(counts).axes if a.axison]
+    assert np.isnan(np.ma.filled(axes.images[0].get_array(), np.nan)[1]).all()
+    assert len(axes.texts) == 2 * 6
+
+
+@pytest.mark.parametrize("classes", [2, 3, 4, 8])
+def test_words_stay_in_their_cells(classes):
+    figure = figures.confusion(confusions("vit", classes=[f"class_{i}" for i in range(classes)]))
+    figure.draw_without_rendering()
+    (axes,) = [a for a in figure.axes if a.axison]
+    cell = axes.get_window_extent().width / classes
+    assert max(text.get_window_extent().width for text in axes.texts) < cell
 
 
 def test_examples_are_upright_whole_and_undistorted(tmp_path):

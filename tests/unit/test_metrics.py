@@ -78,6 +78,41 @@ def test_the_first_of_equals_is_predicted():
     assert metrics.predicted(frame).tolist() == ["b", "a", "c"]
 
 
+def test_confusion_is_scikit_learns_summed_over_the_runs():
+    rng = np.random.default_rng(1)
+    truth = rng.choice(CLASSES, 29, p=[0.5, 0.3, 0.2])
+    tables = [
+        predictions(truth, rng.choice(CLASSES, 29), seed=seed, model=model)
+        for model, seeds in {"vit": (0, 1, 2), "clip_ic": (4,)}.items()
+        for seed in seeds
+    ]
+    others = [
+        predictions(truth, truth, seed=0, model="vit", subset="validation"),
+        predictions(truth, truth, seed=0, model="vit").assign(split="kfold_0_0"),
+        predictions(truth, truth, seed=0, model="cnn_base"),
+    ]
+    frame = pd.concat([*tables, *others], ignore_index=True)
+    counts = metrics.confusion(frame, ["clip_ic", "vit"], subset="test")
+    assert list(counts) == ["clip_ic", "vit"]
+    names = [f"prob_{name}" for name in CLASSES]
+    each = [
+        sklearn.confusion_matrix(
+            table["label"], np.array(CLASSES)[table[names].to_numpy().argmax(1)], labels=CLASSES
+        )
+        for table in tables
+    ]
+    np.testing.assert_allclose(counts["vit"], sum(each[:3]) / 3)
+    np.testing.assert_allclose(counts["clip_ic"], each[3])
+    assert counts["vit"].index.tolist() == counts["vit"].columns.tolist() == CLASSES
+
+
+def test_confusion_has_the_truth_in_rows_and_classes_without_photos():
+    frame = predictions(["sitting"] * 3, ["standing", "standing", "sitting"])
+    (table,) = metrics.confusion(frame, ["cnn_base"], subset="test").values()
+    assert table.loc["sitting"].tolist() == [0, 1, 2]
+    assert table.to_numpy().sum() == 3
+
+
 def runs(values: dict[str, list[float]], **of) -> pd.DataFrame:
     """A runs table; metrics that are not given are 0.5."""
     count = len(next(iter(values.values())))

@@ -53,12 +53,32 @@ rule metrics:
         "../scripts/metrics.py"
 
 
-# The rows of each table, with the model that each one shows; `paper` is the table's number there.
+MAIN = cfg.main_task
+TEST = dict(task=MAIN, subset="test")
+
+# The rows of each table by the name shown, each with its model; `paper` is the number there. The
+# paper's table 7 has come down with one of its figures; its other tables give the rest.
 COMPARED = {
-    "table_2": dict(paper=2, subset="test", rows={m: m for m in ("cnn_base", "fnn_base")}),
-    "table_3": dict(paper=3, subset="validation", rows=cfg.variants()),
-    "table_4": dict(paper=4, subset="test", rows={m: m for m in ("cnn_gen", "cnn_base")}),
-    "models": dict(paper=None, subset="test", rows={m: m for m in cfg.tasks[cfg.main_task].models}),
+    "table_2": TEST | dict(paper=2, rows={m: m for m in ("cnn_base", "fnn_base")}),
+    "table_3": dict(
+        task=cfg.augmentation_study.task, subset="validation", paper=3, rows=cfg.variants()
+    ),
+    "table_4": TEST | dict(paper=4, rows={m: m for m in ("cnn_gen", "cnn_base")}),
+    "table_5": dict(
+        task="sit_stand", subset="test", paper=5, rows={m: m for m in ("clip_ic", "vit", "siglip2")}
+    ),
+    "table_6": TEST | dict(paper=6, rows={m: m for m in ("clip_em", "clip_cs")}),
+    "table_7": TEST | dict(paper=None, rows={m: m for m in cfg.tasks[MAIN].models}),
+}
+# A table of which the study has no model is not made.
+COMPARED = {
+    name: table
+    for name, table in COMPARED.items()
+    if table["task"] in TASKS and {*table["rows"].values()} & {*cfg.models_of(table["task"])}
+}
+CONFUSIONS = {"figure_3": "sit_stand", f"confusion_{MAIN}": MAIN}
+CONFUSIONS = {
+    name: task for name, task in CONFUSIONS.items() if task in cfg.tasks and cfg.tasks[task].models
 }
 
 
@@ -83,7 +103,7 @@ rule compare:
         mem_mb=1000,
         runtime=10,
     params:
-        lambda wildcards: dict(task=cfg.main_task, **COMPARED[wildcards.table]),
+        lambda wildcards: COMPARED[wildcards.table],
     message:
         "Setting {wildcards.table} beside the paper's figures"
     script:
@@ -96,7 +116,9 @@ rule accuracy_figure:
         code=code("accuracy_figure.py"),
         table=rules.compare.output[0],
         runs=rules.metrics.output.runs,
-        holdout=rules.audit.input.holdout,
+        holdout=lambda wildcards: "results/splits/{task}/holdout.csv".format(
+            **COMPARED[wildcards.table]
+        ),
     output:
         png="results/figures/{table}.png",
         svg="results/figures/{table}.svg",
@@ -113,8 +135,36 @@ rule accuracy_figure:
         mem_mb=1000,
         runtime=10,
     params:
-        lambda wildcards: dict(task=cfg.main_task, **COMPARED[wildcards.table]),
+        lambda wildcards: COMPARED[wildcards.table],
     message:
         "Drawing the accuracies of {wildcards.table}"
     script:
         "../scripts/accuracy_figure.py"
+
+
+rule confusion_figure:
+    """Which class each model of a task takes for which, on the test photos."""
+    input:
+        code=code("confusion_figure.py"),
+        predictions=lambda wildcards: f"results/predictions/{CONFUSIONS[wildcards.figure]}.csv",
+    output:
+        png="results/figures/{figure}.png",
+        svg="results/figures/{figure}.svg",
+    log:
+        "results/logs/figures/{figure}.log",
+    benchmark:
+        "results/benchmarks/figures/{figure}.tsv"
+    wildcard_constraints:
+        figure="|".join(CONFUSIONS),
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        lambda wildcards: dict(models=cfg.tasks[CONFUSIONS[wildcards.figure]].models, subset="test"),
+    message:
+        "Drawing {wildcards.figure}"
+    script:
+        "../scripts/confusion_figure.py"

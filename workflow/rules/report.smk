@@ -1,5 +1,7 @@
 # Needs: everything. Makes: results/report.html, one file to read and to send.
 
+PLOTTED = [table for table in ("table_3", "table_7") if table in COMPARED]
+
 
 rule report:
     """The study told on one page."""
@@ -8,15 +10,15 @@ rule report:
         template=multiext("workflow/report/report", ".html.j2", ".css"),
         images=rules.fetch.output[0],
         audit=rules.audit.output[0],
-        holdout=rules.audit.input.holdout,
-        splits=expand(rules.split.output, task=cfg.tasks),
+        holdouts=expand(rules.split.output.holdout, task=cfg.tasks),
+        kfolds=expand(rules.split.output.kfold, task=cfg.tasks),
         paper="data/paper_results.csv",
         tables=expand("results/tables/{table}.csv", table=["table_1", *COMPARED]),
         figures=[
             "results/figures/figure_1.png",
             "results/figures/figure_2.svg",
-            "results/figures/models.svg",
-            "results/figures/table_3.svg",
+            *expand("results/figures/{name}.svg", name=CONFUSIONS),
+            *expand("results/figures/{name}.svg", name=PLOTTED),
         ],
         metas=[
             f"results/runs/{task}/{model}/holdout/seed_{seed}/meta.json"

@@ -9,18 +9,16 @@ from stillact.tables import read_csv
 with log.job(snakemake.log[0]):
     source, settings = snakemake.input, config.load(snakemake.params[0])
     output = Path(snakemake.output[0])
-    tables = {Path(path).stem: read_csv(path) for path in source.tables}
-    shown = [*source.tables, *source.figures, source.images, source.holdout, source.audit]
+    shown = [*source.tables, *source.figures, source.images, *source.holdouts, source.audit]
     study = report.Study(
         config=settings,
-        task=settings.main_task,
         images=read_csv(source.images),
-        holdout=read_csv(source.holdout),
+        holdouts={Path(path).parent.name: read_csv(path) for path in source.holdouts},
         audit=read_csv(source.audit),
         paper=read_csv(source.paper),
-        tables=tables,
+        tables={Path(path).stem: read_csv(path) for path in source.tables},
         figures={Path(path).stem: Path(path) for path in source.figures},
         metas=[json.loads(Path(path).read_text()) for path in source.metas],
-        files={Path(path).name: str(Path(path).relative_to(output.parent)) for path in shown},
+        files=[str(Path(path).relative_to(output.parent)) for path in shown],
     )
     output.write_text(report.build(study, Path(source.template[0])), encoding="utf-8")

@@ -153,6 +153,54 @@ def accuracy(
     return figure
 
 
+@rc_context(STYLE)
+def confusion(counts: Mapping[str, pd.DataFrame]) -> Figure:
+    """Figure 3: which class is taken for which, a panel a model, the most accurate first.
+
+    A cell says which share of a true class is given an answer, and how many photos these are.
+
+    Args:
+        counts: tables of `metrics.confusion`, of at least one model, all of the same photos.
+    """
+    share_right = {name: np.trace(table) / table.to_numpy().sum() for name, table in counts.items()}
+    names = sorted(counts, key=share_right.get, reverse=True)
+    photos = counts[names[0]].sum(axis=1)
+    columns = max(1, 5 - len(photos))
+    rows = -(-len(names) // columns)
+    side = (WIDTH - 1) / columns  # inches of a panel, about
+    figure = Figure(figsize=(WIDTH, rows * (side + 0.45) + 0.3))
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for axes in grid.flat[len(names) :]:
+        axes.set_axis_off()
+    for place, (axes, name) in enumerate(zip(grid.flat, names, strict=False)):
+        _matrix(axes, counts[name].to_numpy(), min(11, 14.4 * side / len(photos)))
+        axes.set_title(f"{name}\naccuracy {100 * share_right[name]:.1f} %")
+        axes.tick_params(length=0)
+        axes.tick_params(axis="x", labelbottom=place + columns >= len(names),
+                         labelrotation=90 if len(photos) > 3 else 0)  # fmt: skip
+    shown = [label.replace("_", "_\n") for label in photos.index]
+    axes.set_xticks(range(len(shown)), shown)
+    of = [f"{label}\n{count:.0f} photos" for label, count in zip(shown, photos, strict=True)]
+    axes.set_yticks(range(len(shown)), of)
+    figure.supxlabel("predicted class", fontsize=11)
+    figure.supylabel("true class", fontsize=11)
+    return figure
+
+
+def _matrix(axes, photos: np.ndarray, points: float) -> None:
+    of = photos.sum(axis=1, keepdims=True)
+    shares = np.divide(photos, of, out=np.full(photos.shape, np.nan), where=of > 0)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.spines[:].set_visible(False)
+    for (row, column), share in np.ndenumerate(shares):
+        if np.isnan(share):  # no photo of this class
+            continue
+        text = {"color": "white" if share > 0.63 else INK, "ha": "center"}
+        axes.text(column, row, f"{100 * share:.0f} %", va="bottom", size=points, **text)
+        count = round(photos[row, column], 1)
+        axes.text(column, row + 0.05, f"{count:g}", va="top", size=0.86 * points, **text)
+
+
 def _colour(place: int) -> str:
     return COLOURS[place % len(COLOURS)]
 

@@ -1,9 +1,11 @@
 """What a predictions table says of each run, and of each model over its runs."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from scipy import stats
-from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 METRICS = ("accuracy", "precision", "recall", "f1")
 RUN = ["task", "model", "split", "seed", "subset"]
@@ -11,8 +13,12 @@ RUN = ["task", "model", "split", "seed", "subset"]
 
 def predicted(predictions: pd.DataFrame) -> pd.Series:
     """The class with the highest probability, a row an image; the first one of equals."""
-    columns = [column for column in predictions if column.startswith("prob_")]
+    columns = [f"prob_{name}" for name in _classes(predictions)]
     return predictions[columns].idxmax(axis=1).str.removeprefix("prob_")
+
+
+def _classes(predictions: pd.DataFrame) -> list[str]:
+    return [c.removeprefix("prob_") for c in predictions if c.startswith("prob_")]
 
 
 def of_runs(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -27,7 +33,7 @@ def of_runs(predictions: pd.DataFrame) -> pd.DataFrame:
     Returns:
         task, model, split, seed, subset, images, accuracy, precision, recall, f1.
     """
-    classes = [c.removeprefix("prob_") for c in predictions if c.startswith("prob_")]
+    classes = _classes(predictions)
     frame = predictions.assign(predicted=predicted(predictions))
     rows = []
     for run, table in frame.groupby(RUN, sort=False):
@@ -38,6 +44,30 @@ def of_runs(predictions: pd.DataFrame) -> pd.DataFrame:
         accuracy = accuracy_score(truth, answer)
         rows.append((*run, len(table), accuracy, precision, recall, f1))
     return pd.DataFrame(rows, columns=[*RUN, "images", *METRICS])
+
+
+def confusion(
+    predictions: pd.DataFrame, models: Sequence[str], *, subset: str
+) -> dict[str, pd.DataFrame]:
+    """Which class is taken for which on the holdout split: photos a run, by model.
+
+    Args:
+        predictions: as in `of_runs`, of one task.
+        models: each with at least one run.
+        subset: the photos judged: validation or test.
+
+    Returns:
+        For each model a row a true class and a column a predicted one, in the order of the
+        prob_ columns: how many photos, as the mean over the model's runs.
+    """
+    classes = _classes(predictions)
+    which = (predictions["subset"] == subset) & (predictions["split"] == "holdout")
+    counts = {}
+    for model in models:
+        table = predictions[which & (predictions["model"] == model)]
+        summed = confusion_matrix(table["label"], predicted(table), labels=classes)
+        counts[model] = pd.DataFrame(summed / table["seed"].nunique(), classes, classes)
+    return counts
 
 
 def summarise(runs: pd.DataFrame) -> pd.DataFrame:

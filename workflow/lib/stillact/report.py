@@ -1,7 +1,7 @@
 """The study told on one HTML page that needs no network and no script."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -11,11 +11,12 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from scipy.stats import binomtest
 
-from stillact.config import Config
+from stillact.config import CNN, Config, FineTuneModel, FromScratchModel, MLPModel, Model
 from stillact.explore import MEASURES, audit_summary, largest_class_rate
-from stillact.paper import LARGEST_CLASS_RATE, METRICS
+from stillact.paper import LARGEST_CLASS, METRICS
 from stillact.runs import SUBSETS
 
+RESULTS = ("table_2", "table_3", "table_4", "table_5", "table_6", "table_7")
 MIME = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
@@ -23,31 +24,33 @@ MIME = {".svg": "image/svg+xml", ".png": "image/png"}
 class Study:
     """What a report tells.
 
-    config: the study's config.
-    task: the task that the tables are about.
-    images, holdout: images.csv (every row of the manifest) and the task's holdout.csv.
+    config: the study's config; its first task is the one that the answer is about.
+    images: images.csv (every row of the manifest).
+    holdouts: the holdout.csv of each task.
     audit: a table of `explore.audit`.
     paper: paper_results.csv.
-    tables: table_1 of `explore.table_1`; models (all models of the task, on test), table_2, table_4
-        (test) and table_3 (validation) of `paper.compare`. One that is not there is said to be
-        missing.
-    figures: PNG or SVG files: models and table_3 of `figures.accuracy`, figure_1, figure_2. One
-        that is not there is said to be missing, too.
+    tables: table_1 of `explore.table_1`; table_2 to table_7 of `paper.compare` (table_7: all models
+        of the first task). One that is not there is said to be missing.
+    figures: PNG or SVG files: table_3 and table_7 of `figures.accuracy`, figure_1, figure_2,
+        figure_3 and confusion_{first task} of `figures.confusion`. One that is not there is said
+        to be missing, too.
     metas: the meta.json of each run.
-    files: where what is shown lies: a file's name and its path relative to the report. A table is
-        looked up as its name with .csv, a figure under its file's name.
+    files: where what is shown lies: paths relative to the report.
     """
 
     config: Config
-    task: str
     images: pd.DataFrame
-    holdout: pd.DataFrame
+    holdouts: Mapping[str, pd.DataFrame]
     audit: pd.DataFrame
     paper: pd.DataFrame
     tables: Mapping[str, pd.DataFrame]
     figures: Mapping[str, Path]
     metas: list[dict]
-    files: Mapping[str, str]
+    files: Sequence[str]
+
+    @property
+    def task(self) -> str:
+        return self.config.main_task
 
 
 def build(study: Study, template: Path) -> str:
@@ -64,41 +67,51 @@ def build(study: Study, template: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    models = _models(study.config)
     return environment.get_template(template.name).render(
         study=study,
-        answer=_answer(study),
-        photos=_photos(study),
+        answers={name: _answer(study, name) for name in ("table_5", "table_7")},
+        models=[(name, _about(study.config, model)) for name, model in models.items()],
+        backbones=_backbones(study.config, models),
+        on_features=[name for name, model in models.items() if isinstance(model, MLPModel)],
+        photos=_photos(study.images),
+        splits={task: _split(study, task) for task in study.config.tasks},
         runs=_runs(study.metas),
         sizes=_sizes(study.tables.get("table_1")),
         audit=audit_summary(study.audit),
-        results={name: _results(study, name) for name in ("table_2", "table_3", "table_4")},
+        results={name: _results(study, name) for name in RESULTS},
         metrics=METRICS,
         subsets=SUBSETS,
         images={name: _data_uri(path) for name, path in study.figures.items()},
-        links={name: (quote(path), path) for name, path in study.files.items()},
+        links={path: quote(path) for path in study.files},
         config=yaml.safe_dump(study.config.model_dump(mode="json"), sort_keys=False),
     )
 
 
-def _answer(study: Study) -> dict:
+def _answer(study: Study, table: str) -> dict | None:
     """The sentence that answers, what qualifies it, and the plot's words for who cannot see it."""
-    models = study.tables.get("models")
+    models = study.tables.get(table)
     if models is None or models.empty:
-        headline = f"No model of {study.task} has results on the test photos."
-        return {"headline": headline, "qualified": [], "plot": ""}
-    rate = largest_class_rate(study.holdout, "test")
-    photos = int((study.holdout["subset"] == "test").sum())
+        return None
     best = models.iloc[0]
+    classes = _listed(study.config.tasks[best["task"]].classes)
+    photos, rate = _judged(study, best["task"], best["subset"])
     low, high = best["accuracy_ci_low"], best["accuracy_ci_high"]
     sure = f"95\xa0% interval {_percent(low)} to {_percent(high)}" if pd.notna(low) else "one run"
     headline = (
-        f"{best['model']} does best: it is right on {_percent(best['accuracy_mean'])} of the "
-        f"{photos} test photos ({sure}), where always answering the largest class is right on "
-        f"{_percent(rate)}."
+        f"{best['model']} tells {classes} apart best: right on {_percent(best['accuracy_mean'])} "
+        f"of {photos} {best['subset']} photos ({sure}). Always answering the largest class is "
+        f"right on {_percent(rate)}."
     )
-    qualified = [_against_constant(best, rate), _against_second(models), _photo_luck(best, photos)]
+    qualified = _against_constant(best, rate), _against_second(models), _photo_luck(models, photos)
     plot = "; ".join(f"{m['model']} {_percent(m['accuracy_mean'])}" for _, m in models.iterrows())
-    return {"headline": headline, "qualified": [q for q in qualified if q], "plot": plot}
+    return {"headline": headline, "qualified": " ".join(filter(None, qualified)), "plot": plot}
+
+
+def _judged(study: Study, task: str, subset: str) -> tuple[int, float]:
+    """How many photos, and the accuracy of answering always their largest class."""
+    holdout = study.holdouts[task]
+    return int((holdout["subset"] == subset).sum()), largest_class_rate(holdout, subset)
 
 
 def _against_constant(best: pd.Series, rate: float) -> str:
@@ -123,28 +136,76 @@ def _against_second(models: pd.DataFrame) -> str:
     return f"{said}; the two intervals overlap, so that their order is not settled."
 
 
-def _photo_luck(best: pd.Series, photos: int) -> str:
+def _photo_luck(models: pd.DataFrame, photos: int) -> str:
     """How far other test photos might move the result, which no number of seeds shows."""
-    right = binomtest(round(best["accuracy_mean"] * photos), photos)
+    right = binomtest(round(models["accuracy_mean"].iloc[0] * photos), photos)
     interval = right.proportion_ci(method="wilson")
+    chosen = (
+        f"; to be the best of {len(models)} models on them flatters it" if len(models) > 2 else ""
+    )
     return (
         f"Seeds show the luck of training alone. With only {photos} test photos, the luck of "
         f"which they are gives by itself a 95\xa0% interval of {_percent(interval.low)} to "
-        f"{_percent(interval.high)} (Wilson)."
+        f"{_percent(interval.high)} (Wilson){chosen}."
     )
 
 
-def _photos(study: Study) -> dict:
-    missing = study.images[study.images["status"] != "ok"]
-    split = pd.crosstab(study.holdout["label"], study.holdout["subset"])
-    classes = study.config.tasks[study.task].classes
-    split = split.reindex(index=classes, columns=list(SUBSETS), fill_value=0)
+def _about(config: Config, model: Model) -> str:
+    """One sentence: what a model brings with it, and what is trained on the study's photos."""
+    if isinstance(model, FromScratchModel):
+        kind = "convolutional" if isinstance(model.network, CNN) else "dense"
+        means = [name for name, used in (
+            ("augmentation", model.augment),
+            ("batch norm", getattr(model.network, "batch_norm", False)),
+            ("dropout", getattr(model.network, "dropout", 0)),
+        ) if used]  # fmt: skip
+        return (
+            f"A {kind} network{' with ' if means else ''}{_listed(means)}, trained from random "
+            "weights."
+        )
+    of = model.backbone
+    if isinstance(model, FineTuneModel):
+        start = ", which starts from the classes' prompts" if model.head == "text" else ""
+        return f"The pretrained {of}, trained further together with a new last layer{start}."
+    if model.features == "embedding":
+        seen = f"what the pretrained {of} makes of a photo (its embedding)"
+    else:
+        seen = f"how similar the pretrained {of} finds a photo to each class's prompts"
+    return f"A dense network, trained on {seen}; {of} stays as it is."
+
+
+def _backbones(config: Config, models: Mapping[str, Model]) -> list[str]:
+    used = {model.backbone for model in models.values() if not isinstance(model, FromScratchModel)}
+    return [
+        f"{name}: {block.weights.removeprefix('hub:')}"
+        for name, block in config.backbones.items()
+        if name in used
+    ]
+
+
+def _models(config: Config) -> dict[str, Model]:
+    trained = {name for task in config.tasks.values() for name in task.models}
+    return {name: model for name, model in config.models.items() if name in trained}
+
+
+def _photos(images: pd.DataFrame) -> dict:
+    missing = images[images["status"] != "ok"]
     return {
-        "rows": len(study.images),
-        "had": len(study.images) - len(missing),
+        "rows": len(images),
+        "had": len(images) - len(missing),
         "missing": missing[["id", "reason", "url"]].to_dict("records"),
-        "split": [(label, (*counts, sum(counts))) for label, *counts in split.itertuples()],
-        "totals": (*split.sum(), int(split.to_numpy().sum())),
+    }
+
+
+def _split(study: Study, task: str) -> dict:
+    holdout = study.holdouts[task]
+    table = pd.crosstab(holdout["label"], holdout["subset"])
+    table = table.reindex(
+        index=study.config.tasks[task].classes, columns=list(SUBSETS), fill_value=0
+    )
+    return {
+        "rows": [(label, (*counts, sum(counts))) for label, *counts in table.itertuples()],
+        "totals": (*table.sum(), int(table.to_numpy().sum())),
     }
 
 
@@ -153,7 +214,7 @@ def _runs(metas: list[dict]) -> dict | None:
     if not metas:
         return None
     table = pd.DataFrame([{**meta, **meta["run"]} for meta in metas])
-    versions = [", ".join(f"{k} {v}" for k, v in meta["versions"].items()) for meta in metas]
+    versions = pd.DataFrame([meta["versions"] for meta in metas])
     models = table.groupby(["task", "model"], sort=False).agg(
         runs=("seed", "size"),
         parameters=("parameters", "first"),
@@ -165,7 +226,9 @@ def _runs(metas: list[dict]) -> dict | None:
         "count": len(table),
         "duration": _duration(table["seconds"].sum()),
         "devices": sorted(set(table["device"])),
-        "versions": sorted(set(versions)),
+        "versions": [
+            f"{name} {' and '.join(sorted(set(used.dropna())))}" for name, used in versions.items()
+        ],
         "models": models.reset_index().to_dict("records"),
     }
 
@@ -188,25 +251,28 @@ def _results(study: Study, name: str) -> dict:
     """A table of results, its cells as text, and what has to be said about it."""
     table = study.tables.get(name)
     reported = study.paper[study.paper["table"] == int(name.removeprefix("table_"))]
-    subset = reported["subset"].iloc[0]
-    rate = largest_class_rate(study.holdout, subset)
-    # Of the paper's validation photos the class counts are not known.
-    paper_rate = LARGEST_CLASS_RATE if subset == "test" else float("nan")
+    if table is None or table.empty:
+        return {"rows": [], "absent": reported["model"].tolist()}
+    task, subset = table["task"].iloc[0], table["subset"].iloc[0]
+    photos, rate = _judged(study, task, subset)
+    largest, of = LARGEST_CLASS.get(task, (None, None)) if subset == "test" else (None, None)
     rows = []
-    for row in () if table is None else table.to_dict("records"):
-        shown, runs = list(row.values())[:2]
+    for row in table.to_dict("records"):
         cells = [_cell(row, metric) for metric in METRICS]
         cells[0]["ours_marked"] = row["accuracy_mean"] <= rate
-        cells[0]["paper_marked"] = row["accuracy_paper"] <= paper_rate
-        rows.append({"name": shown, "runs": int(runs), "cells": cells})
+        cells[0]["paper_marked"] = of is not None and row["accuracy_paper"] <= largest / of
+        rows.append({"name": next(iter(row.values())), "runs": int(row["runs"]), "cells": cells})
     names = [row["name"] for row in rows]
     return {
         "rows": rows,
         "absent": [model for model in reported["model"] if model not in names],
         "single": [row["name"] for row in rows if row["runs"] < 2],
-        "rate": _percent(rate),
-        "paper_rate": _percent(paper_rate) if subset == "test" else None,
+        "task": task,
         "subset": subset,
+        "photos": photos,
+        "rate": _percent(rate),
+        "paper_rate": f"{largest} of {of} ({_percent(largest / of)})" if of else None,
+        "in_paper": bool(table["accuracy_paper"].notna().any()),
     }
 
 
@@ -226,6 +292,11 @@ def _cell(row: dict, metric: str) -> dict:
 
 def _number(value: float, digits: int) -> str:
     return "–" if pd.isna(value) else f"{value:.{digits}f}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    """'a', 'a and b' or 'a, b and c'."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def _percent(share: float) -> str:
