@@ -22,12 +22,16 @@ wildcard_constraints:
     seed=r"\d+",
     geometry="resize_crop|letterbox",
     size=r"\d+",
+    backbone="|".join(cfg.backbones),
+    prompts="|".join(cfg.prompts),
 
 
 include: "workflow/rules/data.smk"
 include: "workflow/rules/explore.smk"
 include: "workflow/rules/splits.smk"
+include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/backbones.smk"
+include: "workflow/rules/embed.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"

@@ -1,4 +1,5 @@
-"""A small study for the tests that go through Snakemake: 36 rendered scenes at 16 px, two seeds."""
+"""A small study for the tests that go through Snakemake: 36 rendered scenes at 16 px, two seeds,
+tiny backbones."""
 
 import os
 import shutil
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parent))
+import tiny_backbones
 from fault_server import FaultServer
 
 REPO = Path(__file__).parents[1]
@@ -21,11 +23,22 @@ TINY = {
     "dataset": {"name": "tiny", "manifest": "results/stage/manifest.csv"},
     "stage": {"images_per_class": {"walking_running": 12, "sitting": 12, "standing": 12}},
     "splits": {"kfold": {"folds": 3, "repeats": 1}},
-    "recipes": {"from_scratch": {"size": 16, "max_epochs": 2, "batch_size": 16}},
+    "recipes": {
+        "from_scratch": {"size": 16, "max_epochs": 2, "batch_size": 16},
+        "fine_tune": {"max_epochs": 2, "batch_size": 16, "threads": 1},
+        "mlp": {"max_epochs": 2, "batch_size": 16},
+    },
+    "backbones": {
+        "clip": {"loader": "open_clip", "name": "local-dir:", "weights": "weights/clip"},
+        "siglip2": {"loader": "transformers", "name": "vit", "weights": "weights/siglip2"},
+        "vit": {"loader": "timm", "name": "local-dir:", "weights": "weights/vit"},
+    },
     "seeds": [0, 1],
     "runs_per_job": 2,
     "device": "cpu",
 }
+for backbone in TINY["backbones"].values():
+    backbone |= {"revision": None, "licence": None}  # the hub's
 
 
 def merge(base: dict, over: dict) -> dict:
@@ -80,8 +93,13 @@ class Project:
 
 
 def environment() -> dict[str, str]:
-    """One thread a process, so that a test's numbers do not hang on the machine's cores."""
-    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    """One thread a process and no GPU, so that a test's numbers do not hang on the machine."""
+    return {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def copy(source: Path, target: Path, *names: str) -> Project:
@@ -97,6 +115,11 @@ def copy(source: Path, target: Path, *names: str) -> Project:
     return project
 
 
+def fresh(folder: Path, weights: Path) -> Project:
+    copy(weights.parent, folder, weights.name)
+    return copy(REPO, folder, *PROJECT)
+
+
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
     """A local HTTP server with faults; a proxy of the machine is not asked for it."""
@@ -105,16 +128,25 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder weights/ of the tiny study."""
+    folder = tmp_path_factory.mktemp("backbones") / "weights"
+    for name, block in TINY["backbones"].items():
+        tiny_backbones.write(block["loader"], folder / name)
+    return folder
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """A fresh clone, as it were: nothing has run."""
-    return copy(REPO, tmp_path / "stillact", *PROJECT)
+def project(tmp_path: Path, weights: Path) -> Project:
+    """A fresh clone, as it were, and weights: nothing has run."""
+    return fresh(tmp_path / "stillact", weights)
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def finished(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Project:
     """The tiny study, run to its end. Shared: look, do not touch."""
-    project = copy(REPO, tmp_path_factory.mktemp("finished") / "stillact", *PROJECT)
+    project = fresh(tmp_path_factory.mktemp("finished") / "stillact", weights)
     project.run()
     return project
 
@@ -122,4 +154,5 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture
 def rerun(finished: Project, tmp_path: Path) -> Project:
     """A copy of the finished study, to change something in."""
-    return copy(finished.folder, tmp_path / "copy", *PROJECT, "results", "cache", ".snakemake")
+    made = ("weights", "results", "cache", ".snakemake")
+    return copy(finished.folder, tmp_path / "copy", *PROJECT, *made)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from safetensors.torch import load_file, save_file
 from snakemake.api import SnakemakeApi
 from snakemake.settings.enums import Quietness, RerunTrigger
 from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings
@@ -19,7 +20,12 @@ from stillact.tables import read_csv, write_csv
 PROFILE = yaml.safe_load(Path("profiles/default/config.yaml").read_text())
 TRIGGERS = frozenset(RerunTrigger.parse_choice(name) for name in PROFILE["rerun-triggers"])
 TRAIN = re.compile(r"results/runs/(?P<task>\w+)/(?P<model>\w+)/holdout/seed_(?P<seed>\d+)/")
-AFTER_TRAINING = {"predictions", "metrics", "compare", "accuracy_figure", "report"}
+TRAININGS = re.compile(r"(from_scratch|fine_tune|mlp)_\d+")
+FIGURES = {"accuracy_figure", "confusion_figure"}
+AFTER_TRAINING = {"predictions", "metrics", "compare", "report"} | FIGURES
+
+
+TUNED = {"vit", "siglip2", "clip_ic"}
 
 
 class Stale:
@@ -46,8 +52,9 @@ class Stale:
         self.rules = {line[2] for line in stale}
         matches = [match for file in self.files if (match := TRAIN.match(file))]
         self.models = {match["model"] for match in matches}
+        self.trained = {(match["task"], match["model"]) for match in matches}
         self.seeds = {int(match["seed"]) for match in matches}
-        self.other_rules = {rule for rule in self.rules if not rule.startswith("train_")}
+        self.other_rules = {rule for rule in self.rules if not TRAININGS.fullmatch(rule)}
 
 
 def edit(folder: Path, file: str) -> None:
@@ -75,7 +82,45 @@ def test_augment_makes_trainings_stale_and_what_follows(rerun):
     stale = Stale(rerun.folder)
     assert stale.other_rules == AFTER_TRAINING
     assert stale.seeds == {0, 1}
-    assert {"fnn_base", "cnn_base", "cnn_gen", "cnn_base_rotation"} <= stale.models
+    assert {"fnn_base", "cnn_base", "cnn_gen", "cnn_base_rotation", *TUNED} <= stale.models
+    assert not {"clip_em", "clip_cs"} & stale.models  # which see no photos
+
+
+def test_other_prompts_make_what_reads_them_stale(rerun):
+    rerun.configure({"prompts": {"words": {"sitting": ["seated"]}}})
+    stale = Stale(rerun.folder)
+    assert stale.models == {"clip_cs"}
+    assert stale.other_rules == AFTER_TRAINING | {"embed_texts"}
+
+
+def test_prompts_that_nothing_reads_make_nothing_stale(rerun):
+    rerun.configure({"prompts": {"sentences": {"sitting": ["a photo of a seated person"]}}})
+    stale = Stale(rerun.folder)
+    assert stale.rules <= {"report"}  # which shows the config
+
+
+def test_the_weights_of_a_backbone_make_its_models_stale(rerun):
+    weights = rerun.folder / "weights/vit/model.safetensors"
+    tensors = {name: tensor + 0.01 for name, tensor in load_file(weights).items()}
+    save_file(tensors, weights)
+    rerun.run("--", "results/backbones/vit/weights.json")
+    stale = Stale(rerun.folder)
+    assert stale.models == {"vit"}
+    assert {(task, "vit") for task in ("activity3", "sit_stand")} == stale.trained
+    assert stale.other_rules == AFTER_TRAINING | {"pack_backbone"}
+
+
+def test_the_recipe_of_the_heads_makes_the_heads_stale(rerun):
+    rerun.configure({"recipes": {"mlp": {"dropout": 0.1}}})
+    stale = Stale(rerun.folder)
+    assert stale.models == {"clip_em", "clip_cs"}
+    assert stale.other_rules == AFTER_TRAINING
+
+
+def test_the_code_of_the_backbones_leaves_the_models_from_scratch_alone(rerun):
+    edit(rerun.folder, "workflow/lib/stillact/backbones.py")
+    stale = Stale(rerun.folder)
+    assert stale.models == {*TUNED, "clip_em", "clip_cs"}
 
 
 def test_a_parameter_of_one_variant_makes_that_variant_stale(rerun):
@@ -118,7 +163,7 @@ def test_a_new_row_fetches_packs_and_splits_again(rerun):
     ("module", "rules"),
     [
         ("workflow/scripts/figure_2.py", {"figure_2", "report"}),
-        ("workflow/lib/stillact/figures.py", {"figure_1", "figure_2", "accuracy_figure", "report"}),
+        ("workflow/lib/stillact/figures.py", {"figure_1", "figure_2", "report"} | FIGURES),
         ("workflow/report/report.css", {"report"}),
         ("data/paper_results.csv", {"compare", "accuracy_figure", "report"}),
     ],

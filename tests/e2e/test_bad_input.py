@@ -24,6 +24,15 @@ def write_manifest(project, rows: list[tuple[str, str]]) -> None:
             {"tasks": {"activity3": {"models": ["cnn_bas"]}}},
             ["tasks.activity3.models", "'cnn_bas'", '"cnn_base"'],
         ),
+        (
+            {"models": {"clip_ic": {"backbone": "clop"}}},
+            ["models.clip_ic.backbone", "'clop'", '"clip"'],
+        ),
+        ({"prompts": {"words": {"sitting": []}}}, ["prompts.words.sitting", "at least 1 item"]),
+        (
+            {"prompts": {"words": None}},
+            ["models.clip_cs.prompts", "'words'", "Known: sentences"],
+        ),
     ],
 )
 def test_config(project, change, words):
@@ -40,6 +49,49 @@ def test_unknown_label(project):
     assert "own.csv" in output
     assert "row 3, column label: unknown label 'stting'. Did you mean \"sitting\"" in output
     assert "Traceback" in (project.folder / "results/logs/manifest.log").read_text()
+
+
+RECORD = "results/backbones/vit/weights.json"
+
+
+def test_weights_that_are_not_there(project):
+    project.configure({"backbones": {"vit": {"weights": "weights/none"}}})
+    output = project.fail("--", RECORD)
+    assert "Traceback" not in output
+    assert "backbones.vit.weights: there is no file or folder weights/none" in output
+
+
+def test_weights_that_are_cut_short(project):
+    weights = project.folder / "weights/vit/model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    output = project.fail("--", RECORD)
+    assert "Traceback" not in output
+    assert "weights/vit/model.safetensors: damaged or cut short" in output
+    assert not (project.folder / RECORD).exists()
+
+
+def test_weights_of_another_architecture(project):
+    project.configure({"backbones": {"vit": {"name": "vit_small_patch16_224"}}})
+    output = project.fail("--", RECORD)
+    assert "Traceback" not in output
+    assert "the weights do not fit vit_small_patch16_224" in output
+    assert "blocks.0.attn.qkv.weight" in output or "missing: blocks." in output
+
+
+def test_prompts_for_a_backbone_without_a_text_tower(project):
+    project.configure({"models": {"clip_cs": {"backbone": "vit"}}})
+    output = project.fail("--", "results/runs/activity3/clip_cs/holdout/seed_0/meta.json")
+    assert "Traceback" not in output
+    assert "backbones.vit" in output
+    assert "no text tower" in output
+
+
+def test_a_gpu_asked_for_where_there_is_none(project):
+    project.configure({"device": "cuda"})
+    run = "results/runs/activity3/cnn_base/holdout/seed_0"
+    output = project.run("--", f"{run}/meta.json")
+    assert "device: cuda was asked for, but torch sees no GPU here; using the CPU" in output
+    assert '"device": "cpu' in (project.folder / run / "meta.json").read_text()
 
 
 def test_photos_that_cannot_be_had(project, server):

@@ -78,12 +78,20 @@ def test_the_library_imports_by_full_names_only():
             assert not (isinstance(node, ast.ImportFrom) and node.level), f"{file}:{node.lineno}"
 
 
-def test_the_training_script_stands_on_what_trains_and_no_more():
-    script = ROOT / "workflow/scripts/train.py"
+@pytest.mark.parametrize(
+    ("script", "on", "not_on"),
+    [
+        ("from_scratch", {"augment", "networks"}, {"backbones", "prompts", "recipes/mlp"}),
+        ("fine_tune", {"augment", "backbones", "prompts", "weights"}, {"networks", "embed"}),
+        ("mlp", {"networks", "prompts"}, {"augment", "backbones", "embed", "weights"}),
+    ],
+)
+def test_a_training_script_stands_on_what_trains_and_no_more(script, on, not_on):
+    file = ROOT / f"workflow/scripts/{script}.py"
     lib = ROOT / "workflow/lib"
-    first, *modules = closure(script, lib)
-    names = {module.relative_to(lib / "stillact").as_posix() for module in modules}
-    assert first == script
-    assert {"__init__.py", "training.py", "augment.py", "config.py", "networks.py"} <= names
-    assert {"recipes.py", "runs.py", "tables.py", "log.py"} <= names
-    assert not names & {"figures.py", "fetch.py", "images.py", "report.py", "stage/__init__.py"}
+    first, *modules = closure(file, lib)
+    names = {module.relative_to(lib / "stillact").with_suffix("").as_posix() for module in modules}
+    assert first == file
+    every = {"__init__", "training", "config", "runs", "tables", "log", "recipes/jobs"}
+    assert every | on | {f"recipes/{script}"} <= names
+    assert not names & (not_on | {"figures", "fetch", "images", "report", "stage/__init__"})

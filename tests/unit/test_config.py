@@ -219,7 +219,7 @@ def test_a_later_file_removes_with_null():
         )
     )
     assert list(cfg.tasks) == ["activity3"]
-    assert list(cfg.models) == ["fnn_base", "cnn_base"]
+    assert list(cfg.models) == [name for name in RAW["models"] if name != "cnn_gen"]
     assert len(cfg.variants()) == len(RAW["augmentation_study"]["variants"]) - 1
     assert "rotation" not in cfg.variants()
 
@@ -253,8 +253,8 @@ def test_the_models_of_a_task():
     cfg = config.load(RAW)
     variants = [f"cnn_base_{name}" for name in RAW["augmentation_study"]["variants"]]
     variants.remove("cnn_base_none")
-    assert cfg.models_of("activity3") == ["fnn_base", "cnn_base", "cnn_gen", *variants]
-    assert cfg.models_of("sit_stand") == []
+    assert cfg.models_of("activity3") == [*RAW["tasks"]["activity3"]["models"], *variants]
+    assert cfg.models_of("sit_stand") == ["clip_ic", "vit", "siglip2"]
 
 
 def plans(raw: dict) -> dict:
@@ -283,6 +283,12 @@ VARIANTS = {f"cnn_base_{name}" for name in RAW["augmentation_study"]["variants"]
         ("models.cnn_base.network.hidden", 64, {"cnn_base", "fnn_base"} | VARIANTS),
         ("recipes.from_scratch.patience", 9, {"cnn_base", "fnn_base", "cnn_gen"} | VARIANTS),
         ("seeds", [5, 6], set()),
+        ("recipes.fine_tune.layer_decay", 0.7, {"vit", "siglip2", "clip_ic"}),
+        ("recipes.mlp.dropout", 0.2, {"clip_em", "clip_cs"}),
+        ("models.clip_cs.prompts", "sentences", {"clip_cs"}),
+        # what the weights and the texts are, jobs read from files
+        ("backbones.clip.revision", "0" * 40, set()),
+        ("prompts.words.sitting", ["sits"], set()),
         ("dataset.cache", "elsewhere", set()),
         ("splits.seed", 1, set()),
         ("runs_per_job", 1, set()),
@@ -300,4 +306,57 @@ def test_the_plan_of_an_fnn_holds_what_it_is_matched_with():
     assert plan.classes == ["sitting", "standing"]
     assert plan.matched == cfg.models["cnn_base"].network
     assert cfg.plan("sit_stand", "cnn_base").matched is None
-    assert config.Plan.model_validate(plan.model_dump()) == plan
+    assert config.FromScratchPlan.model_validate(plan.model_dump()) == plan
+
+
+def test_the_plan_of_a_pretrained_model_says_what_is_trained_on_what():
+    cfg = config.load(RAW)
+    plan = cfg.plan("sit_stand", "clip_ic")
+    assert (plan.recipe, plan.backbone, plan.head) == ("fine_tune", "clip", "random")
+    assert plan.classes == ["sitting", "standing"]
+    assert config.FineTunePlan.model_validate(plan.model_dump()) == plan
+    heads = cfg.plan("activity3", "clip_cs")
+    assert (heads.recipe, heads.features, heads.prompts) == ("mlp", "similarity", "words")
+    assert config.MLPPlan.model_validate(heads.model_dump()) == heads
+
+
+def test_the_models_of_a_recipe():
+    cfg = config.load(changed(("models.fnn_base", None), ("tasks.activity3.models", [])))
+    assert cfg.models_by("fine_tune") == ["vit", "siglip2", "clip_ic"]
+    assert cfg.models_by("mlp") == ["clip_em", "clip_cs"]
+    assert set(cfg.models_by("from_scratch")) == {"cnn_base", "cnn_gen"} | VARIANTS
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            [("models.vit.backbone", "vti")],
+            "models.vit.backbone: unknown name 'vti'. Did you mean \"vit\"?",
+        ),
+        ([("models.vit.recipe", "finetune")], "models.vit: "),
+        ([("models.vit.features", "embedding")], "models.vit: unknown key 'features'"),
+        ([("models.clip_cs.prompts", None)], "features: similarity needs prompts"),
+        ([("models.clip_ic.head", "text")], "models.clip_ic: head: text needs prompts"),
+        ([("models.clip_em.prompts", "words")], "prompts: words is not used; leave it out"),
+        (
+            [("models.clip_cs.prompts", "word")],
+            "models.clip_cs.prompts: unknown name 'word'. Did you mean \"words\"?",
+        ),
+        ([("prompts.words.sitting", [])], "prompts.words.sitting: "),
+        ([("prompts.words.sitting", [""])], "prompts.words.sitting.0: "),
+        (
+            [("prompts.words", {"sitting": ["sits"], "standing": ["stands"]})],
+            "prompts.words: the class walking_running has no prompt, and the model clip_cs on the "
+            "task activity3 needs one",
+        ),
+        ([("recipes.fine_tune.layer_decay", 0)], "recipes.fine_tune.layer_decay: "),
+        ([("recipes.fine_tune.schedule", "linear")], "'constant' or 'cosine'"),
+        (
+            [("augmentation_study.model", "clip_em")],
+            "augmentation_study.model: clip_em learns from features",
+        ),
+    ],
+)
+def test_bad_pretrained_models_are_told(changes, expected):
+    assert expected in message(changed(*changes))

@@ -8,6 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from stillact import networks, training
 from stillact.config import CNN, FromScratch
+from stillact.log import InputError
 from stillact.runs import Run
 
 SIZE = 16
@@ -57,8 +58,19 @@ def noisy(images: torch.Tensor) -> torch.Tensor:
     return (images + 0.05 * torch.randn(images.shape)).clamp(0, 1)
 
 
-def fit(net, tmp_path, augment=same, **changes) -> training.Progress:
-    return training.fit(net, PARTS, settings(**changes), augment, RUN, tmp_path / "checkpoint.pt")
+def prepared(augment=same) -> training.Prepare:
+    """Photos in [-1, 1], augmented in training."""
+
+    def prepare(images, training):
+        images = images.float() / 255
+        return (augment(images) if training else images) * 2 - 1
+
+    return prepare
+
+
+def fit(net, tmp_path, augment=same, parts=PARTS, **changes) -> training.Progress:
+    settled, checkpoint = settings(**changes), tmp_path / "checkpoint.pt"
+    return training.fit(net, parts, settled, prepared(augment), RUN, checkpoint)
 
 
 def equal(a: torch.nn.Module, b: torch.nn.Module) -> bool:
@@ -80,7 +92,7 @@ def reference(net, augment, epochs, part=PARTS["train"], judge=PARTS["validation
         losses, right = [], 0
         for first in (0, 10, 20):
             rows = order[first : first + 10]
-            x = augment(part.images[rows].float() / 255) * 2 - 1
+            x = augment(part.inputs[rows].float() / 255) * 2 - 1
             logits = net(x)
             loss = cross_entropy(logits, part.labels[rows], reduction="none")
             losses += loss.tolist()
@@ -90,7 +102,7 @@ def reference(net, augment, epochs, part=PARTS["train"], judge=PARTS["validation
             optimiser.step()
         net.eval()
         with torch.no_grad():
-            logits = net(judge.images.float() / 255 * 2 - 1)
+            logits = net(judge.inputs.float() / 255 * 2 - 1)
         loss = float(cross_entropy(logits, judge.labels))
         accuracy = float((logits.argmax(1) == judge.labels).float().mean())
         curves.append([epoch, sum(losses) / 24, right / 24, loss, accuracy])
@@ -129,8 +141,8 @@ def scripted(monkeypatch):
     def script(losses):
         left = iter(losses)
 
-        def loss(logits, labels):
-            real = cross_entropy(logits, labels)
+        def loss(logits, labels, **options):
+            real = cross_entropy(logits, labels, **options)
             return real if logits.requires_grad else torch.tensor(next(left))
 
         monkeypatch.setattr(training, "cross_entropy", loss)
@@ -191,6 +203,7 @@ def killed_at(batch: int):
 @pytest.mark.parametrize("batch", range(1, 19))  # three an epoch
 def test_a_killed_training_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, batch):
     monkeypatch.setattr(training, "SAVE_EVERY_S", -1)
+    monkeypatch.setattr(training, "SAVE_SHARE", math.inf)
     (tmp_path / "other").mkdir()
     whole = network(FULL)
     expected = fit(whole, tmp_path / "other", noisy)
@@ -208,6 +221,7 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, 
 
 def test_a_finished_training_does_not_go_on(tmp_path, monkeypatch, scripted):
     monkeypatch.setattr(training, "SAVE_EVERY_S", -1)
+    monkeypatch.setattr(training, "SAVE_SHARE", math.inf)
     scripted([0.9, 0.5, 0.6, 0.7])
     stopped = network(FULL)
     fit(stopped, tmp_path, noisy, patience=2)
@@ -224,6 +238,7 @@ def test_nothing_is_saved_before_its_time(tmp_path):
 
 def test_a_process_killed_while_it_saves_leaves_the_last_checkpoint(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "SAVE_EVERY_S", -1)
+    monkeypatch.setattr(training, "SAVE_SHARE", math.inf)
     (tmp_path / "other").mkdir()
     whole = network(FULL)
     fit(whole, tmp_path / "other", noisy)
@@ -259,21 +274,150 @@ def test_a_checkpoint_that_holds_code_is_not_run(tmp_path):
 def test_predictions_come_from_the_network_as_it_is_used(monkeypatch):
     net = network(FULL)
     part = photos(10, 4)
-    at_once = training.predict(net, part.images)
+    at_once = training.predict(net, part.inputs, prepared())
     assert (at_once.shape, at_once.requires_grad) == ((10, 3), False)
     monkeypatch.setattr(training, "CHUNK", 3)
     net.train()
-    assert torch.allclose(training.predict(net, part.images), at_once, atol=1e-6)
-    one = net.eval()(part.images[7:8].float() / 127.5 - 1)
+    assert torch.allclose(training.predict(net, part.inputs, prepared()), at_once, atol=1e-6)
+    one = net.eval()(part.inputs[7:8].float() / 127.5 - 1)
     assert torch.allclose(one[0], at_once[7], atol=1e-6)
 
 
-def test_a_network_sees_black_as_minus_1_and_white_as_1():
-    images = torch.zeros(2, 3, SIZE, SIZE, dtype=torch.uint8)
-    images[1] = 255
-    seen = training.predict(torch.nn.Flatten(), images)
-    assert (seen[0] == -1).all()
-    assert (seen[1] == 1).all()
+def test_the_step_size_warms_up_and_falls_as_a_cosine():
+    rates = settings(learning_rate=0.1, warmup=0.2, schedule="cosine")
+    found = [training.step_size(step, 10, rates) for step in range(10)]
+    halves = [0.5 + 0.5 * math.cos(math.pi * k / 8) for k in range(8)]
+    assert found == pytest.approx([0.05, 0.1, *(0.1 * half for half in halves)])
+
+
+def test_the_step_size_is_constant_where_nothing_is_said():
+    assert {training.step_size(step, 10, settings()) for step in range(10)} == {0.003}
+    warm = settings(learning_rate=0.1, warmup=0.25)  # two steps and a half of ten
+    found = [training.step_size(step, 10, warm) for step in range(5)]
+    assert found == pytest.approx([0.04, 0.08, 0.1, 0.1, 0.1])
+
+
+def _weights_and_biases(net) -> tuple[list, list]:
+    parameters = list(net.parameters())
+    return [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim == 1]
+
+
+def test_every_setting_of_a_step_is_as_in_a_plain_loop(tmp_path):
+    """Cosine with warm-up, clipped gradients, smoothed labels, groups with steps of their own."""
+    whole = settings(max_epochs=2, warmup=0.3, schedule="cosine", clip_norm=0.05,
+                     label_smoothing=0.2)  # fmt: skip
+    trained, plain = network(), network()
+    weights, biases = _weights_and_biases(trained)
+    groups = [
+        {"params": weights, "weight_decay": 0.5, "scale": 1.0},
+        {"params": biases, "weight_decay": 0.0, "scale": 0.1},
+    ]
+    parts = {"train": PARTS["train"], "validation": PARTS["train"]}
+    checkpoint = tmp_path / "checkpoint.pt"
+    progress = training.fit(trained, parts, whole, prepared(), RUN, checkpoint, groups)
+    assert progress.best_epoch == 2
+    weights, biases = _weights_and_biases(plain)
+    optimiser = torch.optim.AdamW(
+        [{"params": weights, "weight_decay": 0.5}, {"params": biases, "weight_decay": 0.0}],
+        fused=False,
+    )
+    part, step, clipped = PARTS["train"], 0, 0
+    for epoch in (1, 2):
+        torch.manual_seed(RUN.rng_seed(f"epoch {epoch}"))
+        plain.train()
+        for rows in torch.randperm(24).split(10):
+            warm = 0.3 * 6
+            rise = min(1, (step + 1) / warm)
+            fall = 0.5 + 0.5 * math.cos(math.pi * max(0, step - warm) / (6 - warm))
+            rate = 0.003 * (rise if step < warm else fall)
+            optimiser.param_groups[0]["lr"], optimiser.param_groups[1]["lr"] = rate, 0.1 * rate
+            logits = plain(part.inputs[rows].float() / 255 * 2 - 1)
+            target = torch.eye(3)[part.labels[rows]] * 0.8 + 0.2 / 3
+            loss = -(target * logits.log_softmax(1)).sum(1).mean()
+            optimiser.zero_grad()
+            loss.backward()
+            norm = torch.stack([p.grad.norm() for p in plain.parameters()]).norm()
+            clipped += int(norm > 0.05)
+            for p in plain.parameters():
+                p.grad *= min(1, 0.05 / norm)
+            optimiser.step()
+            step += 1
+    assert clipped  # otherwise clipping is not tested
+    for a, b in zip(trained.parameters(), plain.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=2e-5)
+
+
+class Small(torch.nn.Module):
+    """A network on a device whose memory holds `room` photos."""
+
+    def __init__(self, room: int):
+        super().__init__()
+        self.room, self.inner = room, network()
+
+    def forward(self, images):
+        if self.training and len(images) > self.room:
+            raise torch.OutOfMemoryError("out of memory")
+        return self.inner(images)
+
+
+@pytest.mark.parametrize(("room", "told"), [(11, []), (10, []), (4, [5, 2]), (1, [5, 2, 1])])
+def test_a_batch_that_does_not_fit_goes_through_in_parts(tmp_path, caplog, room, told):
+    whole, parted = Small(99), Small(room)
+    expected = fit(whole, tmp_path, max_epochs=2)
+    progress = fit(parted, tmp_path, max_epochs=2)
+    parts = [r.args[1] for r in caplog.records if "out of GPU memory" in r.msg]
+    assert parts == told
+    for name, value in parted.state_dict().items():
+        assert torch.allclose(value, whole.state_dict()[name], atol=1e-5), name
+    for row, other in zip(progress.history, expected.history, strict=True):
+        assert [*row.values()] == pytest.approx([*other.values()], abs=1e-5)
+
+
+def test_a_photo_that_does_not_fit_says_what_to_do(tmp_path):
+    with pytest.raises(InputError, match=r"one photo's training step; .*device: cpu"):
+        fit(Small(0), tmp_path)
+
+
+def test_a_single_photo_left_over_joins_the_last_batch(tmp_path):
+    """Batch norm on features has no variance of one row."""
+    draw = torch.Generator().manual_seed(1)
+    rows = training.Part(torch.randn(21, 5, generator=draw), torch.arange(21) % 3)
+    net = networks.mlp(5, [4], 3, 0.0)
+    checkpoint, seen = tmp_path / "checkpoint.pt", []
+    net.register_forward_pre_hook(lambda net, x: seen.append(len(x[0])) if net.training else None)
+    parts = {"train": rows, "validation": rows}
+    once = settings(max_epochs=1)
+    training.fit(net, parts, once, lambda x, _: x, RUN, checkpoint)
+    assert seen == [10, 11]
+
+
+def test_bf16_is_used_in_training_alone(tmp_path):
+    kinds = {True: set(), False: set()}
+    net = network()
+    net[-1].register_forward_hook(lambda net, x, out: kinds[net.training].add(out.dtype))
+    checkpoint = tmp_path / "checkpoint.pt"
+    once = settings(max_epochs=1)
+    training.fit(net, PARTS, once, prepared(), RUN, checkpoint, precision="bf16")
+    assert kinds == {True: {torch.bfloat16}, False: {torch.float32}}
+    assert {p.dtype for p in net.parameters()} == {torch.float32}
+
+
+def test_a_network_that_is_slow_to_save_is_saved_less_often(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "SAVE_EVERY_S", -1)
+    clock, saved = [0.0], []
+    monkeypatch.setattr(training.time, "monotonic", lambda: clock[0])
+
+    def save(*args):
+        saved.append(clock[0])
+        clock[0] += 2  # seconds a save
+
+    def second_a_batch(images):
+        clock[0] += 1
+        return images
+
+    monkeypatch.setattr(training, "_save", save)
+    fit(network(), tmp_path, second_a_batch, max_epochs=30, patience=30)
+    assert saved[:3] == [3, 47, 91]  # 3 s an epoch; 2 s are 5 % of 40 s
 
 
 @pytest.mark.parametrize(

@@ -50,10 +50,23 @@ def gpu():
     return int(cfg.device == "cuda" or shutil.which("nvidia-smi") is not None)
 
 
-def packed(wildcards, kind):
-    """The packed photos that a model reads: the array (npy) or the table of its rows (csv)."""
-    training = cfg.plan(wildcards.task, wildcards.model).training
-    return f"results/data/pack/{training.geometry}_{training.size}.{kind}"
+def trained_on(wildcards):
+    """What the runs of a model read, besides their split: photos packed for it, or embeddings."""
+    plan = cfg.plan(wildcards.task, wildcards.model)
+    if plan.recipe == "from_scratch":
+        packed = f"results/data/pack/{plan.training.geometry}_{plan.training.size}"
+        return dict(array=f"{packed}.npy", index=f"{packed}.csv")
+    backbone = f"results/backbones/{plan.backbone}"
+    embeddings = f"results/embeddings/{plan.backbone}"
+    files = dict(record=f"{backbone}/weights.json")
+    if plan.recipe == "fine_tune":
+        files |= dict(array=f"{backbone}/photos.npy", index=f"{backbone}/photos.csv")
+    else:
+        files |= dict(embeddings=f"{embeddings}/images.npy", index=f"{embeddings}/images.csv")
+    if plan.prompts is not None:
+        texts = f"{embeddings}/texts_{plan.prompts}"
+        files |= dict(texts=f"{texts}.npy", texts_index=f"{texts}.csv")
+    return files
 
 
 def local_weights(wildcards):

@@ -16,6 +16,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+Text = Annotated[str, Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Geometry = Literal["resize_crop", "letterbox"]
 
@@ -32,11 +33,8 @@ class Block(BaseModel):
             if key not in cls.model_fields:
                 hint = did_you_mean(str(key), cls.model_fields)
                 known = ", ".join(cls.model_fields)
-                raise PydanticCustomError(
-                    "unknown_key",
-                    "unknown key {key}.{hint} Known keys: {known}",
-                    {"key": repr(key), "hint": hint, "known": known},
-                )
+                _fault("unknown key {key}.{hint} Known keys: {known}", key=repr(key), hint=hint,
+                       known=known)  # fmt: skip
         return block
 
 
@@ -110,6 +108,42 @@ class Stage(Block):
     seed: Annotated[Seed, Field(description="Seed of the scenes.")]
 
 
+class Tower(Block):
+    """How one of the tiny towers of the embedded default is trained."""
+
+    epochs: Annotated[Count, Field(description="Passes over the captioned scenes.")]
+    learning_rate: Annotated[
+        Positive, Field(description="Highest step size of AdamW; Muon's is five times that.")
+    ]
+
+
+class Pretrain(Block):
+    """The embedded default's own backbones: tiny towers trained on captioned scenes."""
+
+    scenes: Annotated[Count, Field(description="Scenes rendered, as many of each label.")]
+    shards: Annotated[Count, Field(description="Jobs that render them, side by side.")]
+    seed: Annotated[Seed, Field(description="Seed of the scenes and of the towers.")]
+    size: Annotated[
+        int, Field(ge=32, le=224, multiple_of=16, description="Side of the input, pixels.")
+    ]
+    width: Annotated[
+        int,
+        Field(ge=32, multiple_of=32, description="Width of the image tower; heads are 32 wide."),
+    ]
+    layers: Annotated[Count, Field(description="Blocks of the image tower.")]
+    text_width: Annotated[
+        int, Field(ge=32, multiple_of=32, description="Width of the text tower; heads are 32 wide.")
+    ]
+    text_layers: Annotated[Count, Field(description="Blocks of the text tower.")]
+    batch_size: Annotated[int, Field(ge=2, description="Scenes a step.")]
+    weight_decay: Annotated[float, Field(ge=0, description="Not on biases, norms and embeddings.")]
+    towers: Annotated[
+        dict[Literal["vit", "clip", "siglip"], Tower],
+        Field(description="What is trained: vit on the place of limbs and other attributes; clip "
+              "and siglip, which start from the vit, on captions."),
+    ]  # fmt: skip
+
+
 class Duplicates(Block):
     max_distance: Annotated[
         int,
@@ -127,12 +161,8 @@ class Fractions(Block):
     def _sum(self) -> "Fractions":
         total = self.train + self.validation + self.test
         if not math.isclose(total, 1, abs_tol=1e-9):
-            raise PydanticCustomError(
-                "fractions",
-                "train {train} + validation {validation} + test {test} = {total}; they must add "
-                "up to 1",
-                {**self.model_dump(), "total": round(total, 9)},
-            )
+            _fault("train {train} + validation {validation} + test {test} = {total}; they must "
+                   "add up to 1", **self.model_dump(), total=round(total, 9))  # fmt: skip
         return self
 
 
@@ -251,15 +281,24 @@ Augmentation = Annotated[
 ]
 
 
-class FromScratch(Block):
-    """Adam with decoupled weight decay on the cross-entropy, from a random start."""
+class Training(Block):
+    """AdamW on the cross-entropy; ends `patience` epochs after the best validation loss."""
 
-    size: Annotated[int, Field(ge=16, le=1024, description="Side of the square input, pixels.")]
-    geometry: Annotated[
-        Geometry, Field(description="How a photo becomes square: resize_crop or letterbox.")
-    ]
-    learning_rate: Annotated[Positive, Field(description="Adam's step size.")]
+    learning_rate: Annotated[Positive, Field(description="Adam's step size, at its highest.")]
+    schedule: Annotated[
+        Literal["constant", "cosine"],
+        Field(description="Step size after the warm-up: constant, or falling to 0 as a cosine."),
+    ] = "constant"
+    warmup: Annotated[
+        Fraction, Field(description="Share of all steps in which the step size rises from 0.")
+    ] = 0.0
     weight_decay: Annotated[float, Field(ge=0, description="Shrinkage a step, times step size.")]
+    clip_norm: Annotated[
+        Positive | None, Field(description="Longest gradient (L2 norm); null: not clipped.")
+    ] = None
+    label_smoothing: Annotated[
+        Fraction, Field(description="Share of a label spread evenly over the classes.")
+    ] = 0.0
     batch_size: Annotated[Count, Field(description="Photos a step.")]
     max_epochs: Annotated[Count, Field(description="Passes over the training photos at most.")]
     patience: Annotated[
@@ -267,8 +306,42 @@ class FromScratch(Block):
     ]
 
 
+class FromScratch(Training):
+    """A network from a random start."""
+
+    size: Annotated[int, Field(ge=16, le=1024, description="Side of the square input, pixels.")]
+    geometry: Annotated[
+        Geometry, Field(description="How a photo becomes square: resize_crop or letterbox.")
+    ]
+
+
+class FineTune(Training):
+    """All parameters of a backbone and a new head. Biases, norms and embeddings do not decay."""
+
+    layer_decay: Annotated[
+        float,
+        Field(gt=0, le=1, description="Step size of a layer over that of the layer above it."),
+    ] = 1.0
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16"],
+        Field(description="Of the arithmetic in training; auto: bf16 on a GPU, fp32 on a CPU."),
+    ] = "auto"
+    threads: Annotated[
+        Count, Field(description="CPU threads a job, at most --cores; a GPU job needs few.")
+    ] = 1
+
+
+class MLP(Training):
+    """Dense layers with batch norm, ReLU and dropout on a backbone's features."""
+
+    hidden: Annotated[list[Count], Field(min_length=1, description="Widths of the hidden layers.")]
+    dropout: Annotated[Fraction, Field(description="Dropout after each hidden layer.")]
+
+
 class Recipes(Block):
     from_scratch: FromScratch
+    fine_tune: FineTune
+    mlp: MLP
 
 
 class Backbone(Block):
@@ -303,12 +376,14 @@ class Backbone(Block):
     @model_validator(mode="after")
     def _source(self) -> "Backbone":
         if self.repository is None and self.revision is not None:
-            _fault("revision: {got} belongs to weights on the hub; leave it out with a local path",
-                   self.revision)  # fmt: skip
+            _fault("revision: {revision} belongs to weights on the hub; leave it out with a local "
+                   "path", revision=repr(self.revision))  # fmt: skip
         if self.repository is not None and not re.fullmatch(r"[\w.-]+/[\w.-]+", self.repository):
-            _fault("weights: {got} is no hub id; write hub:owner/model", self.weights)
+            _fault("weights: {weights} is no hub id; write hub:owner/model",
+                   weights=repr(self.weights))  # fmt: skip
         if self.repository is not None and self.revision is None:
-            _fault("weights: {got} needs a revision: a commit of that repository", self.weights)
+            _fault("weights: {weights} needs a revision: a commit of that repository",
+                   weights=repr(self.weights))  # fmt: skip
         return self
 
     @property
@@ -317,10 +392,50 @@ class Backbone(Block):
         return self.weights[4:] if self.weights.startswith("hub:") else None
 
 
-class Model(Block):
-    recipe: Annotated[Literal["from_scratch"], Field(description="How it is trained.")]
+Augment = Annotated[list[Augmentation], Field(description="Applied in this order.")]
+BackboneName = Annotated[Name, Field(description="One of `backbones`.")]
+Prompts = Annotated[Name | None, Field(description="One of `prompts`.")]
+
+
+class FromScratchModel(Block):
+    recipe: Literal["from_scratch"]
     network: Annotated[CNN | FNN, Field(discriminator="type", description="What is trained.")]
-    augment: Annotated[list[Augmentation], Field(description="Applied in this order.")] = []
+    augment: Augment = []
+
+
+class FineTuneModel(Block):
+    recipe: Literal["fine_tune"]
+    backbone: BackboneName
+    head: Annotated[
+        Literal["random", "text"],
+        Field(description="Start of the head: random, or the embeddings of the prompts."),
+    ] = "random"
+    prompts: Prompts = None
+    augment: Augment = []
+
+    @model_validator(mode="after")
+    def _start(self) -> "FineTuneModel":
+        return _prompts_where_used(self, "head", "text")
+
+
+class MLPModel(Block):
+    recipe: Literal["mlp"]
+    backbone: BackboneName
+    features: Annotated[
+        Literal["embedding", "similarity"],
+        Field(description="The image's embedding, or its similarity to each class's prompts."),
+    ]
+    prompts: Prompts = None
+
+    @model_validator(mode="after")
+    def _features(self) -> "MLPModel":
+        return _prompts_where_used(self, "features", "similarity")
+
+
+Model = Annotated[
+    FromScratchModel | FineTuneModel | MLPModel,
+    Field(discriminator="recipe", description="How it is trained, and what."),
+]
 
 
 class AugmentationStudy(Block):
@@ -335,14 +450,25 @@ class AugmentationStudy(Block):
     ]
 
 
-class Plan(Block):
-    """All that the result of a run depends on, besides its photos, its split and its seed."""
+class FromScratchPlan(FromScratchModel):
+    """All that the result of a run depends on, besides its files, its split and its seed."""
 
     classes: list[Name]
     training: FromScratch
-    network: Annotated[CNN | FNN, Field(discriminator="type")]
     matched: CNN | None
-    augment: list[Augmentation]
+
+
+class FineTunePlan(FineTuneModel):
+    classes: list[Name]
+    training: FineTune
+
+
+class MLPPlan(MLPModel):
+    classes: list[Name]
+    training: MLP
+
+
+Plan = FromScratchPlan | FineTunePlan | MLPPlan
 
 
 class Config(Block):
@@ -352,6 +478,7 @@ class Config(Block):
     fetch: Fetch
     curate: Curate
     stage: Stage
+    pretrain: Pretrain
     duplicates: Duplicates
     splits: Splits
     tasks: Annotated[
@@ -360,6 +487,10 @@ class Config(Block):
     recipes: Recipes
     backbones: Annotated[
         dict[Name, Backbone], Field(description="Pretrained models, by the name recipes call them.")
+    ]
+    prompts: Annotated[
+        dict[Name, dict[Name, Annotated[list[Text], Field(min_length=1)]]],
+        Field(description="Prompt sets: for each class the texts that stand for it."),
     ]
     models: Annotated[dict[Name, Model], Field(description="Models, by the name of their runs.")]
     augmentation_study: AugmentationStudy
@@ -385,14 +516,34 @@ class Config(Block):
             _known(f"tasks.{name}.models", task.models, self.models)
         _known("augmentation_study.task", [self.augmentation_study.task], self.tasks)
         _known("augmentation_study.model", [self.augmentation_study.model], self.models)
+        self._study_has_augmentations()
         _unique("models and augmentation_study.variants", [*self.models, *self._own_variants()])
+        cnns = [name for name, model in self.models.items() if _is_cnn(model)]
         for name, model in self.models.items():
-            _fits(f"models.{name}.network.channels", model.network, self.recipes)
-            if isinstance(model.network, FNN):
-                where = f"models.{name}.network.match"
-                cnns = [m for m in self.models if isinstance(self.models[m].network, CNN)]
-                _known(where, [model.network.match], cnns)
+            if isinstance(model, FromScratchModel):
+                _fits(f"models.{name}.network.channels", model.network, self.recipes)
+                if isinstance(model.network, FNN):
+                    _known(f"models.{name}.network.match", [model.network.match], cnns)
+                continue
+            _known(f"models.{name}.backbone", [model.backbone], self.backbones)
+            if model.prompts is not None:
+                _known(f"models.{name}.prompts", [model.prompts], self.prompts)
+                self._every_class_has_a_prompt(name, model.prompts)
         return self
+
+    def _study_has_augmentations(self) -> None:
+        model = self.augmentation_study.model
+        if isinstance(self.models[model], MLPModel):
+            _fault("augmentation_study.model: {model} learns from features, which no augmentation "
+                   "changes; name a model that sees photos", model=model)  # fmt: skip
+
+    def _every_class_has_a_prompt(self, model: str, prompts: str) -> None:
+        for name, task in self.tasks.items():
+            missing = [label for label in task.classes if label not in self.prompts[prompts]]
+            if model in task.models and missing:
+                _fault("prompts.{prompts}: the class {label} has no prompt, and the model {model} "
+                       "on the task {task} needs one; add a line", prompts=prompts,
+                       label=missing[0], model=model, task=name)  # fmt: skip
 
     @property
     def main_task(self) -> str:
@@ -426,79 +577,90 @@ class Config(Block):
             names += self.variants().values()
         return list(dict.fromkeys(names))
 
+    def models_by(self, recipe: str) -> list[str]:
+        """The models that a recipe trains, those of the augmentation study included, in order."""
+        return [name for name, model in self._every_model().items() if model.recipe == recipe]
+
     def plan(self, task: str, model: str) -> Plan:
         """What the runs of `model` on `task` depend on, and nothing else."""
-        block = {**self.models, **self._own_variants()}[model]
+        block = self._every_model()[model]
+        plan = {
+            **block.model_dump(),
+            "classes": self.tasks[task].classes,
+            "training": getattr(self.recipes, block.recipe),
+        }
+        match block:
+            case FineTuneModel():
+                return FineTunePlan(**plan)
+            case MLPModel():
+                return MLPPlan(**plan)
         network = block.network
         matched = self.models[network.match].network if isinstance(network, FNN) else None
-        return Plan(
-            classes=self.tasks[task].classes,
-            training=getattr(self.recipes, block.recipe),
-            network=network,
-            matched=matched,
-            augment=block.augment,
-        )
+        return FromScratchPlan(**plan, matched=matched)
+
+    def _every_model(self) -> dict[str, Model]:
+        return {**self.models, **self._own_variants()}
+
+
+def _is_cnn(model: Model) -> bool:
+    return isinstance(model, FromScratchModel) and isinstance(model.network, CNN)
+
+
+def _prompts_where_used(block: Any, key: str, value: str) -> Any:
+    if getattr(block, key) == value and block.prompts is None:
+        _fault("{key}: {value} needs prompts; name a prompt set", key=key, value=value)
+    if getattr(block, key) != value and block.prompts is not None:
+        _fault("prompts: {prompts} is not used; leave it out, or set {key}: {value}",
+               prompts=block.prompts, key=key, value=value)  # fmt: skip
+    return block
 
 
 def _unique(where: str, values: list) -> None:
     for i, value in enumerate(values):
         if value in values[:i]:
-            raise PydanticCustomError(
-                "given_twice",
-                "{where}: {value} is given twice; remove one",
-                {"where": where, "value": str(value)},
-            )
+            _fault("{where}: {value} is given twice; remove one", where=where, value=str(value))
 
 
 def _ordered(block: Any, low: str, high: str) -> Any:
     if getattr(block, low) > getattr(block, high):
-        raise PydanticCustomError(
-            "order",
-            "{low} {low_value} is above {high} {high_value}",
-            {"low": low, "low_value": getattr(block, low),
-             "high": high, "high_value": getattr(block, high)},
-        )  # fmt: skip
+        _fault("{low} {low_value} is above {high} {high_value}", low=low,
+               low_value=getattr(block, low), high=high,
+               high_value=getattr(block, high))  # fmt: skip
     return block
 
 
 def _fits(where: str, network: CNN | FNN, recipes: Recipes) -> None:
     size = recipes.from_scratch.size
     if isinstance(network, CNN) and 2 ** len(network.channels) > size:
-        raise PydanticCustomError(
-            "too_deep",
-            "{where}: {blocks} blocks halve an input of {size} px to nothing; take fewer, or raise "
-            "recipes.from_scratch.size",
-            {"where": where, "blocks": len(network.channels), "size": size},
-        )
+        _fault("{where}: {blocks} blocks halve an input of {size} px to nothing; take fewer, or "
+               "raise recipes.from_scratch.size", where=where, blocks=len(network.channels),
+               size=size)  # fmt: skip
 
 
-def _fault(message: str, got: str) -> NoReturn:
-    raise PydanticCustomError("backbone", message, {"got": repr(got)})
+def _fault(message: str, **values: Any) -> NoReturn:
+    raise PydanticCustomError("fault", message, values)
 
 
 def _known(where: str, names: Any, known: Any) -> None:
     for name in names:
         if name not in known:
-            raise PydanticCustomError(
-                "unknown_name",
-                "{where}: unknown name {name}.{hint} Known: {known}",
-                {"where": where, "name": repr(name), "hint": did_you_mean(name, known),
-                 "known": ", ".join(known)},
-            )  # fmt: skip
+            _fault("{where}: unknown name {name}.{hint} Known: {known}", where=where,
+                   name=repr(name), hint=did_you_mean(name, known),
+                   known=", ".join(known))  # fmt: skip
 
 
 def load(raw: dict, source: str = "config.yaml") -> Config:
     """The typed config.
 
     Args:
-        raw: the merged mapping of all config files. A task, model, backbone or variant that is
-            null is left out: so a later file removes one of an earlier.
+        raw: the merged mapping of all config files. A task, model, backbone, prompt set or
+            variant that is null is left out: so a later file removes one of an earlier.
         source: the files it came from, for messages.
 
     Raises:
         InputError: names every key at fault, its value, and what is allowed.
     """
-    removable = [key for key in ("tasks", "models", "backbones") if key in raw]
+    removable = [key for key in ("tasks", "models", "backbones", "prompts") if key in raw]
     raw = {**raw, **{key: _without_nulls(raw[key]) for key in removable}}
     if isinstance(study := raw.get("augmentation_study"), dict):
         variants = _without_nulls(study.get("variants"))

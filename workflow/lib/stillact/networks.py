@@ -1,6 +1,7 @@
-"""The networks that are trained from a random start."""
+"""The networks whose start is random."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -54,6 +55,16 @@ def fnn(inputs: int, width: int, classes: int) -> nn.Sequential:
         nn.ReLU(),
         nn.Linear(width, classes),
     )
+
+
+def mlp(inputs: int, hidden: Sequence[int], classes: int, dropout: float) -> nn.Sequential:
+    """From features, float32 (batch, inputs), to logits: for each width of `hidden` a dense layer,
+    batch norm, ReLU and dropout; then a dense layer."""
+    layers: list[nn.Module] = []
+    for width in hidden:
+        layers += [nn.Linear(inputs, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(dropout)]
+        inputs = width
+    return nn.Sequential(*layers, nn.Linear(inputs, classes))
 
 
 def fnn_width(inputs: int, classes: int, budget: int) -> int:

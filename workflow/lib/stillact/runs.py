@@ -1,8 +1,10 @@
 """The identity of one training run, and what follows from it: its folder and its seeds."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 SUBSETS = ("train", "validation", "test")  # of the photos, in every split
 
@@ -15,6 +17,12 @@ class Run:
     model: str
     split: str
     seed: int
+
+    @classmethod
+    def at(cls, folder: Path) -> "Run":
+        """The run whose folder is .../{task}/{model}/{split}/seed_{seed}."""
+        task, model, split, seed = folder.parts[-4:]
+        return cls(task, model, split, int(re.fullmatch(r"seed_(\d+)", seed)[1]))
 
     def __str__(self) -> str:
         return f"{self.task}/{self.model}/{self.split}/seed_{self.seed}"

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -12,23 +13,28 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from stillact.config import FromScratch
-from stillact.log import logger
+from stillact.config import Training
+from stillact.log import InputError, logger
 from stillact.runs import Run
 from stillact.tables import replacing
 
 SAVE_EVERY_S = 20.0  # an interrupted training loses at most this, and the epoch it was in
-CHUNK = 256  # images a forward pass without gradients
+SAVE_SHARE = 0.05  # of the time; large networks are saved less often
+CHUNK = 256  # inputs a forward pass without gradients
+
+# Makes a batch of inputs what the network takes; `training` says whether to augment.
+Prepare = Callable[[torch.Tensor, bool], torch.Tensor]
 
 
 @dataclass(frozen=True)
 class Part:
-    """The photos of one subset, on the device.
+    """The inputs and labels of one subset, on the device.
 
-    images: uint8, shape (photos, 3, size, size), RGB. labels: int64, shape (photos,).
+    inputs: photos, uint8, shape (photos, 3, size, size), RGB; or features, float32, shape
+        (photos, width). labels: int64, shape (photos,).
     """
 
-    images: torch.Tensor
+    inputs: torch.Tensor
     labels: torch.Tensor
 
 
@@ -46,10 +52,12 @@ class Progress:
 def fit(
     network: nn.Module,
     parts: dict[str, Part],
-    settings: FromScratch,
-    augment: Callable[[torch.Tensor], torch.Tensor],
+    settings: Training,
+    prepare: Prepare,
     run: Run,
     checkpoint: Path,
+    groups: list[dict] | None = None,
+    precision: str = "fp32",
 ) -> Progress:
     """Train `network` in place and leave it with the weights of its best epoch.
 
@@ -58,32 +66,31 @@ def fit(
     interrupted and goes on from `checkpoint` ends with the same weights as one that was not.
 
     Args:
-        network: takes float32 images (batch, 3, size, size) in [-1, 1], returns logits; on the
-            device of `parts`.
+        network: takes what `prepare` returns, returns logits; on the device of `parts`.
         parts: "train" and "validation".
-        settings: learning rate, batch size, epochs, patience.
-        augment: takes and returns float32 images in [0, 1].
+        settings: step sizes, batch size, epochs, patience.
+        prepare: makes a batch of `Part.inputs` what the network takes.
         run: whose training it is.
         checkpoint: file that holds the progress of an unfinished training.
+        groups: the optimiser's groups: params, and what differs from `settings`: weight_decay, and
+            scale, by which the step size is multiplied; None: all parameters alike.
+        precision: "fp32", or "bf16" for autocast in the training steps.
 
     Returns:
         Progress with a row of history an epoch (epoch, train_loss, train_accuracy,
-        validation_loss, validation_accuracy; losses in nats).
+        validation_loss, validation_accuracy; losses in nats, without label smoothing on
+        validation).
     """
-    device = parts["train"].images.device
-    network.to(memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(
-        network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
-    )
-    progress = _resume(checkpoint, network, optimiser, device)
-    saved = time.monotonic()
+    loop = _Loop(network, settings, prepare, groups, precision)
+    progress = _resume(checkpoint, network, loop.optimiser, parts["train"].labels.device)
+    saved, cost = time.monotonic(), 0.0
     while progress.epoch < settings.max_epochs:
         if progress.epoch - progress.best_epoch >= settings.patience:
             break
         progress.epoch += 1
         torch.manual_seed(run.rng_seed(f"epoch {progress.epoch}"))
-        train = train_epoch(network, optimiser, parts["train"], settings.batch_size, augment)
-        logits = predict(network, parts["validation"].images)
+        train = loop.epoch(parts["train"], progress.epoch)
+        logits = predict(network, parts["validation"].inputs, prepare)
         labels = parts["validation"].labels
         loss = cross_entropy(logits, labels).item()
         accuracy = (logits.argmax(1) == labels).double().mean().item()
@@ -94,9 +101,11 @@ def fit(
         if loss < progress.best_loss:
             progress.best_loss, progress.best_epoch = loss, progress.epoch
             progress.best_weights = copy.deepcopy(network.state_dict())
-        if time.monotonic() - saved > SAVE_EVERY_S:
+        if time.monotonic() - saved > max(SAVE_EVERY_S, cost / SAVE_SHARE):
+            start = time.monotonic()
+            _save(checkpoint, network, loop.optimiser, progress)
             saved = time.monotonic()
-            _save(checkpoint, network, optimiser, progress)
+            cost = saved - start
             logger.info(
                 "%s: epoch %d of at most %d, validation loss %.3f (best %.3f)",
                 *(run, progress.epoch, settings.max_epochs, loss, progress.best_loss),
@@ -106,38 +115,99 @@ def fit(
     return progress
 
 
-def train_epoch(
-    network: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    part: Part,
-    batch_size: int,
-    augment: Callable[[torch.Tensor], torch.Tensor],
-) -> dict[str, float]:
-    network.train()
-    order = torch.randperm(len(part.labels)).to(part.labels.device)
-    loss_sum, right = 0.0, 0
-    for rows in order.split(batch_size):
-        labels = part.labels[rows]
-        logits = network(_signed(augment(part.images[rows].float() / 255)))
-        loss = cross_entropy(logits, labels)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        loss_sum += loss.item() * len(rows)
-        right += (logits.argmax(1) == labels).sum().item()
-    return {"train_loss": loss_sum / len(order), "train_accuracy": right / len(order)}
+class _Loop:
+    """An optimiser's steps over a training's epochs."""
+
+    def __init__(self, network: nn.Module, settings: Training, prepare, groups, precision: str):
+        self.network, self.settings, self.prepare = network, settings, prepare
+        self.autocast = precision == "bf16"
+        self.at_once = settings.batch_size + 1  # less once a batch has not fitted into memory
+        self.optimiser = torch.optim.AdamW(
+            [{"scale": 1.0, **group} for group in groups or [{"params": network.parameters()}]],
+            settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
+
+    def epoch(self, part: Part, number: int) -> dict[str, float]:
+        """The steps of epoch `number`, counted from 1; their mean loss and accuracy."""
+        self.network.train()
+        device = part.labels.device
+        batches = _batches(torch.randperm(len(part.labels)).to(device), self.settings.batch_size)
+        loss_sum, right = 0.0, 0
+        for i, rows in enumerate(batches):
+            step = (number - 1) * len(batches) + i
+            rate = step_size(step, self.settings.max_epochs * len(batches), self.settings)
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate * group["scale"]
+            inputs, labels = self.prepare(part.inputs[rows], True), part.labels[rows]
+            loss, hits = self._gradients(inputs, labels)
+            if self.settings.clip_norm is not None:
+                nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
+            self.optimiser.step()
+            loss_sum += loss * len(rows)
+            right += hits
+        photos = len(part.labels)
+        return {"train_loss": loss_sum / photos, "train_accuracy": right / photos}
+
+    def _gradients(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[float, int]:
+        """Leave the batch's mean gradient in the parameters; its mean loss and the count of right
+        answers. A batch that does not fit into the GPU's memory is gone through in parts."""
+        while True:
+            try:
+                return self._accumulate(inputs, labels)
+            except torch.OutOfMemoryError:
+                if self.at_once == 1:
+                    raise InputError(
+                        "the GPU's memory does not hold one photo's training step; free it, take a "
+                        "smaller backbone, or train on the CPU (device: cpu)"
+                    ) from None
+            self.at_once //= 2
+            self.optimiser.zero_grad(set_to_none=True)
+            torch.cuda.empty_cache()
+            logger.warning("out of GPU memory: batches of %d go through in parts of %d from now on",
+                           self.settings.batch_size, self.at_once)  # fmt: skip
+
+    def _accumulate(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[float, int]:
+        self.optimiser.zero_grad(set_to_none=True)
+        loss_sum, right = 0.0, 0
+        for x, y in zip(inputs.split(self.at_once), labels.split(self.at_once), strict=True):
+            with torch.autocast(x.device.type, torch.bfloat16, enabled=self.autocast):
+                logits = self.network(x)
+            smoothing = self.settings.label_smoothing
+            loss = cross_entropy(logits.float(), y, label_smoothing=smoothing)
+            share = len(y) / len(labels)
+            (loss * share).backward()
+            loss_sum += loss.item() * share
+            right += (logits.argmax(1) == y).sum().item()
+        return loss_sum, right
+
+
+def _batches(order: torch.Tensor, size: int) -> list[torch.Tensor]:
+    """`order` in batches; a single photo left over joins the last one (batch norm needs two)."""
+    batches = list(order.split(size))
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
+
+
+def step_size(step: int, steps: int, settings: Training) -> float:
+    """The learning rate of a step, counted from 0: rising in a line, then constant or a cosine to 0
+    (SGDR, arXiv 1608.03983, without restarts)."""
+    warm = settings.warmup * steps
+    if step < warm:
+        return settings.learning_rate * min(1.0, (step + 1) / warm)
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    done = (step - warm) / (steps - warm)
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
 
 @torch.no_grad()
-def predict(network: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """Logits, float32 (photos, classes), of uint8 images (photos, 3, size, size)."""
+def predict(network: nn.Module, inputs: torch.Tensor, prepare: Prepare) -> torch.Tensor:
+    """Logits, float32 (photos, classes), of the inputs of a `Part`."""
     network.eval()
-    return torch.cat([network(_signed(chunk.float() / 255)) for chunk in images.split(CHUNK)])
-
-
-def _signed(images: torch.Tensor) -> torch.Tensor:
-    """[0, 1] to [-1, 1], in the memory layout that the convolutions are fast with."""
-    return (images * 2 - 1).contiguous(memory_format=torch.channels_last)
+    return torch.cat([network(prepare(chunk, False)) for chunk in inputs.split(CHUNK)])
 
 
 def _save(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, progress: Progress):
@@ -170,11 +240,14 @@ def choose_device(wanted: str) -> torch.device:
 def repeatable(threads: int) -> Iterator[None]:
     """Torch with `threads` threads and deterministic algorithms only, restored afterwards."""
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    tf32 = torch.backends.cudnn.allow_tf32
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.allow_tf32 = False  # fp32 is to be fp32, in convolutions too
     try:
         yield
     finally:
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(before[1])
+        torch.backends.cudnn.allow_tf32 = tf32

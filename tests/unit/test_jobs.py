@@ -1,5 +1,6 @@
 import importlib.metadata
 import json
+import math
 import multiprocessing
 import shutil
 import time
@@ -12,9 +13,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from stillact import networks, recipes, training
-from stillact.config import Plan
+from stillact import networks, training
+from stillact.config import FromScratchPlan
 from stillact.log import InputError
+from stillact.recipes import from_scratch, jobs
 from stillact.runs import Run
 from stillact.tables import read_csv, write_csv
 
@@ -25,10 +27,11 @@ RUNS = [Run("activity3", "cnn_gen", "holdout", seed) for seed in (4, 0, 7)]
 BYTES = ("predictions.csv", "history.csv", "weights.safetensors")
 
 
-def plan(**training) -> Plan:
+def plan(**training) -> FromScratchPlan:
     settings = dict(size=SIZE, geometry="letterbox", learning_rate=0.003, weight_decay=0.01)
     settings |= dict(batch_size=6, max_epochs=3, patience=3)
-    return Plan(
+    return FromScratchPlan(
+        recipe="from_scratch",
         classes=CLASSES,
         training=settings | training,
         network=dict(type="cnn", channels=[4], hidden=6, batch_norm=True, dropout=0.2),
@@ -38,7 +41,7 @@ def plan(**training) -> Plan:
 
 
 @pytest.fixture
-def inputs(tmp_path) -> recipes.Inputs:
+def inputs(tmp_path) -> dict[str, Path | list[Path]]:
     """Photos whose first pixel is their number, in one order; the split table in another."""
     folder = tmp_path / "inputs"
     rng = np.random.default_rng(0)
@@ -52,9 +55,9 @@ def inputs(tmp_path) -> recipes.Inputs:
     write_csv(index.assign(sha256="ab"), folder / "index.csv")
     np.save(folder / "pack.npy", array)
     (folder / "code.py").write_text("one = 1\n")
-    names = dict(pack="pack.npy", index="index.csv", split="split.csv")
+    names = dict(array="pack.npy", index="index.csv", split="split.csv")
     files = {name: folder / file for name, file in names.items()}
-    return recipes.Inputs(**files, code=[folder / "code.py"])
+    return files | {"code": [folder / "code.py"]}
 
 
 @pytest.fixture
@@ -64,7 +67,7 @@ def train(tmp_path, inputs):
     def start(runs=RUNS, results="results", plan=plan(), inputs=inputs) -> list[Path]:  # noqa: B008
         folders = [tmp_path / results / str(run) for run in runs]
         unfinished = tmp_path / results / "unfinished"
-        recipes.train_runs(runs, plan, inputs, folders, unfinished, "cpu", threads=1)
+        jobs.train_runs(from_scratch.setup, plan, inputs, folders, unfinished, "cpu", threads=1)
         return folders
 
     return start
@@ -83,10 +86,10 @@ def killed_at(monkeypatch):
                 raise KeyboardInterrupt
             real(run, *rest)
 
-        monkeypatch.setattr(recipes, "_train", train_one)
+        monkeypatch.setattr(jobs, "_train", train_one)
         return begun
 
-    real = recipes._train
+    real = jobs._train
     return watch
 
 
@@ -96,7 +99,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_a_run_leaves_its_predictions(train, inputs):
     folder = train(RUNS[:1])[0]
-    assert sorted(p.name for p in folder.iterdir()) == sorted(recipes.OUTPUTS)
+    assert sorted(p.name for p in folder.iterdir()) == sorted(jobs.OUTPUTS)
     predictions = read_csv(folder / "predictions.csv")
     probabilities = [f"prob_{name}" for name in CLASSES]
     run = ["task", "model", "split", "seed"]
@@ -104,7 +107,7 @@ def test_a_run_leaves_its_predictions(train, inputs):
     assert predictions[run].drop_duplicates().values.tolist() == [
         ["activity3", "cnn_gen", "holdout", 4]
     ]
-    split = read_csv(inputs.split)
+    split = read_csv(inputs["split"])
     expected = pd.concat([split[split.subset == name] for name in ("validation", "test")])
     rows = ["subset", "image_id", "label"]
     assert predictions[rows].values.tolist() == expected[rows].values.tolist()
@@ -125,9 +128,10 @@ def test_the_weights_give_the_predictions(train, inputs):
     network = networks.build(plan().network, None, SIZE, 3)
     network.load_state_dict(load_file(folder / "weights.safetensors"))
     predictions = read_csv(folder / "predictions.csv")
-    place = {name: i for i, name in enumerate(read_csv(inputs.index)["image_id"])}
-    pixels = np.load(inputs.pack)[[place[name] for name in predictions["image_id"]]]
-    logits = training.predict(network, torch.from_numpy(pixels).permute(0, 3, 1, 2))
+    place = {name: i for i, name in enumerate(read_csv(inputs["index"])["image_id"])}
+    pixels = np.load(inputs["array"])[[place[name] for name in predictions["image_id"]]]
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    logits = training.predict(network, images, lambda x, _: x.float() / 127.5 - 1)
     given = predictions[[f"prob_{name}" for name in CLASSES]].to_numpy()
     assert np.allclose(logits.double().softmax(1).numpy(), given, rtol=0, atol=1e-6)
 
@@ -138,7 +142,7 @@ def test_a_run_says_how_it_was_made(train):
     weights = load_file(folder / "weights.safetensors")
     history = read_csv(folder / "history.csv")
     assert meta["run"] == dict(task="activity3", model="cnn_gen", split="holdout", seed=4)
-    assert Plan.model_validate(meta["config"]) == plan()
+    assert FromScratchPlan.model_validate(meta["config"]) == plan()
     assert meta["device"].startswith("cpu")
     assert meta["threads"] == 1
     assert meta["epochs"] == len(history)
@@ -181,7 +185,7 @@ def test_a_job_waits_for_one_that_trains_the_same_runs(tmp_path, train, monkeypa
     """As when Snakemake was killed and started again, and its job lives on."""
     fork = multiprocessing.get_context("fork")
     begun, go_on = fork.Event(), fork.Event()
-    real = recipes._train
+    real = jobs._train
 
     def train_one(*args):
         begun.set()
@@ -189,23 +193,23 @@ def test_a_job_waits_for_one_that_trains_the_same_runs(tmp_path, train, monkeypa
         real(*args)
 
     expected = [contents(folder) for folder in train(results="whole")]
-    monkeypatch.setattr(recipes, "_train", train_one)
-    jobs = [fork.Process(target=train), fork.Process(target=train)]
-    jobs[0].start()
+    monkeypatch.setattr(jobs, "_train", train_one)
+    two = [fork.Process(target=train), fork.Process(target=train)]
+    two[0].start()
     assert begun.wait(60)
-    jobs[1].start()
+    two[1].start()
     time.sleep(0.5)  # for the second one to come to where it waits
     go_on.set()
-    for job in jobs:
+    for job in two:
         job.join(60)
-    assert [job.exitcode for job in jobs] == [0, 0]
+    assert [job.exitcode for job in two] == [0, 0]
     folders = [tmp_path / "results" / str(run) for run in RUNS]
     assert [contents(folder) for folder in folders] == expected
 
 
 def test_a_job_killed_while_it_clears_up_can_be_started_again(train, monkeypatch):
     def killed(folder):
-        for name in recipes.OUTPUTS:
+        for name in jobs.OUTPUTS:
             (folder / name).unlink()
         raise KeyboardInterrupt
 
@@ -222,18 +226,22 @@ def other_plan(inputs):
 
 
 def other_code(inputs):
-    inputs.code[0].write_text("one = 2\n")
+    inputs["code"][0].write_text("one = 2\n")
 
 
 def other_split(inputs):
-    write_csv(read_csv(inputs.split).iloc[::-1], inputs.split)
+    write_csv(read_csv(inputs["split"]).iloc[::-1], inputs["split"])
 
 
 def other_photo(inputs):
-    write_csv(read_csv(inputs.index).assign(sha256="cd"), inputs.index)
+    write_csv(read_csv(inputs["index"]).assign(sha256="cd"), inputs["index"])
 
 
-@pytest.mark.parametrize("change", [other_plan, other_code, other_split, other_photo])
+def other_pixels(inputs):
+    np.save(inputs["array"], 255 - np.load(inputs["array"]))
+
+
+@pytest.mark.parametrize("change", [other_plan, other_code, other_split, other_photo, other_pixels])
 def test_what_was_made_from_something_else_is_not_taken(train, killed_at, inputs, change):
     killed_at(3)
     with pytest.raises(KeyboardInterrupt):
@@ -248,6 +256,7 @@ def test_what_was_made_from_something_else_is_not_taken(train, killed_at, inputs
 
 def test_a_checkpoint_of_something_else_is_not_gone_on_from(tmp_path, train, monkeypatch):
     monkeypatch.setattr(training, "SAVE_EVERY_S", -1)
+    monkeypatch.setattr(training, "SAVE_SHARE", math.inf)
     save, saved = torch.save, []
 
     def killed_in_the_second(state, path):
@@ -274,12 +283,13 @@ def test_the_same_folder_can_be_trained_into_again(train):
 
 
 def test_each_photo_goes_with_its_label(inputs):
-    parts = recipes.load_parts(inputs, CLASSES, torch.device("cpu"))
+    files = (inputs["index"], inputs["split"])
+    parts = jobs.load_parts(np.load(inputs["array"]), *files, CLASSES, torch.device("cpu"))
     assert [*parts] == ["train", "validation", "test"]
     for subset, (part, table) in parts.items():
-        assert part.images.shape == (3 * SUBSETS.count(subset), 3, SIZE, SIZE)
-        assert part.images.dtype == torch.uint8
-        numbers = part.images[:, :, 0, 0].int() - torch.tensor([0, 50, 100])  # RGB, in order
+        assert part.inputs.shape == (3 * SUBSETS.count(subset), 3, SIZE, SIZE)
+        assert part.inputs.dtype == torch.uint8
+        numbers = part.inputs[:, :, 0, 0].int() - torch.tensor([0, 50, 100])  # RGB, in order
         assert (numbers == numbers[:, :1]).all()
         assert numbers[:, 0].tolist() == table["image_id"].astype(int).tolist()
         assert part.labels.dtype == torch.int64
@@ -288,8 +298,8 @@ def test_each_photo_goes_with_its_label(inputs):
 
 @pytest.mark.parametrize("subset", ["train", "validation", "test"])
 def test_a_subset_without_photos_is_named(train, inputs, subset):
-    split = read_csv(inputs.split)
-    write_csv(split[split["subset"] != subset], inputs.split)
+    split = read_csv(inputs["split"])
+    write_csv(split[split["subset"] != subset], inputs["split"])
     with pytest.raises(InputError, match=rf"split\.csv: no photo in the subset {subset}"):
         train()
 

@@ -1,4 +1,4 @@
-"""How the runs of one model are made: data in, trained runs out, nothing lost when interrupted."""
+"""Runs of one model in one process: files in, trained runs out, nothing lost when interrupted."""
 
 import contextlib
 import fcntl
@@ -10,7 +10,7 @@ import platform
 import resource
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +18,9 @@ import numpy as np
 import pandas as pd
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
-from stillact import augment, networks, training
+from stillact import training
 from stillact.config import Plan
 from stillact.log import InputError, logger
 from stillact.runs import SUBSETS, Run
@@ -29,47 +30,62 @@ OUTPUTS = ("predictions.csv", "history.csv", "weights.safetensors", "meta.json")
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """The files that a run is made from.
+class Setup:
+    """What a recipe makes of a plan and its files, once for all runs of a process.
 
-    pack: uint8 array of photos; index: its rows (image_id, sha256); split: image_id, label, subset;
-    code: the source files whose change makes a finished run stale.
+    parts: for each subset its `training.Part` and the split table's rows, in one order.
+    network: makes a run's network at its start, on the device; called with torch seeded.
+    prepare: makes a batch of inputs what the network takes.
+    groups: the optimiser's groups of a network's parameters; None: all alike.
+    precision: of the training steps, "fp32" or "bf16".
     """
 
-    pack: Path
-    index: Path
-    split: Path
-    code: list[Path]
+    parts: dict[str, tuple[training.Part, pd.DataFrame]]
+    network: Callable[[], nn.Module]
+    prepare: training.Prepare
+    groups: Callable[[nn.Module], list[dict]] | None = None
+    precision: str = "fp32"
 
 
 def train_runs(
-    runs: list[Run],
+    recipe: Callable[[Plan, Mapping[str, Path], torch.device], Setup],
     plan: Plan,
-    inputs: Inputs,
+    files: Mapping[str, Path | list[Path]],
     folders: list[Path],
     unfinished: Path,
     device: str,
     threads: int,
 ) -> None:
-    """Train `runs` in one process and put each one's `OUTPUTS` into its folder.
+    """Train the runs of `folders` in one process and put each one's `OUTPUTS` into its folder.
 
     A finished run waits in `unfinished` until all are done, so that a job which is killed and
     started again trains none of them twice. What waits there is taken only if it was made from
-    the same plan, inputs, code, versions and kind of device.
+    the same plan, files, versions and kind of device.
+
+    Args:
+        recipe: the setup of one of this package's modules.
+        plan: what it sets up.
+        files: by name: those that the recipe reads, and `code`, the source files whose change
+            makes a finished run stale.
+        folders: .../{task}/{model}/{split}/seed_{seed}, all of one task, model and split.
+        unfinished: folder of what is not done yet.
+        device: "auto", "cpu" or "cuda".
+        threads: of torch on the CPU.
     """
     chosen = training.choose_device(device)
-    made_from = _fingerprint(plan, inputs, chosen, threads)
+    runs = [Run.at(folder) for folder in folders]
+    made_from = _fingerprint(plan, files, chosen, threads)
     with training.repeatable(threads), contextlib.ExitStack() as held:
         works = [
             held.enter_context(_workplace(_unfinished(unfinished, run), made_from)) for run in runs
         ]
-        parts = None
+        setup = None
         for run, work in zip(runs, works, strict=True):
             if (work / "done").exists():
                 logger.info("%s: finished by an earlier start, taken as it is", run)
                 continue
-            parts = parts or load_parts(inputs, plan.classes, chosen)
-            _train(run, plan, parts, work, made_from, chosen)
+            setup = setup or recipe(plan, files, chosen)
+            _train(run, plan, setup, work, made_from, chosen)
         for work, folder in zip(works, folders, strict=True):
             folder.mkdir(parents=True, exist_ok=True)
             for name in OUTPUTS:
@@ -79,23 +95,36 @@ def train_runs(
             shutil.rmtree(work)
 
 
-def _train(run: Run, plan: Plan, parts: dict, work: Path, made_from: str, device) -> None:
+def paths(named: Iterable[tuple[str, str | Iterable[str]]]) -> dict[str, Path | list[Path]]:
+    """The files of a job by name, as `train_runs` takes them."""
+    return {
+        name: Path(files) if isinstance(files, str) else [Path(file) for file in files]
+        for name, files in named
+    }
+
+
+def _train(run: Run, plan: Plan, setup: Setup, work: Path, made_from: str, device) -> None:
     start = time.perf_counter()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    settings = plan.training
     torch.manual_seed(run.rng_seed("start"))
-    network = networks.build(plan.network, plan.matched, settings.size, len(plan.classes))
-    network.to(device)
-    change = augment.build(plan.augment, settings.size)
-    tensors = {name: part for name, (part, _) in parts.items()}
-    progress = training.fit(network, tensors, settings, change, run, work / "checkpoint.pt")
+    network = setup.network()
+    progress = training.fit(
+        network,
+        {name: part for name, (part, _) in setup.parts.items()},
+        plan.training,
+        setup.prepare,
+        run,
+        work / "checkpoint.pt",
+        setup.groups and setup.groups(network),
+        setup.precision,
+    )
     if not progress.best_weights:
         raise InputError(
             f"{run}: the validation loss was never a number; lower learning_rate "
-            f"(now {settings.learning_rate}) of the model's recipe in config.yaml"
+            f"(now {plan.training.learning_rate}) of the model's recipe in config.yaml"
         )
-    write_csv(_predictions(run, network, parts, plan.classes), work / "predictions.csv")
+    write_csv(_predictions(run, network, setup, plan.classes), work / "predictions.csv")
     write_csv(pd.DataFrame(progress.history), work / "history.csv")
     weights = {k: v.contiguous().cpu() for k, v in network.state_dict().items()}
     save_file(weights, work / "weights.safetensors")
@@ -104,12 +133,13 @@ def _train(run: Run, plan: Plan, parts: dict, work: Path, made_from: str, device
         "run": vars(run),
         "device": _device_name(device),
         "threads": torch.get_num_threads(),
+        "precision": setup.precision,
         "seconds": round(seconds, 2),
         "peak_memory_mb": _peak_memory_mb(device),
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
-        "parameters": networks.count_parameters(network),
-        "versions": _versions(),
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "versions": _versions(plan),
         "made_from": made_from,
         "config": plan.model_dump(),
     }
@@ -120,33 +150,42 @@ def _train(run: Run, plan: Plan, parts: dict, work: Path, made_from: str, device
                 run, progress.epoch, progress.best_epoch, progress.best_loss, seconds)  # fmt: skip
 
 
-def load_parts(inputs: Inputs, classes: list[str], device) -> dict:
+def load_parts(
+    array: np.ndarray, index: Path, split: Path, classes: list[str], device: torch.device
+) -> dict[str, tuple[training.Part, pd.DataFrame]]:
     """For each subset its `training.Part` and the split table's rows, both in that table's order.
+
+    Args:
+        array: a row a photo: packed photos, uint8 (photos, size, size, 3), or features, float32
+            (photos, width).
+        index: CSV that names its rows (image_id).
+        split: CSV with image_id, label, subset.
+        classes: labels in the order of the network's outputs.
 
     Raises:
         InputError: a subset has no photo; names the split table.
     """
-    array = np.load(inputs.pack, mmap_mode="r")
-    row_of = pd.Series(range(len(array)), index=read_csv(inputs.index)["image_id"])
-    split = read_csv(inputs.split)
+    row_of = pd.Series(range(len(array)), index=read_csv(index)["image_id"])
+    rows = read_csv(split)
     parts = {}
     for subset in SUBSETS:
-        table = split[split["subset"] == subset]
+        table = rows[rows["subset"] == subset]
         if table.empty:
-            raise InputError(f"{inputs.split}: no photo in the subset {subset}; add photos")
-        images = torch.from_numpy(array[row_of[table["image_id"]].to_numpy()])
+            raise InputError(f"{split}: no photo in the subset {subset}; add photos")
+        inputs = torch.from_numpy(array[row_of[table["image_id"]].to_numpy()])
+        if inputs.ndim == 4:
+            inputs = inputs.permute(0, 3, 1, 2)
         labels = torch.tensor([classes.index(label) for label in table["label"]])
-        part = training.Part(images.permute(0, 3, 1, 2).to(device), labels.to(device))
-        parts[subset] = part, table
+        parts[subset] = training.Part(inputs.to(device), labels.to(device)), table
     return parts
 
 
-def _predictions(run: Run, network, parts: dict, classes: list[str]) -> pd.DataFrame:
+def _predictions(run: Run, network, setup: Setup, classes: list[str]) -> pd.DataFrame:
     """A row an image of validation and test: image, label and the probability of each class."""
     tables = []
     for subset in ("validation", "test"):
-        part, table = parts[subset]
-        logits = training.predict(network, part.images).double().cpu()
+        part, table = setup.parts[subset]
+        logits = training.predict(network, part.inputs, setup.prepare).double().cpu()
         table = table[["subset", "image_id", "label"]].reset_index(drop=True)
         columns = [f"prob_{name}" for name in classes]
         probabilities = pd.DataFrame(logits.softmax(1).numpy().round(8), columns=columns)
@@ -190,11 +229,12 @@ def _is_at(file, path: Path) -> bool:
         return False
 
 
-def _fingerprint(plan: Plan, inputs: Inputs, device: torch.device, threads: int) -> str:
+def _fingerprint(plan: Plan, files: Mapping, device: torch.device, threads: int) -> str:
+    read = {name: [path] if isinstance(path, Path) else path for name, path in files.items()}
     parts = {
         "plan": plan.model_dump(),
-        "files": [sha256_of(path) for path in (inputs.index, inputs.split, *inputs.code)],
-        "versions": _versions(),
+        "files": {name: [sha256_of(path) for path in paths] for name, paths in read.items()},
+        "versions": _versions(plan),
         "device": _device_name(device),
         "threads": threads,
     }
@@ -209,11 +249,12 @@ def _link(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def _versions() -> dict[str, str]:
-    packages = ("torch", "torchvision", "numpy")
-    return {"python": platform.python_version()} | {
-        name: importlib.metadata.version(name) for name in packages
-    }
+def _versions(plan: Plan) -> dict[str, str]:
+    packages = ["torch", "torchvision", "numpy"]
+    if plan.recipe == "fine_tune":
+        packages += ["open_clip_torch", "timm", "transformers"]
+    versions = {name: importlib.metadata.version(name) for name in packages}
+    return {"python": platform.python_version(), **versions}
 
 
 def _device_name(device: torch.device) -> str:

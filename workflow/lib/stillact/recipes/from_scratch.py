@@ -1,0 +1,37 @@
+"""A CNN or a dense net from a random start, on packed photos."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from stillact import augment, networks
+from stillact.config import FromScratchPlan
+from stillact.recipes.jobs import Setup, load_parts
+
+
+def setup(plan: FromScratchPlan, files: Mapping[str, Path], device: torch.device) -> Setup:
+    """Networks that see photos in [-1, 1].
+
+    Args:
+        plan: network, augmentations, training.
+        files: `array` and `index`, packed photos (npy) and their rows (csv); `split`.
+        device: where all is put.
+    """
+    photos = np.load(files["array"], mmap_mode="r")
+    size = plan.training.size
+    change = augment.build(plan.augment, size)
+
+    def network() -> nn.Module:
+        made = networks.build(plan.network, plan.matched, size, len(plan.classes))
+        return made.to(device, memory_format=torch.channels_last)
+
+    def prepare(images: torch.Tensor, training: bool) -> torch.Tensor:
+        images = images.float() / 255
+        images = change(images) if training else images
+        return (images * 2 - 1).contiguous(memory_format=torch.channels_last)
+
+    parts = load_parts(photos, files["index"], files["split"], plan.classes, device)
+    return Setup(parts, network, prepare)
