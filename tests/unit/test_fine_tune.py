@@ -94,7 +94,8 @@ def test_a_training_is_that_of_a_plain_loop(record, photos, tmp_path):
     network = seeded(set_up)
     plain = copy.deepcopy(network)
     run, checkpoint = Run("activity3", "tiny", "holdout", 0), tmp_path / "checkpoint.pt"
-    parts = {name: part for name, (part, _) in set_up.parts.items()}
+    made = set_up.parts(jobs.rows(photos["split"], "holdout"))
+    parts = {name: part for name, (part, _) in made.items()}
     settings, groups = plan(max_epochs=1).training, set_up.groups(network)
     training.fit(network, parts, settings, set_up.prepare, run, checkpoint, groups)
 
@@ -185,7 +186,7 @@ def texts(tmp_path):
 def test_a_text_head_starts_as_the_zero_shot_classifier(tmp_path, photos, texts):
     record = written(tmp_path, "open_clip")
     set_up = fine_tune.setup(plan("text"), {**photos, **texts, "record": record}, CPU)
-    part, _ = set_up.parts["test"]
+    part, _ = set_up.parts(jobs.rows(photos["split"], "holdout"))["test"]
     logits = training.predict(seeded(set_up), part.inputs, set_up.prepare)
     whole = open_clip.create_model(f"local-dir:{tmp_path / 'open_clip'}").eval()
     with torch.no_grad():

@@ -99,7 +99,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_a_run_leaves_its_predictions(train, inputs):
     folder = train(RUNS[:1])[0]
-    assert sorted(p.name for p in folder.iterdir()) == sorted(jobs.OUTPUTS)
+    assert sorted(p.name for p in folder.iterdir()) == sorted(jobs.outputs(RUNS[0]))
     predictions = read_csv(folder / "predictions.csv")
     probabilities = [f"prob_{name}" for name in CLASSES]
     run = ["task", "model", "split", "seed"]
@@ -209,7 +209,7 @@ def test_a_job_waits_for_one_that_trains_the_same_runs(tmp_path, train, monkeypa
 
 def test_a_job_killed_while_it_clears_up_can_be_started_again(train, monkeypatch):
     def killed(folder):
-        for name in jobs.OUTPUTS:
+        for name in jobs.outputs(RUNS[0]):
             (folder / name).unlink()
         raise KeyboardInterrupt
 
@@ -283,8 +283,9 @@ def test_the_same_folder_can_be_trained_into_again(train):
 
 
 def test_each_photo_goes_with_its_label(inputs):
-    files = (inputs["index"], inputs["split"])
-    parts = jobs.load_parts(np.load(inputs["array"]), *files, CLASSES, torch.device("cpu"))
+    rows = jobs.rows(inputs["split"], "holdout")
+    photos = np.load(inputs["array"])
+    parts = jobs.load_parts(photos, inputs["index"], rows, CLASSES, torch.device("cpu"))
     assert [*parts] == ["train", "validation", "test"]
     for subset, (part, table) in parts.items():
         assert part.inputs.shape == (3 * SUBSETS.count(subset), 3, SIZE, SIZE)
@@ -317,3 +318,44 @@ def test_models_of_one_shape_start_alike_and_end_apart(train):
     assert same[0]["weights.safetensors"] == same[1]["weights.safetensors"]
     other = contents(train(runs[:1])[0])
     assert other["weights.safetensors"] != same[0]["weights.safetensors"]
+
+
+@pytest.fixture
+def folds(tmp_path) -> Path:
+    """Two repeats of three folds over the 27 photos."""
+    rows = pd.DataFrame({"image_id": [f"{i:04}" for i in range(27)] * 2})
+    rows["label"] = [CLASSES[i % 27 // 9] for i in range(54)]
+    rows["repeat"] = [0] * 27 + [1] * 27
+    rows["fold"] = [i % 3 for i in range(27)] + [i // 3 % 3 for i in range(27)]
+    write_csv(rows, tmp_path / "kfold.csv")
+    return tmp_path / "kfold.csv"
+
+
+def test_a_fold_is_tested_on_and_the_next_one_validates(folds):
+    rows = jobs.rows(folds, "cv_1_2").set_index("image_id")["subset"]
+    assert len(rows) == 27
+    expected = ["validation", "train", "test"]  # folds 0, 1 and 2
+    assert rows.tolist() == [expected[i // 3 % 3] for i in range(27)]
+    assert jobs.rows(folds, "cv_0_0")["subset"].tolist() == ["test", "validation", "train"] * 9
+
+
+def test_every_photo_is_tested_once_a_repeat(folds):
+    for repeat in (0, 1):
+        tested = pd.concat([jobs.rows(folds, f"cv_{repeat}_{fold}") for fold in range(3)])
+        tested = tested.loc[tested["subset"] == "test", "image_id"]
+        assert sorted(tested) == [f"{i:04}" for i in range(27)]
+
+
+def test_folds_in_one_process_are_each_fold_alone(train, inputs, folds):
+    inputs = {**inputs, "split": folds}
+    runs = [Run("activity3", "cnn_gen", f"cv_1_{fold}", 0) for fold in range(3)]
+    together = train(runs, inputs=inputs)
+    for run, folder in zip(runs, together, strict=True):
+        assert sorted(p.name for p in folder.iterdir()) == sorted(jobs.OUTPUTS)  # no weights
+        alone = train([run], "alone", inputs=inputs)[0]
+        predictions = (folder / "predictions.csv").read_bytes()
+        assert (alone / "predictions.csv").read_bytes() == predictions
+    tables = [read_csv(folder / "predictions.csv") for folder in together]
+    assert [set(table["split"]) for table in tables] == [{run.split} for run in runs]
+    tested = pd.concat(tables).query("subset == 'test'")["image_id"]
+    assert sorted(tested) == [f"{i:04}" for i in range(27)]

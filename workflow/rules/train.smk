@@ -1,14 +1,15 @@
 # Needs: photos packed for the model, or embeddings of a backbone; the split tables.
 # Makes: results/runs/, a folder a run.
 #
-# Each run has its own outputs and can be asked for alone; the seeds of a batch are trained in one
-# process, which loads torch, the backbone and the photos once.
+# Each run has its own outputs and can be asked for alone; the seeds of a batch, or the folds, are
+# trained in one process, which loads torch, the backbone and the photos once. The weights of folds
+# are not kept: nothing reads them.
 
 # glibc gives large tensors back to the kernel at once, and each step asks for them anew: kept
 # instead, an epoch of the CNN at 128 px takes 2.7 s in place of 3.6.
 os.environ |= {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
 
-RUN = "results/runs/{task}/{model}/{split}/seed_{seed}"
+RUN = "results/runs/{{task}}/{{model}}/{split}/seed_{seed}"
 
 # What the jobs of each recipe need; minutes are a run's.
 RECIPES = {
@@ -20,24 +21,36 @@ RECIPES = {
 }
 
 for recipe, needs in RECIPES.items():
-    for batch in stillact.runs.batches(cfg.seeds, cfg.runs_per_job):
+    batches = [
+        [RUN.format(split="holdout", seed=seed) for seed in batch]
+        for batch in stillact.runs.batches(cfg.seeds, cfg.runs_per_job)
+    ] + [
+        [RUN.format(split=split, seed=cfg.seeds[0]) for split in batch]
+        for batch in stillact.runs.batches(cfg.cv_splits(recipe), cfg.runs_per_job)
+    ]
+    for folders in batches:
+        split, seed = folders[0].split("/")[-2:]
 
         rule:
             name:
-                f"{recipe}_{batch[0]}"
+                f"{recipe}_{split}_{seed}"
             input:
                 unpack(trained_on),
                 code=code(f"{recipe}.py"),
-                split="results/splits/{task}/{split}.csv",
+                split=f"results/splits/{{task}}/{'holdout' if split == 'holdout' else 'kfold'}.csv",
             output:
-                predictions=expand(f"{RUN}/predictions.csv", seed=batch, allow_missing=True),
-                history=expand(f"{RUN}/history.csv", seed=batch, allow_missing=True),
-                weights=expand(f"{RUN}/weights.safetensors", seed=batch, allow_missing=True),
-                meta=expand(f"{RUN}/meta.json", seed=batch, allow_missing=True),
+                predictions=[f"{folder}/predictions.csv" for folder in folders],
+                history=[f"{folder}/history.csv" for folder in folders],
+                meta=[f"{folder}/meta.json" for folder in folders],
+                weights=(
+                    [f"{folder}/weights.safetensors" for folder in folders]
+                    if split == "holdout"
+                    else []
+                ),
             log:
-                f"results/logs/train/{{task}}/{{model}}/{{split}}/seed_{batch[0]}.log",
+                f"results/logs/train/{{task}}/{{model}}/{split}/{seed}.log",
             benchmark:
-                f"results/benchmarks/train/{{task}}/{{model}}/{{split}}/seed_{batch[0]}.tsv"
+                f"results/benchmarks/train/{{task}}/{{model}}/{split}/{seed}.tsv"
             wildcard_constraints:
                 model="|".join(cfg.models_by(recipe)) or "-",
             conda:
@@ -46,10 +59,10 @@ for recipe, needs in RECIPES.items():
             resources:
                 gpu=needs["gpu"],
                 mem_mb=needs["mem_mb"],
-                runtime=needs["minutes"] * len(batch),
+                runtime=needs["minutes"] * len(folders),
             params:
                 lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
             message:
-                f"Training {{wildcards.model}} on {{wildcards.task}}, {{wildcards.split}}, seeds {batch}"
+                f"Training {{wildcards.model}} on {{wildcards.task}}: {len(folders)} from {split}, {seed}"
             script:
                 "../scripts/{params[0][recipe]}.py"

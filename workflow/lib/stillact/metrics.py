@@ -71,7 +71,7 @@ def confusion(
 
 
 def summarise(runs: pd.DataFrame) -> pd.DataFrame:
-    """Mean, standard deviation and 95 % t-interval over the seeds of each model.
+    """Mean, standard deviation and 95 % t-interval over the seeds of each model on the holdout.
 
     The interval is the mean's, over seeds on the same photos: it says how much another seed would
     change the mean, not how much other photos would. It is cut to [0, 1]. With one run there is no
@@ -84,7 +84,8 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
         task, model, split, subset, metric, runs, mean, sd, ci_low, ci_high.
     """
     rows = []
-    for key, table in runs.groupby(["task", "model", "split", "subset"], sort=False):
+    holdout = runs[runs["split"] == "holdout"]
+    for key, table in holdout.groupby(["task", "model", "split", "subset"], sort=False):
         for metric in METRICS:
             values = table[metric].to_numpy()
             n, mean = len(values), values.mean()

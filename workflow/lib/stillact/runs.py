@@ -24,6 +24,11 @@ class Run:
         task, model, split, seed = folder.parts[-4:]
         return cls(task, model, split, int(re.fullmatch(r"seed_(\d+)", seed)[1]))
 
+    @property
+    def folder(self) -> str:
+        """Where its files are, under the project's folder."""
+        return f"results/runs/{self}"
+
     def __str__(self) -> str:
         return f"{self.task}/{self.model}/{self.split}/seed_{self.seed}"
 
@@ -38,9 +43,9 @@ class Run:
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
-def batches(seeds: Sequence[int], runs_per_job: int) -> list[list[int]]:
-    """The seeds in the order given, `runs_per_job` a batch.
+def batches(these: Sequence, runs_per_job: int) -> list[list]:
+    """Seeds or splits in the order given, `runs_per_job` a batch.
 
-    Seeds appended after full batches make batches of their own: the others stay as they are.
+    What is appended after full batches makes batches of its own: the others stay as they are.
     """
-    return [list(seeds[i : i + runs_per_job]) for i in range(0, len(seeds), runs_per_job)]
+    return [list(these[i : i + runs_per_job]) for i in range(0, len(these), runs_per_job)]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 from torch.nn.functional import normalize
@@ -11,7 +12,7 @@ from torch.nn.functional import normalize
 from stillact import augment, backbones
 from stillact.config import FineTunePlan
 from stillact.prompts import class_embeddings
-from stillact.recipes.jobs import Setup, load_parts
+from stillact.recipes.jobs import Parts, Setup, load_parts
 
 # What the names of embeddings hold: of positions, of class and register tokens, pooling queries.
 EMBEDDINGS = ("position", "pos_embed", "cls_token", "reg_token", "probe", "latent")
@@ -42,7 +43,7 @@ def setup(plan: FineTunePlan, files: Mapping[str, Path], device: torch.device) -
         plan: start of the head, augmentations, training.
         files: `record`, the backbone's weights.json; `array` and `index`, the photos packed for it
             (npy) and their rows (csv); for a text head `texts` (npy) and `texts_index` (csv), the
-            embeddings of the prompts; `split`.
+            embeddings of the prompts.
         device: where all is put.
     """
     backbone = backbones.from_record(files["record"])
@@ -63,7 +64,10 @@ def setup(plan: FineTunePlan, files: Mapping[str, Path], device: torch.device) -
         return backbone.normalise(images).contiguous(memory_format=torch.channels_last)
 
     photos = np.load(files["array"], mmap_mode="r")
-    parts = load_parts(photos, files["index"], files["split"], plan.classes, device)
+
+    def parts(rows: pd.DataFrame) -> Parts:
+        return load_parts(photos, files["index"], rows, plan.classes, device)
+
     precision = plan.training.precision
     if precision == "auto":
         precision = "bf16" if device.type == "cuda" else "fp32"

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 
 from stillact import augment, networks
 from stillact.config import FromScratchPlan
-from stillact.recipes.jobs import Setup, load_parts
+from stillact.recipes.jobs import Parts, Setup, load_parts
 
 
 def setup(plan: FromScratchPlan, files: Mapping[str, Path], device: torch.device) -> Setup:
@@ -17,7 +18,7 @@ def setup(plan: FromScratchPlan, files: Mapping[str, Path], device: torch.device
 
     Args:
         plan: network, augmentations, training.
-        files: `array` and `index`, packed photos (npy) and their rows (csv); `split`.
+        files: `array` and `index`, packed photos (npy) and their rows (csv).
         device: where all is put.
     """
     photos = np.load(files["array"], mmap_mode="r")
@@ -33,5 +34,7 @@ def setup(plan: FromScratchPlan, files: Mapping[str, Path], device: torch.device
         images = change(images) if training else images
         return (images * 2 - 1).contiguous(memory_format=torch.channels_last)
 
-    parts = load_parts(photos, files["index"], files["split"], plan.classes, device)
+    def parts(rows: pd.DataFrame) -> Parts:
+        return load_parts(photos, files["index"], rows, plan.classes, device)
+
     return Setup(parts, network, prepare)

@@ -26,21 +26,26 @@ from stillact.log import InputError, logger
 from stillact.runs import SUBSETS, Run
 from stillact.tables import read_csv, sha256_of, write_csv
 
-OUTPUTS = ("predictions.csv", "history.csv", "weights.safetensors", "meta.json")
+OUTPUTS = ("predictions.csv", "history.csv", "meta.json")  # and on the holdout the weights
+WEIGHTS = "weights.safetensors"
+
+
+Parts = dict[str, tuple[training.Part, pd.DataFrame]]
 
 
 @dataclass(frozen=True)
 class Setup:
     """What a recipe makes of a plan and its files, once for all runs of a process.
 
-    parts: for each subset its `training.Part` and the split table's rows, in one order.
+    parts: of a split (image_id, label, subset), for each subset its `training.Part` and the split's
+        rows, in one order.
     network: makes a run's network at its start, on the device; called with torch seeded.
     prepare: makes a batch of inputs what the network takes.
     groups: the optimiser's groups of a network's parameters; None: all alike.
     precision: of the training steps, "fp32" or "bf16".
     """
 
-    parts: dict[str, tuple[training.Part, pd.DataFrame]]
+    parts: Callable[[pd.DataFrame], Parts]
     network: Callable[[], nn.Module]
     prepare: training.Prepare
     groups: Callable[[nn.Module], list[dict]] | None = None
@@ -65,9 +70,9 @@ def train_runs(
     Args:
         recipe: the setup of one of this package's modules.
         plan: what it sets up.
-        files: by name: those that the recipe reads, and `code`, the source files whose change
-            makes a finished run stale.
-        folders: .../{task}/{model}/{split}/seed_{seed}, all of one task, model and split.
+        files: by name: those that the recipe reads; `split`, the holdout or k-fold table; and
+            `code`, the source files whose change makes a finished run stale.
+        folders: .../{task}/{model}/{split}/seed_{seed}, all of one task and model.
         unfinished: folder of what is not done yet.
         device: "auto", "cpu" or "cuda".
         threads: of torch on the CPU.
@@ -85,10 +90,11 @@ def train_runs(
                 logger.info("%s: finished by an earlier start, taken as it is", run)
                 continue
             setup = setup or recipe(plan, files, chosen)
-            _train(run, plan, setup, work, made_from, chosen)
-        for work, folder in zip(works, folders, strict=True):
+            parts = setup.parts(rows(files["split"], run.split))
+            _train(run, plan, setup, parts, work, made_from, chosen)
+        for run, work, folder in zip(runs, works, folders, strict=True):
             folder.mkdir(parents=True, exist_ok=True)
-            for name in OUTPUTS:
+            for name in outputs(run):
                 _link(work / name, folder / name)
         for work in works:
             (work / "done").unlink()  # first, so that what is left is not taken for a whole run
@@ -103,7 +109,39 @@ def paths(named: Iterable[tuple[str, str | Iterable[str]]]) -> dict[str, Path | 
     }
 
 
-def _train(run: Run, plan: Plan, setup: Setup, work: Path, made_from: str, device) -> None:
+def outputs(run: Run) -> tuple[str, ...]:
+    """The names of a run's files. Of a fold's weights there is no use."""
+    return (*OUTPUTS, WEIGHTS) if run.split == "holdout" else OUTPUTS
+
+
+def rows(table: Path, split: str) -> pd.DataFrame:
+    """The rows of a split: image_id, label, subset.
+
+    Args:
+        table: CSV of the holdout split (image_id, label, subset), or of the folds (image_id, label,
+            repeat, fold).
+        split: "holdout", or "cv_{repeat}_{fold}": the fold is tested on, the next one validates.
+
+    Raises:
+        InputError: a subset has no photo; names the table.
+    """
+    found = read_csv(table)
+    if split != "holdout":
+        repeat, fold = map(int, split.removeprefix("cv_").split("_"))
+        found = found[found["repeat"] == repeat].reset_index(drop=True)
+        following = (fold + 1) % (found["fold"].max() + 1)
+        found["subset"] = "train"
+        found.loc[found["fold"] == following, "subset"] = "validation"
+        found.loc[found["fold"] == fold, "subset"] = "test"
+    for subset in SUBSETS:
+        if subset not in set(found["subset"]):
+            raise InputError(f"{table}: no photo in the subset {subset}; add photos")
+    return found
+
+
+def _train(
+    run: Run, plan: Plan, setup: Setup, parts: Parts, work: Path, made_from: str, device
+) -> None:
     start = time.perf_counter()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
@@ -111,7 +149,7 @@ def _train(run: Run, plan: Plan, setup: Setup, work: Path, made_from: str, devic
     network = setup.network()
     progress = training.fit(
         network,
-        {name: part for name, (part, _) in setup.parts.items()},
+        {name: part for name, (part, _) in parts.items()},
         plan.training,
         setup.prepare,
         run,
@@ -124,10 +162,11 @@ def _train(run: Run, plan: Plan, setup: Setup, work: Path, made_from: str, devic
             f"{run}: the validation loss was never a number; lower learning_rate "
             f"(now {plan.training.learning_rate}) of the model's recipe in config.yaml"
         )
-    write_csv(_predictions(run, network, setup, plan.classes), work / "predictions.csv")
+    write_csv(_predictions(run, network, setup, parts, plan.classes), work / "predictions.csv")
     write_csv(pd.DataFrame(progress.history), work / "history.csv")
-    weights = {k: v.contiguous().cpu() for k, v in network.state_dict().items()}
-    save_file(weights, work / "weights.safetensors")
+    if WEIGHTS in outputs(run):
+        weights = {k: v.contiguous().cpu() for k, v in network.state_dict().items()}
+        save_file(weights, work / WEIGHTS)
     seconds = time.perf_counter() - start
     meta = {
         "run": vars(run),
@@ -151,27 +190,21 @@ def _train(run: Run, plan: Plan, setup: Setup, work: Path, made_from: str, devic
 
 
 def load_parts(
-    array: np.ndarray, index: Path, split: Path, classes: list[str], device: torch.device
-) -> dict[str, tuple[training.Part, pd.DataFrame]]:
-    """For each subset its `training.Part` and the split table's rows, both in that table's order.
+    array: np.ndarray, index: Path, rows: pd.DataFrame, classes: list[str], device: torch.device
+) -> Parts:
+    """For each subset its `training.Part` and its rows, both in the order of `rows`.
 
     Args:
         array: a row a photo: packed photos, uint8 (photos, size, size, 3), or features, float32
             (photos, width).
         index: CSV that names its rows (image_id).
-        split: CSV with image_id, label, subset.
+        rows: image_id, label, subset.
         classes: labels in the order of the network's outputs.
-
-    Raises:
-        InputError: a subset has no photo; names the split table.
     """
     row_of = pd.Series(range(len(array)), index=read_csv(index)["image_id"])
-    rows = read_csv(split)
     parts = {}
     for subset in SUBSETS:
         table = rows[rows["subset"] == subset]
-        if table.empty:
-            raise InputError(f"{split}: no photo in the subset {subset}; add photos")
         inputs = torch.from_numpy(array[row_of[table["image_id"]].to_numpy()])
         if inputs.ndim == 4:
             inputs = inputs.permute(0, 3, 1, 2)
@@ -180,11 +213,11 @@ def load_parts(
     return parts
 
 
-def _predictions(run: Run, network, setup: Setup, classes: list[str]) -> pd.DataFrame:
+def _predictions(run: Run, network, setup: Setup, parts: Parts, classes: list[str]) -> pd.DataFrame:
     """A row an image of validation and test: image, label and the probability of each class."""
     tables = []
     for subset in ("validation", "test"):
-        part, table = setup.parts[subset]
+        part, table = parts[subset]
         logits = training.predict(network, part.inputs, setup.prepare).double().cpu()
         table = table[["subset", "image_id", "label"]].reset_index(drop=True)
         columns = [f"prob_{name}" for name in classes]

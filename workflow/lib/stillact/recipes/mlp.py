@@ -6,13 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 
 from stillact import networks
 from stillact.config import MLPPlan
 from stillact.prompts import class_embeddings, normalised
-from stillact.recipes.jobs import Setup, load_parts
+from stillact.recipes.jobs import Parts, Setup, load_parts
 
 
 def setup(plan: MLPPlan, files: Mapping[str, Path], device: torch.device) -> Setup:
@@ -26,16 +27,17 @@ def setup(plan: MLPPlan, files: Mapping[str, Path], device: torch.device) -> Set
         plan: features, layers, training.
         files: `embeddings` (npy) and `index`, the photos' embeddings and their rows (csv); for
             similarities `texts` (npy) and `texts_index` (csv), the prompts', and `record`, the
-            backbone's weights.json; `split`.
+            backbone's weights.json.
         device: where all is put.
     """
     features = normalised(np.load(files["embeddings"]))
     if plan.features == "similarity":
         features = _similarities(features, plan.classes, files)
-    parts = load_parts(features, files["index"], files["split"], plan.classes, device)
-    if plan.features == "similarity":
-        parts = _standardised(parts)
     width = features.shape[1]
+
+    def parts(rows: pd.DataFrame) -> Parts:
+        made = load_parts(features, files["index"], rows, plan.classes, device)
+        return _standardised(made) if plan.features == "similarity" else made
 
     def network() -> nn.Module:
         made = networks.mlp(width, plan.training.hidden, len(plan.classes), plan.training.dropout)
@@ -50,7 +52,7 @@ def _similarities(images: np.ndarray, classes: list[str], files: Mapping) -> np.
     return np.float32(scale) * images @ texts.T
 
 
-def _standardised(parts: dict) -> dict:
+def _standardised(parts: Parts) -> Parts:
     seen = parts["train"][0].inputs
     mean, deviation = seen.mean(0), seen.std(0)
     deviation[deviation == 0] = 1
