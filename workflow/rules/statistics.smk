@@ -1,0 +1,91 @@
+# Needs: results/metrics/, results/predictions/. Makes: results/statistics/, how sure the results
+# are, and its figures.
+
+
+rule paper_tests:
+    """The paper's statistics: ANOVA over models and a paired t-test, seeds as replicates."""
+    input:
+        code=code("paper_tests.py"),
+        runs=rules.metrics.output.runs,
+    output:
+        anova="results/statistics/anova.csv",
+        checks="results/statistics/anova_checks.csv",
+        t_test="results/statistics/t_test.csv",
+    log:
+        "results/logs/statistics/paper_tests.log",
+    benchmark:
+        "results/benchmarks/statistics/paper_tests.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        dict(task=MAIN, **cfg.statistics.model_dump()),
+    message:
+        "Testing the models as the paper does"
+    script:
+        "../scripts/paper_tests.py"
+
+
+rule judge:
+    """Metrics with intervals over images and runs, pairs of models compared, calibration."""
+    input:
+        code=code("judge.py"),
+        predictions=rules.predictions.output[0],
+        runs=rules.metrics.output.runs,
+    output:
+        **{
+            name: f"results/statistics/{{task}}/{name}.csv"
+            for name in ("pooled", "pairs", "smallest_differences", "calibration", "reliability")
+        },
+    log:
+        "results/logs/statistics/{task}.log",
+    benchmark:
+        "results/benchmarks/statistics/{task}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        lambda wildcards: dict(models=cfg.tasks[wildcards.task].models),
+    message:
+        "Judging the models of {wildcards.task}"
+    script:
+        "../scripts/judge.py"
+
+
+rule judging_figures:
+    """Intervals, pairs of models and reliability, drawn."""
+    input:
+        code=code("judging_figures.py"),
+        pooled=rules.judge.output.pooled,
+        pairs=rules.judge.output.pairs,
+        calibration=rules.judge.output.calibration,
+        reliability=rules.judge.output.reliability,
+        holdout=rules.split.output.holdout,
+        cv=rules.split.output.kfold,
+    output:
+        expand(
+            "results/figures/{figure}_{task}.{kind}",
+            figure=["pooled", "pairs", "reliability"],
+            kind=["svg", "png"],
+            allow_missing=True,
+        ),
+    log:
+        "results/logs/figures/judging_{task}.log",
+    benchmark:
+        "results/benchmarks/figures/judging_{task}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    message:
+        "Drawing how sure the results of {wildcards.task} are"
+    script:
+        "../scripts/judging_figures.py"
