@@ -43,6 +43,12 @@ def confusions(*models, classes=("sitting", "standing")):
 SEEDS = {"cnn_gen": [0.45, 0.55], "new": [0.4]}
 
 
+def history(*validation):
+    epochs = range(1, len(validation) + 1)
+    train = [1 / epoch for epoch in epochs]
+    return pd.DataFrame({"epoch": epochs, "train_loss": train, "validation_loss": validation})
+
+
 def example_files(folder):
     files = []
     for i, size in enumerate([(64, 32), (32, 64), (48, 48)]):
@@ -58,6 +64,7 @@ def test_same_input_same_bytes(tmp_path, kind):
         "accuracy": lambda: figures.accuracy(table(), SEEDS, 0.345, "test"),
         "confusion": lambda: figures.confusion(confusions("vit", "clip_ic")),
         "examples": lambda: figures.examples(example_files(tmp_path)),
+        "curves": lambda: figures.learning_curves({"vit": [history(1, 2)]}),
     }.items():
         first, second = (tmp_path / f"{name}_{i}.{kind}" for i in "ab")
         figures.save(draw(), first)
@@ -159,6 +166,26 @@ def test_words_stay_in_their_cells(classes):
     (axes,) = [a for a in figure.axes if a.axison]
     cell = axes.get_window_extent().width / classes
     assert max(text.get_window_extent().width for text in axes.texts) < cell
+
+
+def test_learning_curves_have_a_panel_a_model_and_a_dot_at_each_seeds_best_epoch():
+    runs = {"vit": [history(1.2, 0.7, 0.9), history(1.1, 1.3)], "cnn_base": [history(1, 1)]}
+    panels = [a for a in figures.learning_curves(runs).axes if a.axison]
+    assert [a.get_title(loc="left") for a in panels] == ["vit", "cnn_base"]
+    lines = [[line.get_xydata().tolist() for line in a.lines] for a in panels]
+    assert lines[0][1] == [[1, 1.2], [2, 0.7], [3, 0.9]]
+    assert lines[0][3] == [[1, 1], [2, 0.5]]
+    assert [lines[0][2], lines[0][5], lines[1][2]] == [[[2, 0.7]], [[1, 1.1]], [[1, 1]]]
+    assert panels[0].get_ylim() == panels[1].get_ylim()
+    assert panels[0].get_ylim()[0] == 0
+
+
+@pytest.mark.parametrize("models", [1, 2, 3])
+def test_learning_curves_of_any_number_of_models(models):
+    figure = figures.learning_curves({f"m{i}": [history(1, 0.5)] for i in range(models)})
+    assert sum(a.axison for a in figure.axes) == models
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert words == ["training", "validation", "best epoch"]
 
 
 def test_examples_are_upright_whole_and_undistorted(tmp_path):

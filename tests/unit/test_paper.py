@@ -95,6 +95,8 @@ def test_compare_sets_ours_beside_the_papers(reported):
     best = table.iloc[0]
     assert (best["accuracy_mean"], best["accuracy_paper"]) == (0.5, 0.3862)
     assert (best["f1_mean"], best["f1_paper"]) == (0.4, 0.3910)
+    assert best["accuracy_difference"] == pytest.approx(0.1138)
+    assert table["f1_difference"].tolist() == pytest.approx([0.4 - 0.3910, 0.3 - 0.2851])
     assert best["recall_ci_low"] == pytest.approx(0.35)
     assert best["runs"] == 5
 
@@ -145,6 +147,7 @@ def test_augmentations_keep_their_names_and_new_ones_have_no_paper_figure(report
     assert table["augmentation"].tolist() == ["cutout", "none"]  # rotation was not trained
     assert table["accuracy_mean"].tolist() == [0.4, 0.3]
     assert table["accuracy_paper"].isna().tolist() == [True, False]
+    assert table["accuracy_difference"].isna().tolist() == [True, False]
     assert table["accuracy_sd"].isna().tolist() == [True, False]
 
 
@@ -170,3 +173,79 @@ def test_seed_accuracies_are_of_one_task_split_and_subset():
     )
     found = paper.seed_accuracies(runs, {"shown": "a", "b": "b"}, task="activity3", subset="test")
     assert found == {"shown": [0.5, 0.6], "b": []}
+
+
+def readable(summary, reported, table, *, task="activity3", subset="test", rate=0.4):
+    rows = {model: model for model in summary["model"].unique()}
+    which = paper.reported(reported, table, task=task, subset=subset)
+    compared = paper.compare(summary.assign(task=task), which, rows, task=task, subset=subset)
+    return paper.readable(compared, 29, rate)
+
+
+def test_readable_has_a_part_for_each_metric(reported):
+    summary = summary_of(("fnn_base", "test", 1, 0.45), ("cnn_base", "test", 5, 0.5))
+    table, note = readable(summary, reported, 2)
+    assert table.columns.tolist() == [
+        "metric", "model", "runs", "mean ± sd", "95\xa0% interval", "paper", "difference"
+    ]  # fmt: skip
+    assert table["metric"].tolist() == ["accuracy", "", "precision", "", "recall", "", "F1", ""]
+    assert table["model"].tolist() == ["cnn_base", "fnn_base"] * 4
+    rows = table.drop(columns=["metric", "model"]).to_numpy().tolist()
+    assert rows[0] == ["5", "0.500 ± 0.020", "[0.450, 0.550]", "0.3862†", "+0.114"]
+    assert rows[1] == ["1", "0.450", "–", "0.3241†", "+0.126"]  # no spread with one run
+    assert rows[5] == ["1", "0.350", "–", "0.3853", "−0.035"]
+    assert note.startswith("On the 29 test photos of activity3.")
+    assert "right on 40.0\xa0% of this study's photos and on 13 of 29 (44.8\xa0%)" in note
+
+
+@pytest.mark.parametrize(("mean", "marked"), [(0.39, True), (0.4, True), (0.41, False)])
+def test_an_accuracy_not_above_the_largest_class_is_marked(reported, mean, marked):
+    rounded = mean + 1e-16  # as a mean of seeds may come out
+    table, _ = readable(summary_of(("cnn_base", "test", 5, rounded)), reported, 2)
+    assert table["mean ± sd"].str.endswith("†").tolist() == [marked, False, False, False]
+
+
+@pytest.mark.parametrize("photos", [12, 13, 14])
+def test_a_figure_of_the_papers_is_marked_as_rounded_as_it_is(reported, photos):
+    """13 of 29, the largest class, is .44828: reported as .4483, it is not above it."""
+    figures = reported.assign(accuracy=round(photos / 29, 4))
+    table, _ = readable(summary_of(("cnn_base", "test", 5, 0.5)), figures, 2)
+    assert table["paper"].str.endswith("†").tolist()[0] == (photos <= 13)
+
+
+def test_the_papers_validation_figures_bear_no_mark(reported):
+    summary = summary_of(("greyscale", "validation", 5, 0.5))
+    table, note = readable(summary, reported, 3, subset="validation")
+    assert table["paper"][0] == "0.2414"
+    assert "The class counts of the paper's validation photos are not known" in note
+
+
+def test_another_task_has_nothing_of_the_papers(reported):
+    table, note = readable(summary_of(("a", "test", 5, 0.5)), reported, None, task="mine")
+    assert table["paper"].tolist() == table["difference"].tolist() == ["–"] * 4
+    assert "of this study's photos; accuracies" in note
+    assert "not known" not in note
+
+
+def test_readable_sizes():
+    sizes = {"mean": 570.6, "median": 600.0, "iqr": 150.4}
+    row = {f"{of}_{value}": number for of in ("width", "height") for value, number in sizes.items()}
+    row |= {"aspect_ratio_mean": 1.2, "aspect_ratio_median": 4 / 3, "aspect_ratio_iqr": 0.5}
+    empty = dict.fromkeys(row, float("nan"))
+    table, _ = paper.readable_sizes(
+        pd.DataFrame([
+            {"label": "sitting", "count": 2, "share": 1.0, **row},
+            {"label": "standing", "count": 0, "share": 0.0, **empty},
+        ])
+    )  # fmt: skip
+    assert table.columns.tolist() == [
+        "class", "photos", "share", "width (px)", "height (px)", "aspect ratio"
+    ]  # fmt: skip
+    assert table.to_numpy().tolist() == [
+        ["sitting", "2", "100.0\xa0%", *["571 (600, 150)"] * 2, "1.20 (1.33, 0.50)"],
+        ["standing", "0", "0.0\xa0%", *["– (–, –)"] * 3],
+    ]
+
+
+def test_every_table_has_a_title():
+    assert list(paper.TITLES) == [f"table_{number}" for number in range(1, 8)]

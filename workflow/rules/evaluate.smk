@@ -5,12 +5,9 @@ rule predictions:
     """All predictions of a task in one table: the hinge that everything reported hangs on."""
     input:
         code=code("predictions.py"),
-        runs=lambda wildcards: expand(
-            "results/runs/{task}/{model}/holdout/seed_{seed}/predictions.csv",
-            task=wildcards.task,
-            model=cfg.models_of(wildcards.task),
-            seed=cfg.seeds,
-        ),
+        runs=lambda wildcards: [
+            f"{run.folder}/predictions.csv" for run in cfg.runs_of(wildcards.task)
+        ],
     output:
         "results/predictions/{task}.csv",
     log:
@@ -88,8 +85,13 @@ rule compare:
         code=code("compare.py"),
         summary=rules.metrics.output.summary,
         paper="data/paper_results.csv",
+        holdout=lambda wildcards: "results/splits/{task}/holdout.csv".format(
+            **COMPARED[wildcards.table]
+        ),
     output:
-        "results/tables/{table}.csv",
+        csv="results/tables/{table}.csv",
+        md="results/tables/{table}.md",
+        tex="results/tables/{table}.tex",
     log:
         "results/logs/tables/{table}.log",
     benchmark:
@@ -110,11 +112,39 @@ rule compare:
         "../scripts/compare.py"
 
 
+rule claims:
+    """What the paper claims: supported by this study, not supported or undecided."""
+    input:
+        code=code("claims.py"),
+        claims="data/paper_claims.csv",
+        runs=rules.metrics.output.runs,
+        predictions=rules.metrics.input.predictions,
+    output:
+        csv="results/tables/claims.csv",
+        md="results/tables/claims.md",
+    log:
+        "results/logs/tables/claims.log",
+    benchmark:
+        "results/benchmarks/tables/claims.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        dict(names=cfg.variants(), anova=cfg.statistics.anova),
+    message:
+        "Judging what the paper claims"
+    script:
+        "../scripts/claims.py"
+
+
 rule accuracy_figure:
     """Accuracy a row of a table: each seed, mean, interval, and the largest-class rate."""
     input:
         code=code("accuracy_figure.py"),
-        table=rules.compare.output[0],
+        table=rules.compare.output.csv,
         runs=rules.metrics.output.runs,
         holdout=lambda wildcards: "results/splits/{task}/holdout.csv".format(
             **COMPARED[wildcards.table]
@@ -168,3 +198,31 @@ rule confusion_figure:
         "Drawing {wildcards.figure}"
     script:
         "../scripts/confusion_figure.py"
+
+
+rule learning_curves:
+    """Loss by epoch, on the photos trained on and on those of validation."""
+    input:
+        code=code("learning_curves.py"),
+        histories=[
+            f"results/runs/{MAIN}/{model}/holdout/seed_{seed}/history.csv"
+            for model in cfg.tasks[MAIN].models
+            for seed in cfg.seeds
+        ],
+    output:
+        png="results/figures/learning_curves.png",
+        svg="results/figures/learning_curves.svg",
+    log:
+        "results/logs/figures/learning_curves.log",
+    benchmark:
+        "results/benchmarks/figures/learning_curves.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    message:
+        "Drawing the learning curves of the models of {MAIN}"
+    script:
+        "../scripts/learning_curves.py"

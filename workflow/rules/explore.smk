@@ -8,7 +8,9 @@ rule table_1:
         manifest=rules.manifest.output[0],
         images=rules.fetch.output[0],
     output:
-        "results/tables/table_1.csv",
+        csv="results/tables/table_1.csv",
+        md="results/tables/table_1.md",
+        tex="results/tables/table_1.tex",
     log:
         "results/logs/table_1.log",
     benchmark:

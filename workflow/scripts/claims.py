@@ -1,0 +1,18 @@
+"""Rule claims: what the paper claims, and what the study says to it."""
+
+from pathlib import Path
+
+from stillact import claims, log, typeset
+from stillact.tables import read_csv, write_csv
+
+with log.job(snakemake.log[0]):
+    source, out = snakemake.input, snakemake.output
+    table, note = claims.judge(
+        read_csv(source.claims),
+        read_csv(source.runs),
+        {Path(path).stem: read_csv(path) for path in source.predictions},
+        **snakemake.params[0],
+    )
+    write_csv(table, out.csv)
+    said = f"{claims.RULE} {note}".strip()
+    typeset.write(out.md, table, caption="The paper's claims", note=said, words=3)
