@@ -1,7 +1,11 @@
+import base64
 import dataclasses
+import hashlib
+import json
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -17,12 +21,27 @@ HOSTILE = "<script>alert('x')</script>\"'&"
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
 
+ANOVA = pd.DataFrame({
+    "test": ["anova", "welch"], "f": [23.4562, np.nan], "df1": [6, 6], "p": [1e-9, 0.0421],
+    "note": [np.nan, "vit is left out."], "empty": [np.nan, np.nan],
+})  # fmt: skip
+CALIBRATED = pd.DataFrame({"model": ["vit"], "ece": [-0.12345]})
+CLAIMS = pd.DataFrame({"claim": ["EM beats CS"], "verdict": ["undecided"], "evidence": ["p .4"]})
+BROWSER = {
+    "models": ["vit"],
+    "classes": CLASSES,
+    "photos": [{"id": "p0", "label": "sitting", "thumbnail": "data:image/jpeg;base64,"}],
+    "left_out": 0,
+    "groups": [{"name": "test", "photos": [[0, [[200000, 500000, 300000]]]]}],
+}
+
+
 class Page(HTMLParser):
     """Tags with their attributes, the text a reader sees, and whether every tag is closed."""
 
     def __init__(self, html):
         super().__init__()
-        self.tags, self.words, self.open = [], [], []
+        self.tags, self.words, self.open, self.scripts = [], [], [], []
         self.feed(html)
         assert self.open == []
         self.text = " ".join(" ".join(self.words).replace("\xa0", " ").split())
@@ -36,7 +55,9 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if self.open and self.open[-1] != "style":
+        if self.open and self.open[-1] == "script":
+            self.scripts.append(data)
+        elif self.open and self.open[-1] != "style":
             self.words.append(data)
 
     def all(self, attribute):
@@ -114,6 +135,9 @@ def study(tmp_path):
         },
         metas=[meta("cnn_base", 0), meta("cnn_base", 1)],
         files=["tables/table_2.csv", "figures/photo.png", "splits/sit_stand/holdout.csv"],
+        statistics={"anova": ANOVA, "activity3/calibration": CALIBRATED},
+        claims=CLAIMS,
+        browser=BROWSER,
     )
 
 
@@ -124,7 +148,7 @@ def page(study, **changes):
 def test_page_stands_alone_and_is_sound(study):
     made = page(study)
     names = {tag for tag, _ in made.tags}
-    assert names.isdisjoint({"script", "link", "iframe", "object", "embed", "base"})
+    assert names.isdisjoint({"link", "iframe", "object", "embed", "base"})
     assert made.all("src")
     assert all(source.startswith("data:image/") for source in made.all("src"))
     assert not any(attribute.startswith("on") for _, attrs in made.tags for attribute in attrs)
@@ -137,6 +161,13 @@ def test_page_stands_alone_and_is_sound(study):
     files = {link for link in made.all("href") if not link.startswith("#")}
     assert files == set(study.files)
     assert all(attrs["alt"] for tag, attrs in made.tags if tag == "img")
+    data, script = made.scripts
+    assert json.loads(data) == BROWSER
+    # The browser itself refuses any other script, and whatever lies outside the page.
+    (policy,) = [a["content"] for tag, a in made.tags if tag == "meta" and "http-equiv" in a]
+    allowed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert "default-src 'none'; img-src data:;" in policy
+    assert f"script-src 'sha256-{allowed}';" in policy
     style = TEMPLATE.with_name("report.css").read_text(encoding="utf-8")
     assert "url(" not in style
     assert "@import" not in style
@@ -208,6 +239,9 @@ def test_a_study_of_a_users_own_has_no_word_of_what_it_lacks(study):
         tables={"table_2": mine, "table_7": mine},
         figures={},
         files=[],
+        statistics={},
+        claims=None,
+        browser=None,
     )
     assert "fnn_base tells sitting and standing apart best" in made.text
     assert (
@@ -220,7 +254,7 @@ def test_a_study_of_a_users_own_has_no_word_of_what_it_lacks(study):
     )
     assert "Figure 3 is not part of this study." in made.text
     assert "sit_stand" not in made.cells("The photos")
-    assert "features" not in made.cells("What does a model cost?")
+    assert "features" not in made.cells("What does a model cost?").partition("How sure?")[0]
     for word in ("class counts of the paper's", "Here CLIP itself", "paper's own Table 7"):
         assert word not in made.text
         assert word in page(study).text
@@ -265,6 +299,37 @@ def test_results_stand_beside_the_papers(study):
     assert "In the paper's table, not in this study: cnn_gen." in made.cells("Table 4.")
 
 
+def test_statistics_are_shown_as_they_are(study):
+    made = page(study)
+    anova = made.cells("The paper's analysis of variance.")
+    assert "test f df1 p note anova 23.5 6 < 0.001 welch – 6 0.0421 1 1: vit is left out." in anova
+    whole = [attrs["data-value"] for _, attrs in made.tags if "data-value" in attrs]
+    assert whole == ["23.4562", "6", "1e-09", "nan", "6", "0.0421", "-0.12345"]
+    assert "model ece vit −0.123" in made.cells("Calibration: activity3.")
+    assert "EM beats CS undecided p .4 That a model beats another" in made.text
+    empty = page(study, statistics={"anova": ANOVA.iloc[:0]})
+    assert "The paper's analysis of variance: this study has nothing to show." in empty.text
+
+
+def test_a_long_table_of_statistics_is_folded(study):
+    def folded(rows):
+        table = pd.DataFrame({"model": ["vit"] * rows})
+        return "a table of" in page(study, statistics={"activity3/pairs": table}).text
+
+    assert [folded(20), folded(21)] == [False, True]
+
+
+def test_every_table_and_figure_names_its_blocks_of_the_config(study):
+    made = page(study)
+    blocks = {link for link in made.all("href") if link.startswith("#config-")}
+    assert blocks >= {f"#config-{key}" for key in ("models", "recipes", "seeds", "splits")}
+    table_3 = made.cells("Table 3. The same")
+    assert "(0 to 1). Config: augmentation_study , recipes , seeds" in table_3
+    keys = type(study.config).model_fields
+    assert {f"config-{key}" for key in keys} <= set(made.all("id"))
+    assert "recipes: from_scratch: learning_rate:" in made.cells("The whole config")
+
+
 def test_table_1_shows_the_sizes(study):
     text = page(study).cells("Table 1.")
     assert "sitting 13 32.5 % 640 640 0 480 480 0 1.33 1.33 0.00" in text
@@ -282,7 +347,15 @@ def test_single_run_has_no_interval(study):
 
 
 def test_what_is_not_there_is_said(study):
-    text = page(study, tables={}, figures={}, metas=[], audit=study.audit.iloc[:0]).text
+    nothing = {"statistics": {}, "claims": None, "browser": {**BROWSER, "groups": []}}
+    made = page(study, tables={}, figures={}, metas=[], audit=study.audit.iloc[:0], **nothing)
+    text = made.text
+    assert len(made.scripts) == 1
+    assert "Statistics over models are not part of this study." in text
+    assert "Calibration is not part of this study." in text
+    assert "The paper's claims are not judged in this study." in text
+    assert "There are no predictions to look through." in text
+    assert "Loss by epoch is not part of this study." in text
     assert "No model of activity3 has results on the test photos." in text
     assert "No run has left a record of its cost." in text
     assert "Table 1 is not part of this study." in text
@@ -315,9 +388,13 @@ def test_hostile_text_stays_text(study):
         audit=audit,
         metas=[meta("cnn_base", 0, device=HOSTILE)],
         files=["javascript:alert('x')", f'tables/"{HOSTILE}'],
+        statistics={"t_test": pd.DataFrame({HOSTILE: [HOSTILE]})},
+        claims=CLAIMS.assign(claim=HOSTILE),
+        browser={**BROWSER, "photos": [{"id": HOSTILE, "label": HOSTILE, "thumbnail": ""}]},
     )
-    assert "script" not in {tag for tag, _ in made.tags}
-    assert made.text.count(HOSTILE) == 5
+    assert [tag for tag, _ in made.tags].count("script") == 2
+    assert json.loads(made.scripts[0])["photos"][0]["id"] == HOSTILE
+    assert made.text.count(HOSTILE) == 8
     assert not any(link.startswith("javascript:") for link in made.all("href"))
 
 

@@ -1,13 +1,15 @@
 # Needs: everything. Makes: results/report.html, one file to read and to send.
 
 PLOTTED = [table for table in ("table_3", "table_7") if table in COMPARED]
+JUDGED = [task for task in cfg.tasks if cfg.tasks[task].models]
+ANSWERS = [MAIN] if MAIN in JUDGED else []
 
 
 rule report:
     """The study told on one page."""
     input:
         code=code("report.py"),
-        template=multiext("workflow/report/report", ".html.j2", ".css"),
+        template=multiext("workflow/report/report", ".html.j2", ".css", ".js"),
         images=rules.fetch.output[0],
         audit=rules.audit.output[0],
         holdouts=expand(rules.split.output.holdout, task=cfg.tasks),
@@ -19,7 +21,16 @@ rule report:
             "results/figures/figure_2.svg",
             *expand("results/figures/{name}.svg", name=CONFUSIONS),
             *expand("results/figures/{name}.svg", name=PLOTTED),
+            *(["results/figures/learning_curves.svg"] if ANSWERS else []),
+            *expand(
+                "results/figures/{name}_{task}.svg",
+                name=["pooled", "pairs", "reliability"],
+                task=JUDGED,
+            ),
         ],
+        statistics=[*rules.paper_tests.output, *expand(rules.judge.output, task=JUDGED)],
+        claims=rules.claims.output.csv,
+        predictions=expand(rules.predictions.output, task=ANSWERS),
         metas=[
             f"results/runs/{task}/{model}/holdout/seed_{seed}/meta.json"
             for task in TASKS

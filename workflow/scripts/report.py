@@ -3,22 +3,41 @@
 import json
 from pathlib import Path
 
-from stillact import config, log, report
+from stillact import browse, config, log, report
 from stillact.tables import read_csv
 
 with log.job(snakemake.log[0]):
     source, settings = snakemake.input, config.load(snakemake.params[0])
     output = Path(snakemake.output[0])
-    shown = [*source.tables, *source.figures, source.images, *source.holdouts, source.audit]
+    statistics = output.parent / "statistics"
+    shown = [
+        *source.tables,
+        *source.statistics,
+        source.claims,
+        *source.figures,
+        *source.predictions,
+    ]
+    shown += [source.images, *source.holdouts, source.audit]
+    images, task = read_csv(source.images), settings.tasks[settings.main_task]
+    answers = {}
+    for predictions in source.predictions:
+        answers = browse.answers(read_csv(predictions), task.models, task.classes)
+    cache = Path(settings.dataset.cache)
     study = report.Study(
         config=settings,
-        images=read_csv(source.images),
+        images=images,
         holdouts={Path(path).parent.name: read_csv(path) for path in source.holdouts},
         audit=read_csv(source.audit),
         paper=read_csv(source.paper),
         tables={Path(path).stem: read_csv(path) for path in source.tables},
         figures={Path(path).stem: Path(path) for path in source.figures},
         metas=[json.loads(Path(path).read_text()) for path in source.metas],
+        statistics={
+            str(Path(path).relative_to(statistics).with_suffix("")): read_csv(path)
+            for path in source.statistics
+        },
+        claims=read_csv(source.claims),
+        browser=browse.photos(answers, task.models, task.classes, images, cache),
         files=[str(Path(path).relative_to(output.parent)) for path in shown],
     )
     output.write_text(report.build(study, Path(source.template[0])), encoding="utf-8")

@@ -1,22 +1,77 @@
-"""The study told on one HTML page that needs no network and no script."""
+"""The study told on one HTML page that needs no network, and no script to be read."""
 
 import base64
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
 import pandas as pd
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype
 from scipy.stats import binomtest
 
+from stillact.claims import RULE
 from stillact.config import CNN, Config, FineTuneModel, FromScratchModel, MLPModel, Model
 from stillact.explore import MEASURES, audit_summary, largest_class_rate
+from stillact.figures import COLOURS
 from stillact.paper import LARGEST_CLASS, METRICS
 from stillact.runs import SUBSETS
 
 RESULTS = ("table_2", "table_3", "table_4", "table_5", "table_6", "table_7")
+
+# Title and caption of the tables of statistics, by the last part of their names.
+STATISTICS = {
+    "pooled": (
+        "Metrics with intervals",
+        "Each metric as the mean over a model's runs, with a 95 % bootstrap interval over images "
+        "and runs. A run is a seed on the holdout split, or a repeat of cross-validation (cv) with "
+        "its folds pooled. Log loss is in nats, the others are 0 to 1.",
+    ),
+    "pairs": (
+        "Models, pair by pair",
+        "Difference: accuracy of a minus that of b. Over folds: Nadeau and Bengio's corrected "
+        "resampled t-test. Over images: McNemar's exact test on the majority votes (b: images that "
+        "only a gets right, c: only b). Holm: corrected for all pairs.",
+    ),
+    "smallest_differences": (
+        "The smallest difference that could be shown",
+        "In accuracy, at 80 % power and a level of 5 %: over images, given how often the two "
+        "models disagree (discordant), and over seeds, given how much the difference varies (sd).",
+    ),
+    "anova": (
+        "The paper's analysis of variance",
+        "Test accuracy over models, seeds as replicates, with partial eta squared, its 95 % "
+        "interval and the achieved power; Welch's does not ask for equal variances.",
+    ),
+    "anova_checks": (
+        "What the analysis of variance asks for",
+        "Normal accuracies (Shapiro and Wilk) and equal variances (Levene). A small p speaks "
+        "against it.",
+    ),
+    "t_test": (
+        "The paper's paired t-test",
+        "Test accuracy of a minus that of b over seeds, with its 95 % interval.",
+    ),
+    "calibration": (
+        "Calibration",
+        "Log loss (nats), Brier score (0 to 2) and expected calibration error (ece, 0 to 1; ten "
+        "bins of equal mass), over images as the mean over runs. Within calibrated low to high, an "
+        "ece says nothing against the model: with so few images a perfectly calibrated one shows "
+        "as much.",
+    ),
+    "reliability": (
+        "Points of the reliability diagrams",
+        "For each bin the mean confidence, the share of answers that is right, and where 95 % of "
+        "such shares would lie if the confidences were true.",
+    ),
+}
+P_VALUES = {"p", "p_holm", "mcnemar_p", "mcnemar_p_holm"}
+SMALLEST_P = 0.001  # a smaller one is not told in figures
+CALIBRATION = ("calibration", "reliability")  # the others are told under "How sure?"
+
 MIME = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
@@ -28,6 +83,9 @@ class Study:
     images: images.csv (every row of the manifest).
     holdouts: the holdout.csv of each task.
     audit: a table of `explore.audit`.
+    statistics: tables of results/statistics/, by their path there without its ending.
+    claims: what the paper says: claim, verdict and evidence; None where none is judged.
+    browser: of `browse.of_photos`; None where the study has no predictions.
     paper: paper_results.csv.
     tables: table_1 of `explore.table_1`; table_2 to table_7 of `paper.compare` (table_7: all models
         of the first task). One that is not there is said to be missing.
@@ -47,6 +105,9 @@ class Study:
     figures: Mapping[str, Path]
     metas: list[dict]
     files: Sequence[str]
+    statistics: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    claims: pd.DataFrame | None = None
+    browser: Mapping | None = None
 
     @property
     def task(self) -> str:
@@ -58,7 +119,7 @@ def build(study: Study, template: Path) -> str:
 
     Args:
         study: what it tells.
-        template: report.html.j2; report.css lies beside it.
+        template: report.html.j2; report.css and report.js lie beside it.
     """
     environment = Environment(
         loader=FileSystemLoader(template.parent),
@@ -68,6 +129,7 @@ def build(study: Study, template: Path) -> str:
         lstrip_blocks=True,
     )
     models = _models(study.config)
+    script = template.with_name("report.js").read_text(encoding="utf-8")
     return environment.get_template(template.name).render(
         study=study,
         answers={name: _answer(study, name) for name in ("table_5", "table_7")},
@@ -82,9 +144,17 @@ def build(study: Study, template: Path) -> str:
         results={name: _results(study, name) for name in RESULTS},
         metrics=METRICS,
         subsets=SUBSETS,
+        statistics=_statistics(study.statistics),
+        claims_rule=RULE,
+        script=script,
+        script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        colours=COLOURS,
         images={name: _data_uri(path) for name, path in study.figures.items()},
         links={path: quote(path) for path in study.files},
-        config=yaml.safe_dump(study.config.model_dump(mode="json"), sort_keys=False),
+        config={
+            key: yaml.safe_dump({key: block}, sort_keys=False)
+            for key, block in study.config.model_dump(mode="json").items()
+        },
     )
 
 
@@ -288,6 +358,53 @@ def _cell(row: dict, metric: str) -> dict:
         "ours_marked": False,
         "paper_marked": False,
     }
+
+
+def _statistics(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict]]:
+    """The tables of each section, their cells as text."""
+    sections = {"sure": [], "calibration": []}
+    for name, table in tables.items():
+        task, _, kind = name.rpartition("/")
+        title, caption = STATISTICS.get(kind, (name, ""))
+        shown, notes = _numbered(table.dropna(axis=1, how="all"))
+        columns = [_column(str(label), shown[label]) for label in shown]
+        sections["calibration" if kind in CALIBRATION else "sure"].append({
+            "name": name,
+            "id": name.replace("/", "-"),
+            "title": f"{title}: {task}" if task else title,
+            "caption": caption,
+            "columns": [{"label": label.replace("_", " "), "number": number}
+                        for label, number, _ in columns],
+            "rows": list(zip(*(cells for _, _, cells in columns), strict=True)),
+            "notes": notes,
+        })  # fmt: skip
+    return sections
+
+
+def _numbered(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The table with the numbers of its notes in the place of their words, and the notes."""
+    if "note" not in table:
+        return table, []
+    notes = [note for note in table["note"].unique() if pd.notna(note) and note]
+    number = {note: str(i) for i, note in enumerate(notes, 1)}
+    return table.assign(note=[number.get(note, "") for note in table["note"]]), notes
+
+
+def _column(label: str, values: pd.Series) -> tuple[str, bool, list[tuple]]:
+    """Its label, whether it holds numbers, and each cell as shown and, if a number, whole."""
+    if not is_numeric_dtype(values) or is_bool_dtype(values):
+        return label, False, [("" if pd.isna(value) else str(value), "") for value in values]
+    if is_integer_dtype(values):
+        return label, True, [(f"{value:,}", value) for value in values]
+    smallest = SMALLEST_P if label in P_VALUES else 0
+    return label, True, [(_figures(value, smallest), value) for value in values]
+
+
+def _figures(value: float, smallest: float) -> str:
+    """Three of them, or that it is less than `smallest`."""
+    if pd.isna(value):
+        return "–"
+    return f"< {smallest}" if 0 <= value < smallest else f"{value:.3g}".replace("-", "−")
 
 
 def _number(value: float, digits: int) -> str:

@@ -1,0 +1,202 @@
+"use strict";
+// What the page gains where scripts run: tables are sorted and filtered, photos looked through.
+// Without it every table is there in full, and so is every figure.
+
+const make = (tag, attributes = {}, ...children) => {
+  const element = Object.assign(document.createElement(tag), attributes);
+  element.append(...children);
+  return element;
+};
+
+/* Tables */
+
+const MANY = 8; // rows from which on a table has a filter
+
+// The header cell that stands directly above each column.
+function headers(table) {
+  const grid = [...table.tHead.rows].map(() => []);
+  [...table.tHead.rows].forEach((row, top) => {
+    for (const cell of row.cells) {
+      let left = 0;
+      while (grid[top][left]) left++;
+      for (let y = 0; y < cell.rowSpan; y++)
+        for (let x = 0; x < cell.colSpan; x++) grid[top + y][left + x] = cell;
+    }
+  });
+  return grid.at(-1);
+}
+
+const bodyRows = (body) => [...body.rows].filter((row) => !row.matches(".heading, .total"));
+
+function keyOf(row, column, numeric) {
+  const cell = row.cells[column];
+  const text = cell.dataset.value ?? cell.textContent.trim();
+  return numeric ? parseFloat(text.replaceAll(",", "")) : text;
+}
+
+function compare(a, b, numeric, sign) {
+  if (!numeric) return sign * a.localeCompare(b, "en", { numeric: true });
+  if (isNaN(a) || isNaN(b)) return isNaN(a) - isNaN(b); // what has no number comes last
+  return sign * (a - b);
+}
+
+function sortable(table) {
+  const order = new Map([...table.rows].map((row, place) => [row, place]));
+  const columns = headers(table);
+  columns.forEach((header, column) => {
+    const numeric = header.classList.contains("number");
+    const cycle = numeric ? ["descending", "ascending", null] : ["ascending", "descending", null];
+    const button = make("button", { type: "button", className: "sort" }, ...header.childNodes);
+    header.append(button);
+    button.addEventListener("click", () => {
+      const now = cycle[(cycle.indexOf(header.getAttribute("aria-sort")) + 1) % 3];
+      columns.forEach((other) => other.removeAttribute("aria-sort"));
+      if (now) header.setAttribute("aria-sort", now);
+      const sign = now === "descending" ? -1 : 1;
+      for (const body of table.tBodies) {
+        const rows = bodyRows(body);
+        const after = rows.at(-1)?.nextSibling ?? null;
+        const keys = new Map(rows.map((row) => [row, keyOf(row, column, numeric)]));
+        rows.sort((a, b) => order.get(a) - order.get(b));
+        if (now) rows.sort((a, b) => compare(keys.get(a), keys.get(b), numeric, sign));
+        rows.forEach((row) => body.insertBefore(row, after));
+      }
+    });
+  });
+}
+
+function filterable(table) {
+  const rows = [...table.tBodies].flatMap(bodyRows);
+  if (rows.length < MANY) return;
+  const box = make("input", { type: "search", autocomplete: "off", spellcheck: false });
+  box.setAttribute("aria-controls", table.id);
+  const count = make("output", {}, `${rows.length} rows`);
+  box.addEventListener("input", () => {
+    const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
+    for (const row of rows) {
+      const text = [...row.cells].map((cell) => cell.textContent).join(" ").toLowerCase();
+      row.hidden = !words.every((word) => text.includes(word));
+    }
+    const shown = rows.filter((row) => !row.hidden).length;
+    count.textContent = shown < rows.length ? `${shown} of ${rows.length} rows` : `${rows.length} rows`;
+  });
+  const label = make("label", {}, "Rows with ", box);
+  table.parentElement.before(make("p", { className: "controls" }, label, count));
+}
+
+for (const table of document.querySelectorAll(".scroll > table")) {
+  if ([...table.tBodies].some((body) => bodyRows(body).length > 1)) sortable(table);
+  filterable(table);
+}
+
+/* The browser of photos */
+
+const PAGE = 30; // photos shown before more are asked for
+
+function browse(app, data) {
+  const { models, classes, photos } = data;
+  const percent = (millionths) => `${Math.round(millionths / 1e4)} %`;
+  const predicted = (answer) => answer.indexOf(Math.max(...answer));
+  const groups = new Map(data.groups.map((group) => [group.name, group.photos.map(known)]));
+  const form = app.querySelector("form");
+  const list = app.querySelector("ol");
+  const more = app.querySelector(".more");
+  const count = app.querySelector("output");
+  let found = [];
+
+  function known([place, answers]) {
+    const photo = photos[place];
+    const truth = classes.indexOf(photo.label);
+    const given = answers.flatMap((answer, model) => {
+      if (!answer) return [];
+      const says = predicted(answer);
+      return [{ model: models[model], answer, says, right: says === truth }];
+    });
+    const sure = given.reduce((sum, { answer }) => sum + answer[truth], 0) / given.length;
+    const split = new Set(given.map(({ says }) => says)).size > 1;
+    return { ...photo, given, sure, split };
+  }
+
+  function fits(photo, { label, wrong, agreement }) {
+    const errors = photo.given.filter(({ right }) => !right);
+    if (label && photo.label !== label) return false;
+    if (agreement && photo.split !== (agreement === "disagree")) return false;
+    if (wrong === "*any") return errors.length > 0;
+    if (wrong === "*all") return errors.length === photo.given.length;
+    return !wrong || errors.some(({ model }) => model === wrong);
+  }
+
+  function bar({ answer, says }) {
+    const words = classes.map((label, i) => `${label} ${percent(answer[i])}`).join(", ");
+    const segments = answer.map((share, i) => {
+      const segment = make("span", { className: i === says ? "says" : "" });
+      segment.style.flexGrow = share;
+      segment.style.setProperty("--class", `var(--class-${i})`);
+      return segment;
+    });
+    return make("span", { className: "bar", title: words, role: "img", ariaLabel: words }, ...segments);
+  }
+
+  function card(photo) {
+    const image = make("img", { src: photo.thumbnail, alt: `Photo ${photo.id}`, loading: "lazy", decoding: "async" });
+    const rows = photo.given.map((one) => make("li", { className: one.right ? "" : "wrong" },
+      make("span", { title: one.model }, one.model),
+      bar(one),
+      make("span", { className: "said", title: classes[one.says] },
+        make("span", { ariaHidden: "true" }, one.right ? "✓ " : "✗ "),
+        make("span", { className: "unseen" }, one.right ? "right: " : "wrong: "),
+        classes[one.says]),
+      make("span", { className: "said number" }, percent(one.answer[one.says]))));
+    const wrong = photo.given.filter(({ right }) => !right).length;
+    const summary = wrong ? `${wrong} of ${photo.given.length} wrong` : "all right";
+    return make("li", { className: "card", tabIndex: -1 },
+      make("div", { className: "photo" }, image,
+        make("p", {}, make("strong", {}, photo.label), make("span", { className: "note" }, summary),
+          make("span", { className: "note id" }, photo.id))),
+      make("ul", {}, ...rows));
+  }
+
+  function append() {
+    const shown = list.childElementCount;
+    list.append(...found.slice(shown, shown + PAGE).map(card));
+    const left = found.length - list.childElementCount;
+    more.hidden = left === 0;
+    more.textContent = `Show ${Math.min(left, PAGE)} more of ${left}`;
+  }
+
+  function update() {
+    const chosen = Object.fromEntries(new FormData(form));
+    const all = groups.get(chosen.group);
+    found = all.filter((photo) => fits(photo, chosen)).sort((a, b) => a.sure - b.sure);
+    list.replaceChildren();
+    append();
+    count.textContent = found.length ? `${found.length} of ${all.length} photos, the hardest first` : `None of the ${all.length} photos`;
+  }
+
+  form.addEventListener("input", update);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("reset", () => setTimeout(update));
+  more.addEventListener("click", () => {
+    const next = list.childElementCount;
+    append();
+    list.children[next].focus();
+  });
+  app.hidden = false;
+  update();
+}
+
+const app = document.getElementById("browser-app");
+if (app) browse(app, JSON.parse(document.getElementById("browser-data").textContent));
+
+/* A link into the config opens it, also where the browser does not do so by itself. */
+
+function reveal() {
+  const target = location.hash && document.getElementById(location.hash.slice(1));
+  const closed = target && target.closest("details:not([open])");
+  if (closed) {
+    closed.open = true;
+    target.scrollIntoView();
+  }
+}
+addEventListener("hashchange", reveal);
+reveal();
