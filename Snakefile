@@ -18,7 +18,7 @@ include: "workflow/rules/common.smk"
 wildcard_constraints:
     task="|".join(cfg.tasks),
     model="[a-z][a-z0-9_]*",
-    split="holdout",
+    split=r"holdout|cv_\d+_\d+",
     seed=r"\d+",
     geometry="resize_crop|letterbox",
     size=r"\d+",
@@ -34,6 +34,7 @@ include: "workflow/rules/backbones.smk"
 include: "workflow/rules/embed.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/statistics.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -23,6 +23,7 @@ TINY = {
     "dataset": {"name": "tiny", "manifest": "results/stage/manifest.csv"},
     "stage": {"images_per_class": {"walking_running": 12, "sitting": 12, "standing": 12}},
     "splits": {"kfold": {"folds": 3, "repeats": 1}},
+    "cross_validation": {"from_scratch": 0, "fine_tune": 0, "mlp": 1},
     "recipes": {
         "from_scratch": {"size": 16, "max_epochs": 2, "batch_size": 16},
         "fine_tune": {"max_epochs": 2, "batch_size": 16, "threads": 1},

@@ -19,10 +19,11 @@ from stillact.tables import read_csv, write_csv
 
 PROFILE = yaml.safe_load(Path("profiles/default/config.yaml").read_text())
 TRIGGERS = frozenset(RerunTrigger.parse_choice(name) for name in PROFILE["rerun-triggers"])
-TRAIN = re.compile(r"results/runs/(?P<task>\w+)/(?P<model>\w+)/holdout/seed_(?P<seed>\d+)/")
-TRAININGS = re.compile(r"(from_scratch|fine_tune|mlp)_\d+")
-FIGURES = {"accuracy_figure", "confusion_figure"}
-AFTER_TRAINING = {"predictions", "metrics", "compare", "report"} | FIGURES
+TRAIN = re.compile(r"results/runs/(?P<task>\w+)/(?P<model>\w+)/(?P<split>\w+)/seed_(?P<seed>\d+)/")
+TRAININGS = re.compile(r"(from_scratch|fine_tune|mlp)_(holdout|cv_\d+_\d+)_seed_\d+")
+FIGURES = {"accuracy_figure", "confusion_figure", "learning_curves"}
+JUDGED = {"claims", "judge", "judging_figures", "paper_tests"}
+AFTER_TRAINING = {"predictions", "metrics", "compare", "report"} | FIGURES | JUDGED
 
 
 TUNED = {"vit", "siglip2", "clip_ic"}
@@ -163,7 +164,10 @@ def test_a_new_row_fetches_packs_and_splits_again(rerun):
     ("module", "rules"),
     [
         ("workflow/scripts/figure_2.py", {"figure_2", "report"}),
-        ("workflow/lib/stillact/figures.py", {"figure_1", "figure_2", "report"} | FIGURES),
+        (
+            "workflow/lib/stillact/figures.py",
+            {"figure_1", "figure_2", "judging_figures", "report"} | FIGURES,
+        ),
         ("workflow/report/report.css", {"report"}),
         ("data/paper_results.csv", {"compare", "accuracy_figure", "report"}),
     ],

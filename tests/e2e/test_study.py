@@ -24,9 +24,27 @@ def test_every_table_figure_and_run_is_there(finished):
     assert len(read_csv(results / "tables/table_3.csv")) == 10
     runs = read_csv(results / "metrics/runs.csv")
     # models and variants of activity3, models of sit_stand; seeds; validation and test
-    assert len(runs) == (8 + 9 + 3) * 2 * 2
+    assert len(runs.query("split == 'holdout'")) == (8 + 9 + 3) * 2 * 2
+    # the two MLPs on three folds
+    assert len(runs.query("split != 'holdout'")) == 2 * 3 * 2
     page = (results / "report.html").read_text()
     assert all(word in page for word in (*MODELS, "Table 1", "Table 7", "36 photos"))
+
+
+def test_cross_validation_judges_every_photo_once(finished):
+    results = finished.folder / "results"
+    predictions = read_csv(results / "predictions/activity3.csv").query("subset == 'test'")
+    photos = read_csv(results / "data/images.csv")["id"]
+    for model in ("clip_em", "clip_cs"):
+        tested = predictions[(predictions["model"] == model) & (predictions["split"] != "holdout")]
+        assert sorted(tested["image_id"]) == sorted(photos)
+    pooled = read_csv(results / "statistics/activity3/pooled.csv")
+    row = pooled.query("scheme == 'cv' and model == 'clip_em' and metric == 'accuracy'").iloc[0]
+    tested = predictions[predictions["split"].str.startswith("cv_")].query("model == 'clip_em'")
+    classes = [c for c in tested if c.startswith("prob_")]
+    right = (tested[classes].idxmax(axis=1) == "prob_" + tested["label"]).mean()
+    assert row["value"] == pytest.approx(right)
+    assert (row["images"], row["runs"]) == (36, 1)
 
 
 def test_splits_hold_each_photo_once(finished):

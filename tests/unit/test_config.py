@@ -360,3 +360,22 @@ def test_the_models_of_a_recipe():
 )
 def test_bad_pretrained_models_are_told(changes, expected):
     assert expected in message(changed(*changes))
+
+
+def test_the_runs_of_a_task_are_seeds_on_the_holdout_and_folds_with_the_first_seed():
+    cfg = config.load(changed(("cross_validation", {"from_scratch": 0, "fine_tune": 1, "mlp": 2})))
+    runs = cfg.runs_of("activity3")
+    holdout = [run for run in runs if run.split == "holdout"]
+    assert len(holdout) == (8 + len(VARIANTS)) * 5
+    folds = {model: [r for r in runs if r.model == model and r not in holdout] for model in
+             ("cnn_gen", "cnn_base_rotation", "clip_ic", "clip_em")}  # fmt: skip
+    assert {model: len(found) for model, found in folds.items()} == {
+        "cnn_gen": 0, "cnn_base_rotation": 0, "clip_ic": 10, "clip_em": 20
+    }  # fmt: skip
+    assert {run.seed for run in folds["clip_em"]} == {0}
+    assert folds["clip_ic"][3].folder == "results/runs/activity3/clip_ic/cv_0_3/seed_0"
+
+
+def test_more_repeats_than_the_folds_have_are_told():
+    told = message(changed(("cross_validation.mlp", 6)))
+    assert "cross_validation.mlp: 6 repeats are more than splits.kfold.repeats, 5" in told

@@ -3,10 +3,11 @@
 The library knows nothing of Snakemake. Its modules stand on floors; a module imports only from
 floors below its own:
 
-1. facts and tools: log, code, config, tables, manifest, runs
+1. facts and tools: log, code, config, tables, typeset, manifest, runs
 2. data: weights, curate, fetch, images, stage, duplicates, splits
-3. models: networks, backbones, augment
-4. learning: training, recipes
-5. judging: metrics, explore, paper
-6. telling: figures, report
+3. models: networks, backbones, prompts, augment, limbs
+4. learning: training, recipes, embed, pretrain
+5. judging: metrics, explore, paper, answers, bootstrap, statistics, comparisons, power,
+   calibration, null_simulation, claims
+6. telling: figures, judging_figures, browse, report
 """

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import PydanticCustomError
 
 from stillact.log import InputError, did_you_mean
+from stillact.runs import Run
 
 # Names end up in file names and Snakemake wildcards.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
@@ -18,6 +19,7 @@ Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Repeats = Annotated[int, Field(ge=0, description="Repeats of splits.kfold.")]
 Geometry = Literal["resize_crop", "letterbox"]
 
 
@@ -175,6 +177,14 @@ class Splits(Block):
     seed: Annotated[Seed, Field(description="Seed of the holdout split and of the folds.")]
     fractions: Annotated[Fractions, Field(description="Shares of the holdout split.")]
     kfold: Annotated[KFold, Field(description="Repeated stratified k-fold.")]
+
+
+class CrossValidation(Block):
+    """Repeats of the folds that the models of each recipe are judged on; 0: the holdout alone."""
+
+    from_scratch: Repeats
+    fine_tune: Repeats
+    mlp: Repeats
 
 
 class Task(Block):
@@ -471,6 +481,19 @@ class MLPPlan(MLPModel):
 Plan = FromScratchPlan | FineTunePlan | MLPPlan
 
 
+class Statistics(Block):
+    """The paper's tests, on the main task's test photos, with seeds as replicates. A model that the
+    study does not have is left out, and named there."""
+
+    anova: Annotated[
+        dict[Name, list[Name]],
+        Field(description="Analyses of variance: the models that each compares."),
+    ]
+    t_test: Annotated[
+        list[Name], Field(min_length=2, max_length=2, description="Two models, paired by seed.")
+    ]
+
+
 class Config(Block):
     """The study: data, splits, models and how they are trained."""
 
@@ -481,6 +504,7 @@ class Config(Block):
     pretrain: Pretrain
     duplicates: Duplicates
     splits: Splits
+    cross_validation: CrossValidation
     tasks: Annotated[
         dict[Name, Task], Field(min_length=1, description="What is told apart; the first is main.")
     ]
@@ -494,6 +518,7 @@ class Config(Block):
     ]
     models: Annotated[dict[Name, Model], Field(description="Models, by the name of their runs.")]
     augmentation_study: AugmentationStudy
+    statistics: Statistics
     seeds: Annotated[list[Seed], Field(min_length=1, description="One training run each.")]
     runs_per_job: Annotated[Count, Field(description="Seeds trained in one process.")]
     device: Annotated[
@@ -516,6 +541,11 @@ class Config(Block):
             _known(f"tasks.{name}.models", task.models, self.models)
         _known("augmentation_study.task", [self.augmentation_study.task], self.tasks)
         _known("augmentation_study.model", [self.augmentation_study.model], self.models)
+        for recipe, repeats in self.cross_validation:
+            if repeats > self.splits.kfold.repeats:
+                _fault("cross_validation.{recipe}: {repeats} repeats are more than "
+                       "splits.kfold.repeats, {known}", recipe=recipe, repeats=repeats,
+                       known=self.splits.kfold.repeats)  # fmt: skip
         self._study_has_augmentations()
         _unique("models and augmentation_study.variants", [*self.models, *self._own_variants()])
         cnns = [name for name, model in self.models.items() if _is_cnn(model)]
@@ -580,6 +610,20 @@ class Config(Block):
     def models_by(self, recipe: str) -> list[str]:
         """The models that a recipe trains, those of the augmentation study included, in order."""
         return [name for name, model in self._every_model().items() if model.recipe == recipe]
+
+    def cv_splits(self, recipe: str) -> list[str]:
+        """The splits of cross-validation that a recipe's models are trained on, a fold each."""
+        folds, repeats = self.splits.kfold.folds, getattr(self.cross_validation, recipe)
+        return [f"cv_{repeat}_{fold}" for repeat in range(repeats) for fold in range(folds)]
+
+    def runs_of(self, task: str) -> list[Run]:
+        """Every run of a task: all models on the holdout, with every seed, and the task's own
+        models on the folds, with the first seed."""
+        runs = [Run(task, m, "holdout", s) for m in self.models_of(task) for s in self.seeds]
+        for model in self.tasks[task].models:
+            splits = self.cv_splits(self.models[model].recipe)
+            runs += [Run(task, model, split, self.seeds[0]) for split in splits]
+        return runs
 
     def plan(self, task: str, model: str) -> Plan:
         """What the runs of `model` on `task` depend on, and nothing else."""
