@@ -129,7 +129,7 @@ def test_a_parameter_of_one_variant_makes_that_variant_stale(rerun):
     rerun.configure({"augmentation_study": {"variants": {"rotation": rotation}}})
     stale = Stale(rerun.folder)
     assert stale.models == {"cnn_base_rotation"}
-    assert stale.other_rules == AFTER_TRAINING
+    assert stale.other_rules == AFTER_TRAINING - {"learning_curves"}  # of the task's own models
 
 
 def test_a_new_seed_trains_that_seed(rerun):

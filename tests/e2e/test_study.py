@@ -86,6 +86,13 @@ def test_meta_says_how_a_run_was_made(finished):
     assert meta["epochs"] == len(read_csv(run / "history.csv"))
 
 
+def test_snakemakes_own_report_has_the_figures_and_their_captions(rerun):
+    rerun.run("--report", "own.html")
+    page = (rerun.folder / "own.html").read_text()
+    words = ("Confusion matrices on the test photos", "Statistics", "results/figures/table_7.svg")
+    assert all(word in page for word in words)
+
+
 def test_a_second_start_does_nothing(finished):
     assert "Nothing to be done" in finished.run()
 

@@ -111,20 +111,29 @@ def test_what_is_imported_is_required():
     assert {name: packages for name, packages in missing.items() if packages} == {}
 
 
-def jobs() -> dict[str, str]:
-    """The environment of each script, from the rules; by regex, for Snakemake is no parser."""
-    rules = ROOT / "workflow/rules"
-    recipes = re.findall(r'"(\w+)": dict\(\s*env="(\w+)"', (rules / "train.smk").read_text())
-    found = {f"{recipe}.py": f"{env}.yaml" for recipe, env in recipes}
-    for file in sorted(rules.glob("*.smk")):
+RULES = ROOT / "workflow/rules"
+SCRIPTS = ROOT / "workflow/scripts"
+
+
+def jobs() -> dict[str, tuple[str, list[Path]]]:
+    """For each script, and each recipe of train.py, the environment of its rule and the files it
+    stands on; by regex, for Snakemake is no parser."""
+    found = {}
+    for recipe, env in re.findall(
+        r'"(\w+)": dict\(\s*env="(\w+)"', (RULES / "train.smk").read_text()
+    ):
+        starts = [SCRIPTS / "train.py", LIB / f"stillact/recipes/{recipe}.py"]
+        files = [file for start in starts for file in closure(start, LIB)]
+        found[f"train.py, {recipe}"] = f"{env}.yaml", files
+    for file in sorted(RULES.glob("*.smk")):
         for rule in re.split(r"(?m)^\s*rule\b.*:$", file.read_text(encoding="utf-8"))[1:]:
-            if '"../scripts/{params[0][recipe]}.py"' in rule:
-                continue
             script = re.search(r'script:\s+"\.\./scripts/(\w+\.py)"', rule)
-            env = re.search(r'conda:\s+"\.\./\.\./envs/(\w+\.yaml)"', rule)
             assert script, f"{file.name}: a rule without a script:\n{rule}"
+            if script[1] == "train.py":
+                continue
+            env = re.search(r'conda:\s+"\.\./\.\./envs/(\w+\.yaml)"', rule)
             assert env, f"{file.name}: the rule of {script[1]} has no conda environment"
-            found[script[1]] = env[1]
+            found[script[1]] = env[1], closure(SCRIPTS / script[1], LIB)
     return found
 
 
@@ -132,20 +141,21 @@ JOBS = jobs()
 
 
 def test_every_script_belongs_to_a_rule():
-    assert sorted(JOBS) == sorted(p.name for p in (ROOT / "workflow/scripts").glob("*.py"))
-    assert set(JOBS.values()) == {env.name for env in ENVS}
+    assert {name.split(",")[0] for name in JOBS} == {p.name for p in SCRIPTS.glob("*.py")}
+    assert {env for env, _ in JOBS.values()} == {env.name for env in ENVS}
+    recipes = {p.stem for p in (LIB / "stillact/recipes").glob("*.py")} - {"__init__", "jobs"}
+    assert {f"train.py, {recipe}" for recipe in recipes} <= set(JOBS)
 
 
-@pytest.mark.parametrize("script", sorted(JOBS))
-def test_the_environment_of_a_script_has_what_it_imports(script):
-    files = closure(ROOT / "workflow/scripts" / script, LIB)
+@pytest.mark.parametrize("job", sorted(JOBS))
+def test_the_environment_of_a_script_has_what_it_imports(job):
+    env, files = JOBS[job]
     needed = set().union(*(third_party(file) for file in files))
-    assert needed - set(pinned(ROOT / "envs" / JOBS[script])) == set()
+    assert needed - set(pinned(ROOT / "envs" / env)) == set()
 
 
 @pytest.mark.parametrize("env", ENVS, ids=lambda env: env.stem)
 def test_an_environment_has_nothing_that_no_script_imports(env):
-    scripts = [ROOT / "workflow/scripts" / name for name, of in JOBS.items() if of == env.name]
-    files = {file for script in scripts for file in closure(script, LIB)}
+    files = {file for of, stands_on in JOBS.values() if of == env.name for file in stands_on}
     needed = set().union(*(third_party(file) for file in files))
     assert set(pinned(env)) - needed == set()

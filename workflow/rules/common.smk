@@ -32,13 +32,16 @@ if cfg.dataset.manifest not in MADE and not os.path.exists(cfg.dataset.manifest)
 TASKS = [task for task in cfg.tasks if cfg.models_of(task)]
 
 
-def code(script):
-    """The script and the modules of the library it imports, directly or not.
+def code(script, *modules):
+    """The script, the modules of the library that it imports, directly or not, and `modules`, which
+    it imports by a name of its params, with theirs.
 
     Snakemake reruns a job when its script changes, not when a module that the script imports does;
     as inputs, the modules are compared by content as well.
     """
-    files = closure(Path(workflow.basedir, "workflow", "scripts", script), LIB)
+    starts = [Path(workflow.basedir, "workflow", "scripts", script)]
+    starts += [LIB / "stillact" / module for module in modules]
+    files = dict.fromkeys(file for start in starts for file in closure(start, LIB))
     return [os.path.relpath(file) for file in files]
 
 

@@ -89,7 +89,11 @@ rule compare:
             **COMPARED[wildcards.table]
         ),
     output:
-        csv="results/tables/{table}.csv",
+        csv=report(
+            "results/tables/{table}.csv",
+            caption="../report/captions/table.rst",
+            category="Tables",
+        ),
         md="results/tables/{table}.md",
         tex="results/tables/{table}.tex",
     log:
@@ -120,7 +124,11 @@ rule claims:
         runs=rules.metrics.output.runs,
         predictions=rules.metrics.input.predictions,
     output:
-        csv="results/tables/claims.csv",
+        csv=report(
+            "results/tables/claims.csv",
+            caption="../report/captions/claims.rst",
+            category="Tables",
+        ),
         md="results/tables/claims.md",
     log:
         "results/logs/tables/claims.log",
@@ -151,7 +159,11 @@ rule accuracy_figure:
         ),
     output:
         png="results/figures/{table}.png",
-        svg="results/figures/{table}.svg",
+        svg=report(
+            "results/figures/{table}.svg",
+            caption="../report/captions/accuracy.rst",
+            category="Accuracy",
+        ),
     log:
         "results/logs/figures/{table}.log",
     benchmark:
@@ -179,7 +191,11 @@ rule confusion_figure:
         predictions=lambda wildcards: f"results/predictions/{CONFUSIONS[wildcards.figure]}.csv",
     output:
         png="results/figures/{figure}.png",
-        svg="results/figures/{figure}.svg",
+        svg=report(
+            "results/figures/{figure}.svg",
+            caption="../report/captions/confusion.rst",
+            category="Accuracy",
+        ),
     log:
         "results/logs/figures/{figure}.log",
     benchmark:
@@ -211,7 +227,11 @@ rule learning_curves:
         ],
     output:
         png="results/figures/learning_curves.png",
-        svg="results/figures/learning_curves.svg",
+        svg=report(
+            "results/figures/learning_curves.svg",
+            caption="../report/captions/curves.rst",
+            category="Training",
+        ),
     log:
         "results/logs/figures/learning_curves.log",
     benchmark:

@@ -8,7 +8,11 @@ rule table_1:
         manifest=rules.manifest.output[0],
         images=rules.fetch.output[0],
     output:
-        csv="results/tables/table_1.csv",
+        csv=report(
+            "results/tables/table_1.csv",
+            caption="../report/captions/table.rst",
+            category="Tables",
+        ),
         md="results/tables/table_1.md",
         tex="results/tables/table_1.tex",
     log:
@@ -36,7 +40,11 @@ rule figure_1:
         manifest=rules.manifest.output[0],
         images=rules.fetch.output[0],
     output:
-        "results/figures/figure_1.png",
+        report(
+            "results/figures/figure_1.png",
+            caption="../report/captions/examples.rst",
+            category="Photos",
+        ),
     log:
         "results/logs/figure_1.log",
     benchmark:
@@ -65,7 +73,11 @@ rule figure_2:
         images=rules.fetch.output[0],
     output:
         png="results/figures/figure_2.png",
-        svg="results/figures/figure_2.svg",
+        svg=report(
+            "results/figures/figure_2.svg",
+            caption="../report/captions/sizes.rst",
+            category="Photos",
+        ),
     log:
         "results/logs/figure_2.log",
     benchmark:
@@ -92,7 +104,11 @@ rule audit:
         duplicates=rules.duplicates.output[0],
         holdout=f"results/splits/{cfg.main_task}/holdout.csv",
     output:
-        "results/data/audit.csv",
+        report(
+            "results/data/audit.csv",
+            caption="../report/captions/audit.rst",
+            category="Photos",
+        ),
     log:
         "results/logs/audit.log",
     benchmark:

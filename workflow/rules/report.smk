@@ -38,7 +38,11 @@ rule report:
             for seed in cfg.seeds
         ],
     output:
-        "results/report.html",
+        report(
+            "results/report.html",
+            caption="../report/captions/report.rst",
+            category="Report",
+        ),
     log:
         "results/logs/report.log",
     benchmark:

@@ -8,9 +8,21 @@ rule paper_tests:
         code=code("paper_tests.py"),
         runs=rules.metrics.output.runs,
     output:
-        anova="results/statistics/anova.csv",
-        checks="results/statistics/anova_checks.csv",
-        t_test="results/statistics/t_test.csv",
+        anova=report(
+            "results/statistics/anova.csv",
+            caption="../report/captions/paper_tests.rst",
+            category="Statistics",
+        ),
+        checks=report(
+            "results/statistics/anova_checks.csv",
+            caption="../report/captions/paper_tests.rst",
+            category="Statistics",
+        ),
+        t_test=report(
+            "results/statistics/t_test.csv",
+            caption="../report/captions/paper_tests.rst",
+            category="Statistics",
+        ),
     log:
         "results/logs/statistics/paper_tests.log",
     benchmark:
@@ -69,10 +81,18 @@ rule judging_figures:
         holdout=rules.split.output.holdout,
         cv=rules.split.output.kfold,
     output:
-        expand(
-            "results/figures/{figure}_{task}.{kind}",
+        svg=report(
+            expand(
+                "results/figures/{figure}_{task}.svg",
+                figure=["pooled", "pairs", "reliability"],
+                allow_missing=True,
+            ),
+            caption="../report/captions/judging.rst",
+            category="Statistics",
+        ),
+        png=expand(
+            "results/figures/{figure}_{task}.png",
             figure=["pooled", "pairs", "reliability"],
-            kind=["svg", "png"],
             allow_missing=True,
         ),
     log:

@@ -36,7 +36,7 @@ for recipe, needs in RECIPES.items():
                 f"{recipe}_{split}_{seed}"
             input:
                 unpack(trained_on),
-                code=code(f"{recipe}.py"),
+                code=code("train.py", f"recipes/{recipe}.py"),
                 split=f"results/splits/{{task}}/{'holdout' if split == 'holdout' else 'kfold'}.csv",
             output:
                 predictions=[f"{folder}/predictions.csv" for folder in folders],
@@ -65,4 +65,4 @@ for recipe, needs in RECIPES.items():
             message:
                 f"Training {{wildcards.model}} on {{wildcards.task}}: {len(folders)} from {split}, {seed}"
             script:
-                "../scripts/{params[0][recipe]}.py"
+                "../scripts/train.py"

@@ -6,7 +6,14 @@ import math
 import re
 from typing import Annotated, Any, Literal, NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from stillact.log import InputError, did_you_mean
@@ -479,6 +486,7 @@ class MLPPlan(MLPModel):
 
 
 Plan = FromScratchPlan | FineTunePlan | MLPPlan
+PLAN = TypeAdapter(Annotated[Plan, Field(discriminator="recipe")])
 
 
 class Statistics(Block):

@@ -1,14 +1,17 @@
-"""Rules from_scratch_*: the runs of one batch of seeds, in one process."""
+"""Rules {recipe}_*: the runs of one batch of seeds or folds, in one process."""
 
+import importlib
 from pathlib import Path
 
 from stillact import config, log
-from stillact.recipes import from_scratch, jobs
+from stillact.recipes import jobs
 
 with log.job(snakemake.log[0]):
+    plan = config.PLAN.validate_python(snakemake.params[0])
+    recipe = importlib.import_module(f"stillact.recipes.{plan.recipe}")  # code= names it
     jobs.train_runs(
-        from_scratch.setup,
-        config.FromScratchPlan(**snakemake.params[0]),
+        recipe.setup,
+        plan,
         jobs.paths(snakemake.input.items()),
         [Path(meta).parent for meta in snakemake.output.meta],
         unfinished=Path("results/unfinished"),
