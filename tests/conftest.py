@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -119,6 +120,15 @@ def copy(source: Path, target: Path, *names: str) -> Project:
 def fresh(folder: Path, weights: Path) -> Project:
     copy(weights.parent, folder, weights.name)
     return copy(REPO, folder, *PROJECT)
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """For tests with tiny tensors: a second thread costs more than it gives."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -24,12 +24,7 @@ CPU = torch.device("cpu")
 BYTES = ("predictions.csv", "history.csv", "weights.safetensors")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(params=TOWERS)

@@ -17,13 +17,7 @@ PLAIN = CNN(type="cnn", channels=[4], hidden=8)
 FULL = CNN(type="cnn", channels=[4, 6], hidden=8, batch_norm=True, dropout=0.3)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Tensors are tiny here: a second thread costs more than it gives."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def settings(**changes) -> FromScratch:

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -28,7 +29,6 @@ from stillact.tables import read_csv, sha256_of, write_csv
 
 OUTPUTS = ("predictions.csv", "history.csv", "meta.json")  # and on the holdout the weights
 WEIGHTS = "weights.safetensors"
-
 
 Parts = dict[str, tuple[training.Part, pd.DataFrame]]
 
@@ -85,13 +85,17 @@ def train_runs(
             held.enter_context(_workplace(_unfinished(unfinished, run), made_from)) for run in runs
         ]
         setup = None
+
+        @functools.lru_cache(1)  # seeds share a split; folds, one after the other, do not
+        def parts(split: str) -> Parts:
+            return setup.parts(rows(files["split"], split))
+
         for run, work in zip(runs, works, strict=True):
             if (work / "done").exists():
                 logger.info("%s: finished by an earlier start, taken as it is", run)
                 continue
             setup = setup or recipe(plan, files, chosen)
-            parts = setup.parts(rows(files["split"], run.split))
-            _train(run, plan, setup, parts, work, made_from, chosen)
+            _train(run, plan, setup, parts(run.split), work, made_from, chosen)
         for run, work, folder in zip(runs, works, folders, strict=True):
             folder.mkdir(parents=True, exist_ok=True)
             for name in outputs(run):
