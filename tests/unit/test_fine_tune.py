@@ -80,7 +80,7 @@ def photos(tmp_path):
 
 def seeded(setup: jobs.Setup, seed=3) -> fine_tune.Classifier:
     torch.manual_seed(seed)
-    return setup.network()
+    return setup.network(None)
 
 
 def test_a_training_is_that_of_a_plain_loop(record, photos, tmp_path):

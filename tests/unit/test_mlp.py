@@ -49,13 +49,14 @@ def files(tmp_path):
     return {name: tmp_path / file for name, file in names.items()}
 
 
-def rows(setup: jobs.Setup, files: dict) -> dict[str, np.ndarray]:
-    """The inputs of each photo, by its id."""
+def rows(setup: jobs.Setup, files: dict, standardised=False) -> dict[str, np.ndarray]:
+    """The inputs of each photo, by its id; standardised by the network where asked for."""
     parts = setup.parts(jobs.rows(files["split"], "holdout"))
+    first = setup.network(parts["train"][0])[0] if standardised else nn.Identity()
     return {
         image_id: row
         for part, table in parts.values()
-        for image_id, row in zip(table["image_id"], part.inputs.numpy(), strict=True)
+        for image_id, row in zip(table["image_id"], first(part.inputs).numpy(), strict=True)
     }
 
 
@@ -80,7 +81,8 @@ def binary(files):
 
 
 def test_similarities_are_standardised_on_the_training_photos_alone(binary):
-    found = rows(mlp.setup(plan(classes=["standing", "sitting"]), binary, CPU), binary)
+    set_up = mlp.setup(plan(classes=["standing", "sitting"]), binary, CPU)
+    found = rows(set_up, binary, standardised=True)
     split, ids = read_csv(binary["split"]), read_csv(binary["index"])["image_id"]
     cosines = normal(np.load(binary["embeddings"])) @ normal(TEXTS).T
     wanted = pd.DataFrame(SCALE * cosines[:, [1, 0]], index=ids)
@@ -92,7 +94,7 @@ def test_similarities_are_standardised_on_the_training_photos_alone(binary):
 
 def test_a_similarity_that_never_changes_is_no_division_by_zero(files):
     np.save(files["embeddings"], np.tile(np.float32([[1, 2, 3, 4]]), (120, 1)))
-    for row in rows(mlp.setup(plan(), files, CPU), files).values():
+    for row in rows(mlp.setup(plan(), files, CPU), files, standardised=True).values():
         assert np.isfinite(row).all()
 
 

@@ -53,7 +53,7 @@ def setup(plan: FineTunePlan, files: Mapping[str, Path], device: torch.device) -
     texts = _text_rows(plan, files, backbone.logit_scale) if plan.head == "text" else None
     change = augment.build(plan.augment, backbone.size)
 
-    def network() -> nn.Module:
+    def network(_) -> nn.Module:
         backbone.load_state_dict(start)  # from memory: an earlier run has changed it
         head = _head(backbone.embedding_width, len(plan.classes), texts)
         return Classifier(backbone, head.to(device), normalised=texts is not None)
@@ -71,7 +71,14 @@ def setup(plan: FineTunePlan, files: Mapping[str, Path], device: torch.device) -
     precision = plan.training.precision
     if precision == "auto":
         precision = "bf16" if device.type == "cuda" else "fp32"
-    return Setup(parts, network, prepare, lambda made: groups(made, plan.training), precision)
+    return Setup(
+        parts,
+        network,
+        prepare,
+        inputs=lambda photos: photos,
+        groups=lambda made: groups(made, plan.training),
+        precision=precision,
+    )
 
 
 def groups(network: Classifier, training) -> list[dict]:

@@ -25,7 +25,7 @@ def setup(plan: FromScratchPlan, files: Mapping[str, Path], device: torch.device
     size = plan.training.size
     change = augment.build(plan.augment, size)
 
-    def network() -> nn.Module:
+    def network(_) -> nn.Module:
         made = networks.build(plan.network, plan.matched, size, len(plan.classes))
         return made.to(device, memory_format=torch.channels_last)
 
@@ -37,4 +37,4 @@ def setup(plan: FromScratchPlan, files: Mapping[str, Path], device: torch.device
     def parts(rows: pd.DataFrame) -> Parts:
         return load_parts(photos, files["index"], rows, plan.classes, device)
 
-    return Setup(parts, network, prepare)
+    return Setup(parts, network, prepare, inputs=lambda photos: photos)

@@ -39,15 +39,19 @@ class Setup:
 
     parts: of a split (image_id, label, subset), for each subset its `training.Part` and the split's
         rows, in one order.
-    network: makes a run's network at its start, on the device; called with torch seeded.
+    network: makes a run's network at its start, on the device; called with torch seeded and the
+        run's train part, or with None where trained weights are loaded into it next.
     prepare: makes a batch of inputs what the network takes.
+    inputs: makes packed photos, uint8 (photos, 3, size, size), on the device, the inputs that a
+        `training.Part` holds; gradients pass through it.
     groups: the optimiser's groups of a network's parameters; None: all alike.
     precision: of the training steps, "fp32" or "bf16".
     """
 
     parts: Callable[[pd.DataFrame], Parts]
-    network: Callable[[], nn.Module]
+    network: Callable[[training.Part | None], nn.Module]
     prepare: training.Prepare
+    inputs: Callable[[torch.Tensor], torch.Tensor]
     groups: Callable[[nn.Module], list[dict]] | None = None
     precision: str = "fp32"
 
@@ -150,7 +154,7 @@ def _train(
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     torch.manual_seed(run.rng_seed("start"))
-    network = setup.network()
+    network = setup.network(parts["train"][0])
     progress = training.fit(
         network,
         {name: part for name, (part, _) in parts.items()},

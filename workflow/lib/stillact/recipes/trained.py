@@ -1,0 +1,62 @@
+"""Trained runs, asked about photos that they were not trained or judged on."""
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from stillact import training, weights
+from stillact.log import InputError
+from stillact.recipes.jobs import Setup
+
+BATCH = 64  # photos that go through a backbone at a time
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained run.
+
+    network: with the run's weights, on the setup's device, in eval mode.
+    setup: makes packed photos what the network takes, by `inputs` and then `prepare`.
+    """
+
+    network: nn.Module
+    setup: Setup
+
+    @torch.no_grad()
+    def probabilities(self, photos: torch.Tensor) -> np.ndarray:
+        """The probability of each class, float64 (photos, classes), as predictions.csv has them.
+
+        Args:
+            photos: packed for the model, uint8 (photos, 3, size, size), RGB; on any device.
+        """
+        device = next(self.network.parameters()).device
+        logits = [
+            training.predict(self.network, self.setup.inputs(some.to(device)), self.setup.prepare)
+            for some in photos.split(BATCH)
+        ]
+        return torch.cat(logits).double().softmax(1).cpu().numpy()
+
+
+def load(setup: Setup, path: Path) -> Trained:
+    """The run whose weights.safetensors is `path`.
+
+    Args:
+        setup: of the run's recipe, plan and files. Runs loaded from one setup share no weights.
+        path: of the weights.
+
+    Raises:
+        InputError: the weights are damaged, or those of another plan; names the file.
+    """
+    network = copy.deepcopy(setup.network(None))  # fine-tuning makes all of them of one backbone
+    try:
+        network.load_state_dict(weights.read(path))
+    except RuntimeError as error:
+        raise InputError(
+            f"{path}: the weights do not fit the model that the config describes; delete the "
+            "file, and the run is trained again"
+        ) from error
+    return Trained(network.eval(), setup)
