@@ -142,17 +142,31 @@ def transformers_preprocess(folder: Path) -> Callable[[Image.Image], torch.Tenso
 def siglip2(folder: Path) -> Case:
     """google/siglip2-base-patch16-224 has the configuration of SiglipModel's defaults."""
     settings = {"vocab_size": 1000, "bos_token_id": 2, "eos_token_id": 1, "pad_token_id": 0}
-    transformers.SiglipModel(transformers.SiglipConfig(text_config=settings)).save_pretrained(
-        folder
-    )
+    model = transformers.SiglipModel(transformers.SiglipConfig(text_config=settings))
     transformers.SiglipImageProcessor(resample=2).save_pretrained(folder)
+    last = {"tower.post_layernorm", "tower.head"}
+    return transformers_case(folder, "siglip", model, 64, {"tower.embeddings"}, last)
+
+
+def transformers_clip(folder: Path) -> Case:
+    """openai/clip-vit-base-patch32 has the configuration of CLIPModel's defaults."""
+    settings = {"vocab_size": 1000, "bos_token_id": 2, "eos_token_id": 8, "pad_token_id": 0}
+    model = transformers.CLIPModel(transformers.CLIPConfig(text_config=settings))
+    transformers.CLIPImageProcessor().save_pretrained(folder)
+    first, last = {"tower.embeddings", "tower.pre_"}, {"tower.post_layernorm", "projection"}
+    return transformers_case(folder, "clip", model, 77, first, last)
+
+
+def transformers_case(folder, name, model, length, first, last) -> Case:
+    model.save_pretrained(folder)
     tokenizer(folder)
     model = transformers.AutoModel.from_pretrained(folder)
-    made, preprocess = load("transformers", "siglip", folder), transformers_preprocess(folder)
+    made, preprocess = load("transformers", name, folder), transformers_preprocess(folder)
     seen = [packed(made, photo) for photo in PHOTOS]
     pixels = torch.stack([preprocess(photo) for photo in seen])
+    settings = dict(padding="max_length", max_length=length, return_tensors="pt")
     tokens = transformers.AutoTokenizer.from_pretrained(folder)(
-        [text.lower() for text in TEXTS], padding="max_length", max_length=64, return_tensors="pt"
+        [text.lower() for text in TEXTS], **settings
     )
     return Case(
         made,
@@ -161,8 +175,8 @@ def siglip2(folder: Path) -> Case:
         model.get_image_features(pixels).pooler_output,
         model.get_text_features(tokens.input_ids).pooler_output,
         model.logit_scale.exp().item(),
-        {"tower.embeddings"},
-        {"tower.post_layernorm", "tower.head"},
+        first,
+        last,
     )
 
 
@@ -195,6 +209,7 @@ CASES = {
     "clip-of-photos": clip,
     "siglip-of-photos": siglip,
     "siglip2-of-packed-photos": siglip2,
+    "transformers_clip-of-packed-photos": transformers_clip,
     "vit-of-packed-photos": vit,
     "timm_vit-of-photos": timm_vit,
 }

@@ -250,7 +250,7 @@ def _load_open_clip(open_clip, model: nn.Module, file: Path, name: str) -> None:
 def _transformers(block: Block, folder: Path) -> Backbone:
     import transformers
 
-    kinds = {"siglip": _siglip, "vit": _vit}
+    kinds = {"clip": _clip, "siglip": _siglip, "vit": _vit}
     if block.name not in kinds:
         _unknown(block, kinds)
     transformers.utils.logging.disable_progress_bar()
@@ -277,29 +277,44 @@ def _transformers(block: Block, folder: Path) -> Backbone:
 
 
 class _Pooled(nn.Module):
-    """A tower of transformers that returns its pooled output alone."""
+    """A tower of transformers that returns its pooled output alone, projected where CLIP does so.
 
-    def __init__(self, tower: nn.Module):
+    `options` are told to the tower with every batch.
+    """
+
+    def __init__(self, tower: nn.Module, projection: nn.Module | None = None):
         super().__init__()
-        self.tower = tower
+        self.tower, self.projection = tower, projection
+        self.options: dict = {}
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        return self.tower(inputs).pooler_output
+        pooled = self.tower(inputs, **self.options).pooler_output
+        return pooled if self.projection is None else self.projection(pooled)
+
+
+def _clip(model: nn.Module, folder: Path) -> Backbone:
+    image = _Pooled(model.vision_model, model.visual_projection)
+    text = _Pooled(model.text_model, model.text_projection)
+    return _contrastive(model, folder, image, text, model.config.projection_dim)
 
 
 def _siglip(model: nn.Module, folder: Path) -> Backbone:
-    image = _Pooled(model.vision_model)
-    blocks = "tower.encoder.layers"
+    image, text = _Pooled(model.vision_model), _Pooled(model.text_model)
+    return _contrastive(model, folder, image, text, model.config.vision_config.hidden_size)
+
+
+def _contrastive(model: nn.Module, folder: Path, image, text, embedding_width: int) -> Backbone:
+    """A model of photos and texts, without what only training needs of it."""
+    blocks, after = "tower.encoder.layers", ("tower.post_layernorm.", "tower.head.", "projection.")
+    length = model.config.text_config.max_position_embeddings
     return Backbone(
         image,
         _transformers_preprocessing(folder),
-        model.config.vision_config.hidden_size,
+        embedding_width,
         blocks,
-        _layers(image, blocks, ("tower.post_layernorm.", "tower.head.")),
-        _Pooled(model.text_model),
-        functools.cache(
-            lambda: _tokenizer(folder, model.config.text_config.max_position_embeddings)
-        ),
+        _layers(image, blocks, after),
+        text,
+        functools.cache(lambda: _tokenizer(folder, length)),
         model.logit_scale.exp().item(),
     )
 
@@ -323,20 +338,29 @@ def _transformers_preprocessing(folder: Path) -> dict:
         made = transformers.AutoImageProcessor.from_pretrained(folder)
     except OSError as error:
         raise InputError(f"{folder}: no preprocessor_config.json; copy the model's own") from error
-    size = made.size
-    whole = size.height and size.width and not getattr(made, "do_center_crop", False)
+    sides, way = _sides(made)
     return _preprocessing(
         folder,
-        (size.height, size.width),
-        "squash" if whole else "crop",
+        sides,
+        way,
         {2: "bilinear", 3: "bicubic"}.get(int(made.resample), str(made.resample)),  # PIL numbers
         made.image_mean,
         made.image_std,
     )
 
 
+def _sides(made) -> tuple[tuple[int, int], str]:
+    """Height and width that a processor of transformers ends at, and how, in open_clip's words."""
+    size, cropped = made.size, getattr(made, "do_center_crop", False)
+    if cropped and size.shortest_edge == made.crop_size.height:
+        return (made.crop_size.height, made.crop_size.width), "shortest"
+    whole = size.height and size.width and not cropped
+    return (size.height, size.width), "squash" if whole else "crop"
+
+
 def _tokenizer(folder: Path, length: int) -> Callable[[list[str]], torch.Tensor]:
-    """Text as SigLIP was trained on it: lower case, padded to full length, without a mask."""
+    """Text as SigLIP was trained on it: lower case, padded to full length, without a mask; to CLIP,
+    which looks at nothing behind the text's end, padding and case are the same."""
     import transformers
 
     with _tokenizer_there(folder):
@@ -440,7 +464,9 @@ def _layers(tower: nn.Module, blocks: str, after: tuple[str, ...]) -> dict[str, 
 
 
 def _unknown(block: Block, known: Iterable[str]) -> NoReturn:
-    listed = "siglip or vit" if block.loader == "transformers" else f"{block.loader}.list_models()"
+    listed = f"{block.loader}.list_models()"
+    if block.loader == "transformers":
+        listed = "clip, siglip or vit"
     raise InputError(
         f"no model {block.name!r} for the loader {block.loader}.{did_you_mean(block.name, known)} "
         f"The backbone's name is one of {listed}"

@@ -373,7 +373,7 @@ class Backbone(Block):
         Field(
             min_length=1,
             description="Architecture: a name of open_clip.list_models() or timm.list_models(); "
-            "for transformers the model type, siglip (SigLIP2 at a fixed resolution too) or vit. "
+            "for transformers the model type: clip, siglip (SigLIP2 at a fixed size too) or vit. "
             "local-dir: (open_clip, timm) takes it from the config in the weights' folder.",
         ),
     ]
