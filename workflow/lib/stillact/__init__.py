@@ -4,7 +4,7 @@ The library knows nothing of Snakemake. Its modules stand on floors; a module im
 floors below its own:
 
 1. facts and tools: log, code, config, tables, typeset, manifest, runs
-2. data: weights, curate, fetch, images, stage, duplicates, splits
+2. data: weights, curate, fetch, images, views, stage, duplicates, splits
 3. models: networks, backbones, prompts, augment, limbs
 4. learning: training, recipes, embed, pretrain
 5. judging: metrics, explore, paper, answers, bootstrap, statistics, comparisons, power,
