@@ -32,7 +32,10 @@ class Classifier(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (batch, classes) of normalised images (batch, 3, size, size)."""
-        embeddings = self.backbone.encode_image(images)
+        return self.logits(self.backbone.encode_image(images))
+
+    def logits(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """Logits (batch, classes) of the backbone's embeddings (batch, width)."""
         return self.head(normalize(embeddings, dim=1) if self.normalised else embeddings)
 
 

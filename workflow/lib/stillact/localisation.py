@@ -1,0 +1,90 @@
+"""Whether a saliency map lies on the person, and whether what it marks matters to the model."""
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.stats import rankdata
+
+Fill = Callable[[np.ndarray], np.ndarray]
+
+
+def pointing(heat: np.ndarray, person: np.ndarray) -> float:
+    """The pointing game (Zhang and others, arXiv 1608.00507): 1 where the map is largest on the
+    person, 0 elsewhere; of several largest places the share that lies on the person.
+
+    Args:
+        heat: (height, width), 0 or more.
+        person: bool (height, width).
+
+    Returns:
+        In [0, 1]; NaN for a map of zeros, or without a person. By chance: the person's area.
+    """
+    return _share(heat == heat.max(), person) if heat.any() else np.nan
+
+
+def energy(heat: np.ndarray, person: np.ndarray) -> float:
+    """The energy-based pointing game (Wang and others, Score-CAM, arXiv 1910.01279), which is the
+    relevance mass accuracy of Arras and others (arXiv 2003.07258): the share of the map's sum that
+    lies on the person. Args and returns as `pointing`."""
+    return _share(heat, person)
+
+
+def rank_accuracy(heat: np.ndarray, person: np.ndarray) -> float:
+    """The relevance rank accuracy of Arras and others: of as many pixels as the person has, those
+    with the largest values, the share on the person. Args and returns as `pointing`."""
+    if not person.any() or not heat.any():
+        return np.nan
+    top = np.argsort(-heat, axis=None, kind="stable")[: person.sum()]
+    return float(person.ravel()[top].mean())
+
+
+METRICS = {"pointing": pointing, "energy": energy, "rank_accuracy": rank_accuracy}
+
+
+def _share(amount: np.ndarray, person: np.ndarray) -> float:
+    total = amount.sum(dtype=float)
+    if not total or not person.any():
+        return np.nan
+    return float(amount[person].sum(dtype=float) / total)
+
+
+def faithfulness(
+    probability: Callable[[np.ndarray], np.ndarray],
+    photo: np.ndarray,
+    heat: np.ndarray,
+    emptied: np.ndarray,
+    blurred: np.ndarray,
+    steps: int,
+) -> tuple[float, float]:
+    """Insertion and deletion (Petsiuk and others, RISE, arXiv 1806.07421).
+
+    Pixels are taken by the map's value, the largest first: in insertion they come into the blurred
+    photo, in deletion they go from the photo. A map that marks what the model goes by makes the
+    probability rise early, or fall early.
+
+    Args:
+        probability: of the class explained, (photos,), of photos, uint8 (photos, height, width, 3).
+        photo: uint8 (height, width, 3).
+        heat: (height, width).
+        emptied, blurred: what deletion leaves, and what insertion starts from; as `photo`.
+        steps: shares of the pixels asked about, besides none.
+
+    Returns:
+        Areas under the two curves over the share of pixels, in [0, 1]: insertion (larger is
+        better) and deletion (smaller is better).
+    """
+    place = np.empty(heat.size, int)
+    place[np.argsort(-heat, axis=None, kind="stable")] = np.arange(heat.size)
+    counts = np.round(np.linspace(0, heat.size, steps + 1))
+    taken = (place[None] < counts[:, None]).reshape(-1, *heat.shape, 1)
+    asked = np.concatenate([np.where(taken, photo, blurred), np.where(taken, emptied, photo)])
+    insertion, deletion = np.split(probability(asked), 2)
+    return tuple(float(np.trapezoid(curve) / steps) for curve in (insertion, deletion))
+
+
+def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Spearman's correlation of two maps, in [-1, 1]; NaN where one is the same everywhere."""
+    ranks = np.array([rankdata(one), rankdata(other)])
+    if (np.ptp(ranks, axis=1) == 0).any():
+        return np.nan
+    return float(np.corrcoef(ranks)[0, 1])
