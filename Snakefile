@@ -18,7 +18,7 @@ include: "workflow/rules/common.smk"
 wildcard_constraints:
     task="|".join(cfg.tasks),
     model="[a-z][a-z0-9_]*",
-    split=r"holdout|cv_\d+_\d+",
+    split=r"holdout|shuffled|cv_\d+_\d+",
     seed=r"\d+",
     geometry="resize_crop|letterbox",
     size=r"\d+",
@@ -35,6 +35,7 @@ include: "workflow/rules/embed.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/statistics.smk"
+include: "workflow/rules/explain.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -118,3 +118,42 @@ def test_thumbnails_of_the_papers_285_photos_leave_the_page_below_15_mb(tmp_path
     noise = np.random.default_rng(0).integers(0, 256, (160, 160, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.png")  # no photo takes more bytes
     assert 285 * len(browse.thumbnail(tmp_path / "noise.png")) < 10e6
+
+
+MAPS = {
+    "image_ids": np.array(["a", "b"]),
+    "grids": np.array([[[[0.0, 1.0]], [[0.5, 0.5]]], [[[1.0, 0.0]], [[0.0, 1.0]]]]),
+    "regions": np.array([[50, 0, 300, 300], [0, 0, 400, 300]]),
+}
+SIZES = pd.DataFrame({"id": ["a", "b", "c"], "width": 400, "height": 300})
+ANSWERS = pd.DataFrame(
+    {"image_id": ["a", "b", "a"], "predicted": ["sitting", "standing", "sitting"]}
+)
+
+
+def test_overlays_are_the_map_of_the_answer_where_the_model_sees():
+    made = browse.overlays(MAPS, ANSWERS, CLASSES, SIZES)
+    uri, *place = made["a"]
+    assert place == [12.5, 0, 75, 100]
+    head, content = uri.split(",")
+    assert head == "data:image/png;base64"
+    alpha = np.asarray(Image.open(io.BytesIO(base64.b64decode(content))))[..., 3]
+    assert alpha.tolist() == [[0, 191]]
+    _, content = made["b"][0].split(",")
+    alpha = np.asarray(Image.open(io.BytesIO(base64.b64decode(content))))[..., 3]
+    assert alpha.tolist() == [[0, 191]]  # of standing, the second class
+
+
+def test_a_model_without_maps_has_no_overlays():
+    maps = {**MAPS, "grids": np.empty((0, 2, 0, 0))}
+    assert browse.overlays(maps, ANSWERS.head(0), CLASSES, SIZES) == {}
+
+
+def test_overlays_go_to_the_place_of_their_photo(stored):
+    images, cache = stored
+    tables = browse.answers(PREDICTIONS, ["vit", "cnn"], CLASSES)
+    made = browse.photos(
+        tables, ["vit"], CLASSES, images, cache, {"vit": {"b": ["uri", 0], "x": []}}
+    )
+    place = [photo["id"] for photo in made["photos"]].index("b")
+    assert made["overlays"] == {"vit": {place: ["uri", 0]}}

@@ -94,7 +94,7 @@ for (const table of document.querySelectorAll(".scroll > table")) {
 const PAGE = 30; // photos shown before more are asked for
 
 function browse(app, data) {
-  const { models, classes, photos } = data;
+  const { models, classes, photos, overlays } = data;
   const percent = (millionths) => `${Math.round(millionths / 1e4)} %`;
   const predicted = (answer) => answer.indexOf(Math.max(...answer));
   const groups = new Map(data.groups.map((group) => [group.name, group.photos.map(known)]));
@@ -114,7 +114,7 @@ function browse(app, data) {
     });
     const sure = given.reduce((sum, { answer }) => sum + answer[truth], 0) / given.length;
     const split = new Set(given.map(({ says }) => says)).size > 1;
-    return { ...photo, given, sure, split };
+    return { ...photo, place, given, sure, split };
   }
 
   function fits(photo, { label, wrong, agreement }) {
@@ -137,8 +137,21 @@ function browse(app, data) {
     return make("span", { className: "bar", title: words, role: "img", ariaLabel: words }, ...segments);
   }
 
-  function card(photo) {
+  // The thumbnail, and over it what the model `look` goes by, where that is known.
+  function picture(photo, look) {
     const image = make("img", { src: photo.thumbnail, alt: `Photo ${photo.id}`, loading: "lazy", decoding: "async" });
+    const shown = make("span", { className: "picture" }, image);
+    const overlay = look && overlays[look][photo.place];
+    if (overlay) {
+      const [src, ...place] = overlay;
+      const map = make("img", { src, className: "overlay", alt: `where ${look} looks` });
+      ["left", "top", "width", "height"].forEach((side, i) => { map.style[side] = `${place[i]}%`; });
+      shown.append(map);
+    }
+    return shown;
+  }
+
+  function card(photo) {
     const rows = photo.given.map((one) => make("li", { className: one.right ? "" : "wrong" },
       make("span", { title: one.model }, one.model),
       bar(one),
@@ -150,7 +163,7 @@ function browse(app, data) {
     const wrong = photo.given.filter(({ right }) => !right).length;
     const summary = wrong ? `${wrong} of ${photo.given.length} wrong` : "all right";
     return make("li", { className: "card", tabIndex: -1 },
-      make("div", { className: "photo" }, image,
+      make("div", { className: "photo" }, picture(photo, form.elements.look?.value),
         make("p", {}, make("strong", {}, photo.label), make("span", { className: "note" }, summary),
           make("span", { className: "note id" }, photo.id))),
       make("ul", {}, ...rows));

@@ -28,8 +28,11 @@ for recipe, needs in RECIPES.items():
         [RUN.format(split=split, seed=cfg.seeds[0]) for split in batch]
         for batch in stillact.runs.batches(cfg.cv_splits(recipe), cfg.runs_per_job)
     ]
+    if recipe == "fine_tune" and cfg.explain.shuffled_labels:
+        batches.append([RUN.format(split=stillact.runs.SHUFFLED, seed=cfg.seeds[0])])
     for folders in batches:
         split, seed = folders[0].split("/")[-2:]
+        folds = split.startswith("cv_")
 
         rule:
             name:
@@ -37,16 +40,12 @@ for recipe, needs in RECIPES.items():
             input:
                 unpack(trained_on),
                 code=code("train.py", f"recipes/{recipe}.py"),
-                split=f"results/splits/{{task}}/{'holdout' if split == 'holdout' else 'kfold'}.csv",
+                split=f"results/splits/{{task}}/{'kfold' if folds else 'holdout'}.csv",
             output:
                 predictions=[f"{folder}/predictions.csv" for folder in folders],
                 history=[f"{folder}/history.csv" for folder in folders],
                 meta=[f"{folder}/meta.json" for folder in folders],
-                weights=(
-                    [f"{folder}/weights.safetensors" for folder in folders]
-                    if split == "holdout"
-                    else []
-                ),
+                weights=([] if folds else [f"{folder}/weights.safetensors" for folder in folders]),
             log:
                 f"results/logs/train/{{task}}/{{model}}/{split}/{seed}.log",
             benchmark:

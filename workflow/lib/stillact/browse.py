@@ -5,9 +5,11 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
+from stillact.explain_figures import coloured
 from stillact.fetch import cached
 
 SIDE, QUALITY = 160, 70  # of a thumbnail: longer side in pixels, and JPEG's
@@ -50,6 +52,7 @@ def photos(
     classes: Sequence[str],
     images: pd.DataFrame,
     cache: Path,
+    overlays: Mapping[str, Mapping[str, list]] | None = None,
 ) -> dict:
     """The photos, thumbnails of them, and the answers, as the report's script reads them.
 
@@ -58,9 +61,11 @@ def photos(
         models, classes: in the order shown.
         images: images.csv: id, sha256.
         cache: where the photos are.
+        overlays: of `overlays`, by model.
 
     Returns:
-        models, classes; photos, a list of {id, label, thumbnail (a data URI)}; left_out, how many
+        models, classes; photos, a list of {id, label, thumbnail (a data URI)}; overlays, for each
+        model those of its photos by place; left_out, how many
         photos beyond the first `PHOTOS` are not in it; groups, for each table its name and photos,
         a list of [place in photos, answers], where answers has for each model its probability of
         each class in millionths, or None where the model does not judge the photo.
@@ -80,6 +85,10 @@ def photos(
             {"id": i, "label": labels[i], "thumbnail": thumbnail(cached(cache, sha256[i]))}
             for i in place
         ],
+        "overlays": {
+            model: {place[image]: shown for image, shown in found.items() if image in place}
+            for model, found in (overlays or {}).items()
+        },
         "left_out": len(labels) - len(place),
         "groups": [
             {"name": name, "photos": _answered(table, models, classes, place)}
@@ -100,6 +109,37 @@ def _columns(classes) -> list[str]:
     return [f"prob_{label}" for label in classes]
 
 
+def overlays(
+    maps: Mapping[str, np.ndarray],
+    answers: pd.DataFrame,
+    classes: Sequence[str],
+    images: pd.DataFrame,
+) -> dict[str, list]:
+    """Of each photo the map of the class that a run answers, to be laid over the photo.
+
+    Args:
+        maps: image_ids, (photos,); grids, (photos, classes, rows, columns), 0 to 1; regions,
+            (photos, 4): left, top, width, height of what the model sees, in pixels of the photo.
+        answers: image_id, predicted; a photo may stand there several times.
+        classes: of the task.
+        images: images.csv: id, width, height.
+
+    Returns:
+        By image_id: a data URI, and where it lies, in percent of the photo: left, top, width, height.
+    """
+    answer = dict(zip(answers["image_id"], answers["predicted"], strict=True))
+    size = images.set_index("id")[["width", "height"]]
+    made = {}
+    for i, image in enumerate(maps["image_ids"][: len(maps["grids"])]):
+        grid = maps["grids"][i][list(classes).index(answer[image])]
+        percent = 100 * maps["regions"][i] / np.tile(size.loc[image].to_numpy(float), 2)
+        pixels = (255 * coloured(grid)).round().astype(np.uint8)
+        png = io.BytesIO()
+        Image.fromarray(pixels).save(png, "PNG", optimize=True)
+        made[image] = [_uri("png", png), *percent.round(2).tolist()]
+    return made
+
+
 def thumbnail(path: Path) -> str:
     """A photo upright, whole and undistorted, its longer side `SIDE` pixels, as a data URI."""
     with Image.open(path) as image:
@@ -108,4 +148,8 @@ def thumbnail(path: Path) -> str:
     small.thumbnail((SIDE, SIDE))
     jpeg = io.BytesIO()
     small.save(jpeg, "JPEG", quality=QUALITY, optimize=True)
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg.getvalue()).decode()}"
+    return _uri("jpeg", jpeg)
+
+
+def _uri(kind: str, content: io.BytesIO) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content.getvalue()).decode()}"

@@ -502,6 +502,25 @@ class Statistics(Block):
     ]
 
 
+class Explain(Block):
+    """Where the fine-tuned transformers of the main task look, on its test photos, with the first
+    seed."""
+
+    layers: Annotated[
+        list[Count | Literal["all"]],
+        Field(min_length=1, description="LeGrad: the last so many blocks; the first one is drawn."),
+    ]
+    model: Annotated[
+        Name | None,
+        Field(description="Fine-tuned model of figure 4; null: the best one on validation."),
+    ] = None
+    steps: Annotated[Count, Field(description="Insertion and deletion: steps from none to all.")]
+    shuffled_labels: Annotated[
+        bool,
+        Field(description="Train each once more, on shuffled labels: do maps hang on learning?"),
+    ]
+
+
 class Config(Block):
     """The study: data, splits, models and how they are trained."""
 
@@ -527,6 +546,7 @@ class Config(Block):
     models: Annotated[dict[Name, Model], Field(description="Models, by the name of their runs.")]
     augmentation_study: AugmentationStudy
     statistics: Statistics
+    explain: Explain
     seeds: Annotated[list[Seed], Field(min_length=1, description="One training run each.")]
     runs_per_job: Annotated[Count, Field(description="Seeds trained in one process.")]
     device: Annotated[
@@ -555,6 +575,9 @@ class Config(Block):
                        "splits.kfold.repeats, {known}", recipe=recipe, repeats=repeats,
                        known=self.splits.kfold.repeats)  # fmt: skip
         self._study_has_augmentations()
+        _unique("explain.layers", self.explain.layers)
+        if self.explain.model is not None:
+            _known("explain.model", [self.explain.model], self.explained)
         _unique("models and augmentation_study.variants", [*self.models, *self._own_variants()])
         cnns = [name for name, model in self.models.items() if _is_cnn(model)]
         for name, model in self.models.items():
@@ -587,6 +610,12 @@ class Config(Block):
     def main_task(self) -> str:
         """The first task: the report's answer and the paper's comparisons are about it."""
         return next(iter(self.tasks))
+
+    @property
+    def explained(self) -> list[str]:
+        """The models whose attention is looked at: the fine-tuned ones of the main task."""
+        tuned = self.models_by("fine_tune")
+        return [model for model in self.tasks[self.main_task].models if model in tuned]
 
     def variants(self) -> dict[str, str]:
         """The model that stands for each variant of the augmentation study.

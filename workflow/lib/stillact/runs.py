@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SUBSETS = ("train", "validation", "test")  # of the photos, in every split
+SHUFFLED = "shuffled"  # the holdout split, trained on labels in random order
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,11 @@ class Run:
     def folder(self) -> str:
         """Where its files are, under the project's folder."""
         return f"results/runs/{self}"
+
+    @property
+    def keeps_weights(self) -> bool:
+        """Of a fold's weights there is no use."""
+        return not self.split.startswith("cv_")
 
     def __str__(self) -> str:
         return f"{self.task}/{self.model}/{self.split}/seed_{self.seed}"

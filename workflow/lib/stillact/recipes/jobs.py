@@ -24,10 +24,10 @@ from torch import nn
 from stillact import training
 from stillact.config import Plan
 from stillact.log import InputError, logger
-from stillact.runs import SUBSETS, Run
+from stillact.runs import SHUFFLED, SUBSETS, Run
 from stillact.tables import read_csv, sha256_of, write_csv
 
-OUTPUTS = ("predictions.csv", "history.csv", "meta.json")  # and on the holdout the weights
+OUTPUTS = ("predictions.csv", "history.csv", "meta.json")  # and, but for folds, the weights
 WEIGHTS = "weights.safetensors"
 
 Parts = dict[str, tuple[training.Part, pd.DataFrame]]
@@ -118,8 +118,8 @@ def paths(named: Iterable[tuple[str, str | Iterable[str]]]) -> dict[str, Path | 
 
 
 def outputs(run: Run) -> tuple[str, ...]:
-    """The names of a run's files. Of a fold's weights there is no use."""
-    return (*OUTPUTS, WEIGHTS) if run.split == "holdout" else OUTPUTS
+    """The names of a run's files."""
+    return (*OUTPUTS, WEIGHTS) if run.keeps_weights else OUTPUTS
 
 
 def rows(table: Path, split: str) -> pd.DataFrame:
@@ -128,13 +128,19 @@ def rows(table: Path, split: str) -> pd.DataFrame:
     Args:
         table: CSV of the holdout split (image_id, label, subset), or of the folds (image_id, label,
             repeat, fold).
-        split: "holdout", or "cv_{repeat}_{fold}": the fold is tested on, the next one validates.
+        split: "holdout"; `SHUFFLED`: the same, with the labels of train and of validation in random
+            order; or "cv_{repeat}_{fold}": the fold is tested on, the next one validates.
 
     Raises:
         InputError: a subset has no photo; names the table.
     """
     found = read_csv(table)
-    if split != "holdout":
+    if split == SHUFFLED:
+        rng = np.random.default_rng(0)
+        for subset in ("train", "validation"):
+            these = found["subset"] == subset
+            found.loc[these, "label"] = rng.permutation(found.loc[these, "label"])
+    elif split != "holdout":
         repeat, fold = map(int, split.removeprefix("cv_").split("_"))
         found = found[found["repeat"] == repeat].reset_index(drop=True)
         following = (fold + 1) % (found["fold"].max() + 1)

@@ -1,0 +1,66 @@
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from stillact import explain_figures, explained
+
+METHODS = ["legrad_2", "centre", "legrad_2_random_weights"]
+
+
+def summary():
+    rows = [
+        ("vit", method, "all", metric, 29, 0.5, 0.4, 0.6, 0.3, 0.35)
+        for method in METHODS
+        for metric in explained.LOCATED
+    ]
+    return pd.DataFrame(rows, columns=explained.COLUMNS)
+
+
+def words(figure):
+    figure.canvas.draw()
+    return [text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text"))]
+
+
+def test_localisation_has_a_dot_a_method_and_chance():
+    figure = explain_figures.localisation(summary(), "over 29 photos")
+    said = words(figure)
+    assert {"vit", "legrad 2", "centre", "legrad 2 random weights"} <= set(said)
+    panel = figure.axes[1]
+    assert panel.containers[0].lines[0].get_xdata().tolist() == [0.5] * 3
+    assert panel.lines[0].get_xdata() == [0.3, 0.3]
+
+
+def test_nothing_to_hold_maps_against_is_said():
+    said = words(explain_figures.localisation(summary().head(0), ""))
+    assert "No model's maps can be held against person boxes." in said
+
+
+def test_maps_lie_where_the_model_sees(tmp_path):
+    Image.new("RGB", (80, 40), "white").save(tmp_path / "a.png")
+    examples = pd.DataFrame({
+        "why": ["sitting"], "image_id": ["a"], "label": ["sitting"], "predicted": ["standing"],
+        "prob_sitting": [0.3], "prob_standing": [0.7],
+    })  # fmt: skip
+    grids = {"a": np.array([[[0.0, 1.0]], [[1.0, 0.0]]])}
+    figure = explain_figures.maps(
+        examples, {"a": tmp_path / "a.png"}, grids, {"a": (20, 0, 40, 40)}, {"a": [(1, 2, 3, 4)]}
+    )
+    said = words(figure)
+    assert any("answer: standing" in text for text in said)
+    assert any("30 %" in text for text in said)
+    photo, first, _ = figure.axes
+    assert first.images[1].get_extent() == [20, 60, 40, 0]
+    assert first.images[1].get_array()[0, :, 3].tolist() == [0, explain_figures.MOST]
+    assert [patch.get_bbox().bounds for patch in photo.patches] == [(1, 2, 3, 4)] * 2
+
+
+def test_no_maps_is_said():
+    empty = pd.DataFrame(columns=["why", "image_id", "label", "predicted", "prob_a", "prob_b"])
+    said = words(explain_figures.maps(empty, {}, {}, {}, {}))
+    assert "No fine-tuned transformer has maps to show." in said
+
+
+def test_opacity_follows_the_value():
+    made = explain_figures.coloured(np.array([[0.0, 0.5, 1.0]]))
+    assert made[0, :, 3] == pytest.approx([0, 0.375, 0.75])

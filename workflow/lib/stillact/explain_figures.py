@@ -1,0 +1,134 @@
+"""Figures of where models look."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps, rc_context
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import PercentFormatter
+from PIL import Image, ImageOps
+
+from stillact.explained import LOCATED
+from stillact.figures import COLOURS, INK, QUIET, STYLE, WIDTH
+from stillact.views import Box
+
+HEAT = "inferno"  # of a map's values, on the photo
+MOST = 0.75  # opacity of the largest value
+TITLES = {
+    "pointing": "highest point\non a person (%)",
+    "energy": "relevance\non people (%)",
+    "rank_accuracy": "top pixels\non people (%)",
+}
+
+
+def coloured(grid: np.ndarray) -> np.ndarray:
+    """A map's values, 0 to 1, (rows, columns), as colours that show the photo through where they
+    are low: float (rows, columns, 4), 0 to 1."""
+    colours = colormaps[HEAT](grid)
+    colours[..., 3] = MOST * grid
+    return colours
+
+
+@rc_context(STYLE)
+def localisation(summary: pd.DataFrame, photos: str) -> Figure:
+    """Whether maps lie on people: a row of panels a model, a column a metric, a dot a method.
+
+    Args:
+        summary: of `explained.summarise`.
+        photos: what it is over, in words.
+    """
+    rows = summary[(summary["answers"] == "all") & summary["metric"].isin(LOCATED)]
+    models = rows["model"].unique()
+    if not len(models):
+        return _sentence("No model's maps can be held against person boxes.")
+    methods = rows["method"].unique()
+    figure = Figure(figsize=(WIDTH * 1.5, len(models) * (0.75 + 0.27 * len(methods)) + 0.9))
+    grid = figure.subplots(len(models), len(LOCATED), squeeze=False, sharey=True)
+    for line, model in zip(grid, models, strict=True):
+        for axes, metric in zip(line, LOCATED, strict=True):
+            found = rows[(rows["model"] == model) & (rows["metric"] == metric)]
+            _dots(axes, found.set_index("method").reindex(methods))
+        line[0].set_title(model, loc="left")
+        line[0].set_yticks(range(len(methods)), [name.replace("_", " ") for name in methods])
+    for axes, metric in zip(grid[-1], LOCATED, strict=True):
+        axes.set_xlabel(TITLES[metric])
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper left", ncols=2, title=photos,
+                  alignment="left")  # fmt: skip
+    return figure
+
+
+def _dots(axes, found: pd.DataFrame) -> None:
+    place = np.arange(len(found))
+    reach = [found["value"] - found["ci_low"], found["ci_high"] - found["value"]]
+    axes.axvline(found["chance"].iloc[0], color=QUIET, linestyle="--", linewidth=1,
+                 label="chance: the area of people")  # fmt: skip
+    axes.errorbar(found["value"], place, xerr=np.clip(reach, 0, None), fmt="o", color=COLOURS[0],
+                  ms=6, elinewidth=2, label="mean over photos, 95 % interval")  # fmt: skip
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
+    axes.set_xlim(-0.03, 1.03)
+    axes.set_ylim(len(found) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", color=QUIET, alpha=0.25, linewidth=0.7)
+
+
+@rc_context(STYLE)
+def maps(
+    examples: pd.DataFrame,
+    paths: Mapping[str, Path],
+    grids: Mapping[str, np.ndarray],
+    regions: Mapping[str, Box],
+    boxes: Mapping[str, Sequence[Box]],
+) -> Figure:
+    """Figure 4: photos, and on each the map of every class.
+
+    Args:
+        examples: of `explained.examples`.
+        paths: of the photos, by image_id, as all that follows.
+        grids: (classes, rows, columns), 0 to 1, in the order of the prob_ columns.
+        regions: what the model sees, in pixels of the photo.
+        boxes: of people, in pixels of the photo.
+    """
+    classes = [name.removeprefix("prob_") for name in examples if name.startswith("prob_")]
+    if examples.empty:
+        return _sentence("No fine-tuned transformer has maps to show.")
+    columns = 1 + len(classes)
+    side = 1.5 * WIDTH / columns
+    figure = Figure(figsize=(1.5 * WIDTH, len(examples) * (side + 0.55)))
+    panels = figure.subplots(len(examples), columns, squeeze=False)
+    for line, row in zip(panels, examples.to_dict("records"), strict=True):
+        image = row["image_id"]
+        with Image.open(paths[image]) as photo:
+            upright = ImageOps.exif_transpose(photo).convert("RGB")
+        for axes in line:
+            axes.set_axis_off()
+            axes.imshow(upright)
+        _people(line[0], boxes[image])
+        _label(line[0], f"{row['why'].replace('_', '/')}: {row['label']}" if row["why"] == "hard"
+               else row["label"], f"answer: {row['predicted']}")  # fmt: skip
+        left, top, width, height = regions[image]
+        for axes, label, grid in zip(line[1:], classes, grids[image], strict=True):
+            axes.imshow(coloured(grid), extent=(left, left + width, top + height, top),
+                        interpolation="bilinear")  # fmt: skip
+            axes.set(xlim=(0, upright.width), ylim=(upright.height, 0))
+            _label(axes, label, f"{100 * row[f'prob_{label}']:.0f} %")
+    return figure
+
+
+def _people(axes, boxes: Sequence[Box]) -> None:
+    for x, y, width, height in boxes:
+        for colour, thickness in (("white", 2.6), (COLOURS[0], 1.3)):
+            axes.add_patch(Rectangle((x, y), width, height, fill=False, ec=colour, lw=thickness))
+
+
+def _label(axes, *lines: str) -> None:
+    axes.set_title("\n".join(lines), fontsize=9.5, loc="left")
+
+
+def _sentence(words: str) -> Figure:
+    figure = Figure(figsize=(WIDTH, 0.7))
+    figure.text(0.02, 0.5, words, va="center", color=INK)
+    return figure

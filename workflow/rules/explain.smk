@@ -1,0 +1,128 @@
+# Needs: the weights of the main task's fine-tuned models, the photos packed for them, person boxes.
+# Makes: results/explain/, where those models look, and its figures.
+
+LOOKED = "results/explain/{task}/maps/{model}"
+
+
+rule explain:
+    """Saliency maps of a fine-tuned model's first run, and whether they lie on the person."""
+    input:
+        unpack(trained_on),
+        **(
+            dict(
+                shuffled=f"results/runs/{{task}}/{{model}}/{stillact.runs.SHUFFLED}/"
+                f"seed_{cfg.seeds[0]}/weights.safetensors"
+            )
+            if cfg.explain.shuffled_labels
+            else {}
+        ),
+        code=code("explain.py"),
+        split=rules.split.output.holdout,
+        manifest=rules.manifest.output[0],
+        images=rules.fetch.output[0],
+        weights=f"results/runs/{{task}}/{{model}}/holdout/seed_{cfg.seeds[0]}/weights.safetensors",
+    output:
+        table=f"{LOOKED}.csv",
+        maps=f"{LOOKED}.npz",
+        note=f"{LOOKED}.txt",
+    log:
+        "results/logs/explain/{task}/{model}.log",
+    benchmark:
+        "results/benchmarks/explain/{task}/{model}.tsv"
+    wildcard_constraints:
+        model="|".join(cfg.explained) or "-",
+    conda:
+        "../../envs/backbones.yaml"
+    threads: cfg.recipes.fine_tune.threads
+    resources:
+        gpu=gpu(),
+        mem_mb=8000,
+        runtime=120,
+    params:
+        lambda wildcards: dict(
+            plan=cfg.plan(wildcards.task, wildcards.model).model_dump(),
+            layers=cfg.explain.layers,
+            steps=cfg.explain.steps,
+        ),
+    message:
+        "Looking where {wildcards.model} looks"
+    script:
+        "../scripts/explain.py"
+
+
+rule explained:
+    """Where the fine-tuned models look, over photos and with intervals."""
+    input:
+        code=code("explained.py"),
+        tables=expand(rules.explain.output.table, task=MAIN, model=cfg.explained),
+        notes=expand(rules.explain.output.note, task=MAIN, model=cfg.explained),
+    output:
+        csv=report(
+            f"results/explain/{MAIN}/localisation.csv",
+            caption="../report/captions/localisation.rst",
+            category="Where models look",
+        ),
+        notes=f"results/explain/{MAIN}/notes.csv",
+        svg=report(
+            "results/figures/localisation.svg",
+            caption="../report/captions/localisation.rst",
+            category="Where models look",
+        ),
+        png="results/figures/localisation.png",
+    log:
+        "results/logs/explain/localisation.log",
+    benchmark:
+        "results/benchmarks/explain/localisation.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        dict(models=cfg.explained),
+    message:
+        "Judging whether models look at the person"
+    script:
+        "../scripts/explained.py"
+
+
+rule figure_4:
+    """Photos beside the maps of each class, for one fine-tuned model."""
+    input:
+        code=code("figure_4.py"),
+        maps=expand(rules.explain.output.maps, task=MAIN, model=cfg.explained),
+        predictions=f"results/predictions/{MAIN}.csv",
+        summary=rules.metrics.output.summary,
+        manifest=rules.manifest.output[0],
+        images=rules.fetch.output[0],
+    output:
+        png=report(
+            "results/figures/figure_4.png",
+            caption="../report/captions/maps.rst",
+            category="Where models look",
+        ),
+        csv="results/explain/figure_4.csv",
+    log:
+        "results/logs/figures/figure_4.log",
+    benchmark:
+        "results/benchmarks/figures/figure_4.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        dict(
+            models=cfg.explained,
+            model=cfg.explain.model,
+            task=MAIN,
+            classes=cfg.tasks[MAIN].classes,
+            seed=cfg.seeds[0],
+            cache=cfg.dataset.cache,
+        ),
+    message:
+        "Drawing figure 4"
+    script:
+        "../scripts/figure_4.py"

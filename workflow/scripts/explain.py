@@ -1,0 +1,41 @@
+"""Rule explain: where a fine-tuned model's first run looks on the test photos."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from stillact import config, explain, log, training
+from stillact.recipes import fine_tune, jobs, trained
+from stillact.tables import read_csv, replacing, write_csv
+
+with log.job(snakemake.log[0]), training.repeatable(snakemake.threads):
+    settings, files = snakemake.params[0], jobs.paths(snakemake.input.items())
+    plan = config.PLAN.validate_python(settings["plan"])
+    device = training.choose_device("cuda" if snakemake.resources.gpu else "cpu")
+    setup = fine_tune.setup(plan, files, device)
+    part, photos = jobs.load_parts(
+        np.load(files["array"], mmap_mode="r"),
+        files["index"],
+        jobs.rows(files["split"], "holdout"),
+        plan.classes,
+        torch.device("cpu"),
+    )["test"]
+    for table, columns in (("manifest", ["person_boxes"]), ("images", ["width", "height"])):
+        told = read_csv(files[table]).set_index("id")[columns]
+        photos = photos.join(told, on="image_id")
+    found = explain.of_run(
+        trained.load(setup, files["weights"]),
+        photos,
+        part.inputs,
+        trained.look(plan, files),
+        plan.classes,
+        settings["layers"],
+        settings["steps"],
+        trained.load(setup, files["shuffled"]) if "shuffled" in files else None,
+    )
+    write_csv(found.table, snakemake.output.table)
+    Path(snakemake.output.note).write_text(found.note, encoding="utf-8")
+    with replacing(snakemake.output.maps) as part, open(part, "wb") as file:
+        ids = photos["image_id"].to_numpy(str)
+        np.savez_compressed(file, image_ids=ids, grids=found.grids, regions=found.regions)
