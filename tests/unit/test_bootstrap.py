@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sklearn
 
-from stillact import bootstrap
+from stillact import answers, bootstrap
 from stillact.answers import Answers
 from stillact.log import InputError
 
@@ -192,3 +192,15 @@ def test_eight_models_of_fifty_runs_take_seconds():
     frame = bootstrap.intervals(table, scheme="holdout")
     assert len(frame) == 32
     assert time.process_time() - start < 10
+
+
+def test_the_mean_of_a_score_is_drawn_as_accuracy_is():
+    table = study(5)
+    (given,) = answers.of_models(table, scheme="holdout").values()
+    row = bootstrap.intervals(table, scheme="holdout").set_index("metric").loc["accuracy"]
+    found = bootstrap.mean(given.predicted == given.labels)
+    assert found == pytest.approx(row[["value", "ci_low", "ci_high"]].tolist())
+
+
+def test_the_mean_of_differences_that_never_vary_has_no_width():
+    assert bootstrap.mean(np.full((3, 20), -0.25)) == pytest.approx((-0.25, -0.25, -0.25))

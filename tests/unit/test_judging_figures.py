@@ -90,3 +90,39 @@ def test_the_same_tables_give_the_same_bytes(tmp_path):
     for name in ("a.svg", "b.svg"):
         figures.save(judging_figures.reliability(*reliability(), "over"), tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def covered() -> pd.DataFrame:
+    """The second model is the better one; people cover more than half of more of its photos."""
+    rows = []
+    for model, best, over_half in (("cnn_gen", 0.5, 2), ("clip_ic", 0.9, 3)):
+        for fill in judging_figures.FILLS:
+            row = dict(model=model, fill=fill, photos=29 - over_half, without_boxes=0, runs=5)
+            row |= dict(over_half=over_half)
+            for what, value in (("nothing", best), ("background", best - 0.1), ("person", 0.4)):
+                row |= {f"accuracy_{what}": value, f"accuracy_{what}_ci_low": value - 0.1}
+                row |= {f"accuracy_{what}_ci_high": value + 0.05}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def test_a_panel_a_fill_shows_what_is_covered_with_the_best_model_first():
+    drawn = judging_figures.covered(covered())
+    first, second = drawn.axes
+    assert [axes.get_title(loc="left") for axes in drawn.axes] == [*judging_figures.FILLS.values()]
+    assert [text.get_text() for text in first.get_yticklabels()] == ["clip_ic", "cnn_gen"]
+    for axes in (first, second):
+        points = {bars.get_label(): bars.lines[0].get_xdata().tolist() for bars in axes.containers}
+        assert points["nothing covered"] == [0.9, 0.5]
+        assert points["as much background covered"] == pytest.approx([0.8, 0.4])
+        assert points["person covered"] == [0.4, 0.4]
+    (legend,) = drawn.legends
+    assert legend.get_title().get_text() == (
+        "over 26 to 27 test photos and 5 seeds\nleft out: 2 to 3 with people over more than half"
+    )
+
+
+def test_where_nothing_was_covered_a_sentence_says_so():
+    drawn = judging_figures.covered(covered().iloc[:0])
+    assert drawn.axes == []
+    assert drawn.texts[0].get_text().startswith("No test photo has person boxes")

@@ -86,6 +86,23 @@ def resample(given: Answers, resamples: int, rng: np.random.Generator) -> dict[s
     return draws
 
 
+def mean(scores: np.ndarray, resamples: int = 2000, seed: int = 0) -> tuple[float, float, float]:
+    """The mean of a score that each run has on each image, and its 95 % interval as that of
+    `intervals`, not clipped to what a score may be.
+
+    Args:
+        scores: (runs, images), all there.
+        resamples, seed: as for `intervals`.
+    """
+    rng = np.random.default_rng(seed)
+    runs, images = scores.shape
+    of_images, of_runs = _draw(rng, images, resamples), _draw(rng, runs, resamples)
+    value = scores.mean()
+    draws = of_images @ scores.mean(0) / of_images.sum(1)
+    draws += of_runs @ scores.mean(1) / of_runs.sum(1) - value
+    return value, *np.percentile(draws, [2.5, 97.5])
+
+
 def _draw(rng: np.random.Generator, count: int, resamples: int) -> np.ndarray:
     """(resamples, count): how often each of `count` is drawn in `count` - 1 draws."""
     draws = max(count - 1, 1)

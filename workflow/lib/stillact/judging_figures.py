@@ -17,6 +17,14 @@ TITLES = {
 }
 
 
+COVERS = {  # what is covered: place beside the model's line, marker, colour, words
+    "nothing": (-0.2, "o", INK, "nothing covered"),
+    "background": (0, "s", COLOURS[0], "as much background covered"),
+    "person": (0.2, "^", COLOURS[1], "person covered"),
+}
+FILLS = {"mean": "filled with the mean colour", "blur": "blurred"}
+
+
 def over(table: pd.DataFrame, scheme: str) -> str:
     """What is judged, in words.
 
@@ -101,6 +109,57 @@ def pairs(table: pd.DataFrame, models: list[str], p: str, over: str) -> Figure:
     axes.set_title(over, loc="left", pad=10)
     figure.colorbar(image, ax=axes, shrink=0.7, label="points of accuracy")
     return figure
+
+
+@rc_context(STYLE)
+def covered(table: pd.DataFrame) -> Figure:
+    """Accuracy of each model with nothing, background or the person covered, a panel a fill; the
+    most accurate model first. Without a model, a sentence that says why.
+
+    Args:
+        table: of `covered.judge`, one task.
+    """
+    if table.empty:
+        figure = Figure(figsize=(WIDTH, 0.8))
+        figure.text(0.01, 0.5, "No test photo has person boxes that cover at most half of what is\n"
+                    "seen of it, so that nothing was covered.", va="center")  # fmt: skip
+        return figure
+    order = table[table["fill"] == "mean"].sort_values("accuracy_nothing", ascending=False)
+    models = order["model"].tolist()
+    figure = Figure(figsize=(WIDTH * 1.5, 1.9 + 0.4 * len(models)))
+    grid = figure.subplots(1, len(FILLS), sharex=True, sharey=True)
+    for axes, (fill, title) in zip(grid, FILLS.items(), strict=True):
+        rows = table[table["fill"] == fill].set_index("model").loc[models]
+        for covered, (aside, marker, colour, words) in COVERS.items():
+            value, low, high = (rows[f"accuracy_{covered}{e}"] for e in ("", "_ci_low", "_ci_high"))
+            axes.errorbar(value, np.arange(len(models)) + aside, fmt=marker, color=colour, ms=5.5,
+                          xerr=np.clip([value - low, high - value], 0, None), elinewidth=1.5,
+                          label=words)  # fmt: skip
+        axes.set_title(title, loc="left")
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
+        axes.set_xlabel("accuracy (%)")
+        axes.set_yticks(range(len(models)), models)
+        axes.tick_params(axis="y", length=0)
+        axes.set_ylim(len(models) - 0.5, -0.5)
+        axes.grid(axis="x", color=QUIET, alpha=0.25, linewidth=0.7)
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper left", ncols=3,
+                  title=_over_covered(table), alignment="left")  # fmt: skip
+    return figure
+
+
+def _over_covered(table: pd.DataFrame) -> str:
+    """What is judged and what is left out, in words; models may see differently much of a photo."""
+    photos, without, over_half, runs = (
+        f"{low}" if low == high else f"{low} to {high}"
+        for low, high in (
+            (table[name].min(), table[name].max())
+            for name in ("photos", "without_boxes", "over_half", "runs")
+        )
+    )
+    text = f"over {photos} test photos and {runs} seeds"
+    left_out = {"without person boxes": without, "with people over more than half": over_half}
+    told = [f"{count} {why}" for why, count in left_out.items() if count != "0"]
+    return text + (f"\nleft out: {' and '.join(told)}" if told else "")
 
 
 @rc_context(STYLE)

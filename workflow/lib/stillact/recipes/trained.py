@@ -1,14 +1,18 @@
 """Trained runs, asked about photos that they were not trained or judged on."""
 
 import copy
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from stillact import training, weights
+from stillact.config import FromScratchPlan, Plan
 from stillact.log import InputError
 from stillact.recipes.jobs import Setup
 
@@ -39,6 +43,19 @@ class Trained:
             for some in photos.split(BATCH)
         ]
         return torch.cat(logits).double().softmax(1).cpu().numpy()
+
+
+def look(plan: Plan, files: Mapping[str, Path]) -> dict[str, Any]:
+    """What `images.square` was told of the photos that a plan's runs see: size, geometry, crop.
+
+    Args:
+        plan: of the runs.
+        files: with a backbone its `record`, weights.json.
+    """
+    if isinstance(plan, FromScratchPlan):
+        return dict(size=plan.training.size, geometry=plan.training.geometry, crop=1.0)
+    facts = json.loads(files["record"].read_text(encoding="utf-8"))["facts"]
+    return {name: facts[name] for name in ("size", "geometry", "crop")}
 
 
 def load(setup: Setup, path: Path) -> Trained:

@@ -1,0 +1,85 @@
+# Needs: the weights of the holdout's runs, the photos as each model sees them, their person boxes.
+# Makes: results/cover/, what models say of photos with people or background covered, and of each
+# task results/explain/{task}/covered.csv and its figure.
+
+
+def seen_by(wildcards):
+    """The photos packed for a model, which a model on embeddings does not read to train."""
+    files = trained_on(wildcards)
+    if "array" in files:
+        return dict(photos=files["array"], photos_index=files["index"])
+    packed = os.path.dirname(files["record"])
+    return dict(photos=f"{packed}/photos.npy", photos_index=f"{packed}/photos.csv")
+
+
+rule cover:
+    """Ask a model's runs about the test photos with the person covered, and as much background."""
+    input:
+        unpack(trained_on),
+        unpack(seen_by),
+        code=lambda wildcards: code(
+            "cover.py",
+            f"recipes/{cfg.plan(wildcards.task, wildcards.model).recipe}.py",
+            "backbones.py",
+        ),
+        split=rules.split.output.holdout,
+        manifest=rules.manifest.output[0],
+        images=rules.fetch.output[0],
+        weights=lambda wildcards: [
+            f"results/runs/{wildcards.task}/{wildcards.model}/holdout/seed_{seed}/weights.safetensors"
+            for seed in cfg.seeds
+        ],
+    output:
+        "results/cover/{task}/{model}.csv",
+    log:
+        "results/logs/cover/{task}/{model}.log",
+    benchmark:
+        "results/benchmarks/cover/{task}/{model}.tsv"
+    conda:
+        "../../envs/backbones.yaml"
+    threads: 2
+    resources:
+        gpu=gpu(),
+        mem_mb=8000,
+        runtime=120,
+    params:
+        lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
+    message:
+        "Covering people and background for {wildcards.model} on {wildcards.task}"
+    script:
+        "../scripts/cover.py"
+
+
+rule covered:
+    """Accuracy with the person covered, beside that with as much background covered."""
+    input:
+        code=code("cover_table.py"),
+        asked=lambda wildcards: expand(
+            rules.cover.output, task=wildcards.task, model=cfg.tasks[wildcards.task].models
+        ),
+    output:
+        csv=report(
+            "results/explain/{task}/covered.csv",
+            caption="../report/captions/covered.rst",
+            category="Where models look",
+        ),
+        svg=report(
+            "results/figures/covered_{task}.svg",
+            caption="../report/captions/covered.rst",
+            category="Where models look",
+        ),
+        png="results/figures/covered_{task}.png",
+    log:
+        "results/logs/explain/{task}/covered.log",
+    benchmark:
+        "results/benchmarks/explain/{task}/covered.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    message:
+        "Judging what covering people costs the models of {wildcards.task}"
+    script:
+        "../scripts/cover_table.py"
