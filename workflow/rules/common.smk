@@ -72,6 +72,15 @@ def trained_on(wildcards):
     return files
 
 
+def seen_by(wildcards):
+    """The photos packed for a model, which a model on embeddings does not read to train."""
+    files = trained_on(wildcards)
+    if "array" in files:
+        return dict(photos=files["array"], photos_index=files["index"])
+    packed = os.path.dirname(files["record"])
+    return dict(photos=f"{packed}/photos.npy", photos_index=f"{packed}/photos.csv")
+
+
 def local_weights(wildcards):
     """The backbone's weights where they are a local path that exists or that a rule makes."""
     block = cfg.backbones[wildcards.backbone]

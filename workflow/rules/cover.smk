@@ -3,15 +3,6 @@
 # task results/explain/{task}/covered.csv and its figure.
 
 
-def seen_by(wildcards):
-    """The photos packed for a model, which a model on embeddings does not read to train."""
-    files = trained_on(wildcards)
-    if "array" in files:
-        return dict(photos=files["array"], photos_index=files["index"])
-    packed = os.path.dirname(files["record"])
-    return dict(photos=f"{packed}/photos.npy", photos_index=f"{packed}/photos.csv")
-
-
 rule cover:
     """Ask a model's runs about the test photos with the person covered, and as much background."""
     input:
