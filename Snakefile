@@ -36,6 +36,8 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/statistics.smk"
 include: "workflow/rules/explain.smk"
+include: "workflow/rules/cover.smk"
+include: "workflow/rules/errors.smk"
 include: "workflow/rules/report.smk"
 
 

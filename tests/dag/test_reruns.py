@@ -20,12 +20,14 @@ from stillact.tables import read_csv, write_csv
 PROFILE = yaml.safe_load(Path("profiles/default/config.yaml").read_text())
 TRIGGERS = frozenset(RerunTrigger.parse_choice(name) for name in PROFILE["rerun-triggers"])
 TRAIN = re.compile(r"results/runs/(?P<task>\w+)/(?P<model>\w+)/(?P<split>\w+)/seed_(?P<seed>\d+)/")
-TRAININGS = re.compile(r"(from_scratch|fine_tune|mlp)_(holdout|cv_\d+_\d+)_seed_\d+")
+TRAININGS = re.compile(r"(from_scratch|fine_tune|mlp)_(holdout|shuffled|cv_\d+_\d+)_seed_\d+")
 FIGURES = {"accuracy_figure", "confusion_figure", "learning_curves"}
 JUDGED = {"claims", "judge", "judging_figures", "paper_tests"}
-AFTER_TRAINING = {"predictions", "metrics", "compare", "report"} | FIGURES | JUDGED
-
-
+ERRORS = {"errors", "error_figures", "failures_figure"}
+AFTER_TRAINING = {"predictions", "metrics", "compare", "report", "figure_4"}
+AFTER_TRAINING |= FIGURES | JUDGED | ERRORS
+COVERED = {"cover", "covered"}
+EXPLAINED = {"explain", "explained"}
 TUNED = {"vit", "siglip2", "clip_ic"}
 
 
@@ -81,7 +83,7 @@ def test_a_copy_elsewhere_makes_nothing_stale(rerun):
 def test_augment_makes_trainings_stale_and_what_follows(rerun):
     edit(rerun.folder, "workflow/lib/stillact/augment.py")
     stale = Stale(rerun.folder)
-    assert stale.other_rules == AFTER_TRAINING
+    assert stale.other_rules == AFTER_TRAINING | COVERED | EXPLAINED
     assert stale.seeds == {0, 1}
     assert {"fnn_base", "cnn_base", "cnn_gen", "cnn_base_rotation", *TUNED} <= stale.models
     assert not {"clip_em", "clip_cs"} & stale.models  # which see no photos
@@ -91,7 +93,7 @@ def test_other_prompts_make_what_reads_them_stale(rerun):
     rerun.configure({"prompts": {"words": {"sitting": ["seated"]}}})
     stale = Stale(rerun.folder)
     assert stale.models == {"clip_cs"}
-    assert stale.other_rules == AFTER_TRAINING | {"embed_texts"}
+    assert stale.other_rules == AFTER_TRAINING | COVERED | {"embed_texts"}
 
 
 def test_prompts_that_nothing_reads_make_nothing_stale(rerun):
@@ -108,14 +110,14 @@ def test_the_weights_of_a_backbone_make_its_models_stale(rerun):
     stale = Stale(rerun.folder)
     assert stale.models == {"vit"}
     assert {(task, "vit") for task in ("activity3", "sit_stand")} == stale.trained
-    assert stale.other_rules == AFTER_TRAINING | {"pack_backbone"}
+    assert stale.other_rules == AFTER_TRAINING | COVERED | EXPLAINED | {"pack_backbone"}
 
 
 def test_the_recipe_of_the_heads_makes_the_heads_stale(rerun):
     rerun.configure({"recipes": {"mlp": {"dropout": 0.1}}})
     stale = Stale(rerun.folder)
     assert stale.models == {"clip_em", "clip_cs"}
-    assert stale.other_rules == AFTER_TRAINING
+    assert stale.other_rules == AFTER_TRAINING | COVERED
 
 
 def test_the_code_of_the_backbones_leaves_the_models_from_scratch_alone(rerun):
@@ -136,7 +138,7 @@ def test_a_new_seed_trains_that_seed(rerun):
     rerun.configure({"seeds": [0, 1, 2]})
     stale = Stale(rerun.folder)
     assert stale.seeds == {2}
-    assert stale.other_rules == AFTER_TRAINING
+    assert stale.other_rules == AFTER_TRAINING | COVERED
 
 
 def test_runs_per_job_makes_nothing_stale(rerun):

@@ -185,6 +185,21 @@ def test_a_card_says_in_words_what_its_bars_show(finished, page, answers):
     assert page.run("document.querySelector('.card img').decode().then(() => true)")
 
 
+def test_maps_are_laid_over_the_photos_that_have_one(page):
+    maps = "document.querySelectorAll('.card .overlay').length"
+    assert page.run(maps) == 0
+    shown = choose(page, look="vit")
+    assert page.run(maps) == len(shown)
+    assert page.run(
+        "[...document.querySelectorAll('.picture')].every(p => {"
+        "const [photo, map] = [...p.children].map(e => e.getBoundingClientRect());"
+        "return map.width > 10 && map.left >= photo.left - 1 && map.right <= photo.right + 1; })"
+    )
+    assert page.run("document.querySelector('.overlay').alt") == "where vit looks"
+    choose(page, group="validation")
+    assert page.run(maps) == 0
+
+
 def test_cross_validation_shows_every_photo_a_page_at_a_time(finished, page):
     photos = set(read_csv(finished.folder / "results/splits/activity3/kfold.csv")["image_id"])
     shown = choose(page, group="cross-validation")

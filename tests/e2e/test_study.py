@@ -17,7 +17,10 @@ def test_every_table_figure_and_run_is_there(finished):
     results = finished.folder / "results"
     for number in range(1, 8):
         assert len(read_csv(results / f"tables/table_{number}.csv")), number
-    for figure in ("figure_1.png", "figure_2.svg", "figure_3.svg", "table_7.svg", "table_3.svg"):
+    for figure in (
+        *("figure_1.png", "figure_2.svg", "figure_3.svg", "figure_4.png", "figure_5.png"),
+        *("table_7.svg", "table_3.svg", "localisation.svg", "covered_activity3.svg"),
+    ):
         assert (results / "figures" / figure).stat().st_size > 1000, figure
     assert set(read_csv(results / "tables/table_5.csv")["model"]) == TUNED
     assert set(read_csv(results / "tables/table_7.csv")["model"]) == MODELS
@@ -45,6 +48,38 @@ def test_cross_validation_judges_every_photo_once(finished):
     right = (tested[classes].idxmax(axis=1) == "prob_" + tested["label"]).mean()
     assert row["value"] == pytest.approx(right)
     assert (row["images"], row["runs"]) == (36, 1)
+
+
+def test_fine_tuned_models_are_looked_into(finished):
+    results = finished.folder / "results"
+    test = read_csv(results / "splits/activity3/holdout.csv").query("subset == 'test'")
+    predictions = read_csv(results / "predictions/activity3.csv")
+    for model in TUNED:
+        table = read_csv(results / f"explain/activity3/maps/{model}.csv")
+        methods = {"legrad_2", "legrad_all", "rollout", "grad_cam", "centre"}
+        methods |= {"legrad_2_random_weights", "legrad_2_shuffled_labels"}
+        assert set(table["method"]) == methods
+        assert sorted(table["image_id"].unique()) == sorted(test["image_id"])
+        own = predictions.query("model == @model and split == 'holdout' and seed == 0")
+        own = own.query("subset == 'test'").set_index("image_id").filter(like="prob_")
+        answers = own.idxmax(axis=1).str.removeprefix("prob_")
+        assert (table["predicted"] == answers.loc[table["image_id"]].to_numpy()).all()
+    summary = read_csv(results / "explain/activity3/localisation.csv")
+    assert set(summary["model"]) == TUNED
+    shuffled = results / "runs/activity3/vit/shuffled/seed_0"
+    assert (shuffled / "weights.safetensors").exists()
+    labels = read_csv(shuffled / "predictions.csv").query("subset == 'test'")
+    assert labels.set_index("image_id")["label"].to_dict() == (
+        test.set_index("image_id")["label"].to_dict()
+    )
+    assert "shuffled" not in set(predictions["split"])
+
+
+def test_every_model_is_asked_with_people_covered(finished):
+    covered = read_csv(finished.folder / "results/explain/activity3/covered.csv")
+    assert set(zip(covered["model"], covered["fill"], strict=True)) == {
+        (model, fill) for model in MODELS for fill in ("mean", "blur")
+    }
 
 
 def test_splits_hold_each_photo_once(finished):

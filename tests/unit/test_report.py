@@ -32,6 +32,7 @@ BROWSER = {
     "classes": CLASSES,
     "photos": [{"id": "p0", "label": "sitting", "thumbnail": "data:image/jpeg;base64,"}],
     "left_out": 0,
+    "overlays": {},
     "groups": [{"name": "test", "photos": [[0, [[200000, 500000, 300000]]]]}],
 }
 
@@ -135,7 +136,7 @@ def study(tmp_path):
         },
         metas=[meta("cnn_base", 0), meta("cnn_base", 1)],
         files=["tables/table_2.csv", "figures/photo.png", "splits/sit_stand/holdout.csv"],
-        statistics={"anova": ANOVA, "activity3/calibration": CALIBRATED},
+        shown={"statistics/anova": ANOVA, "statistics/activity3/calibration": CALIBRATED},
         claims=CLAIMS,
         browser=BROWSER,
     )
@@ -239,7 +240,7 @@ def test_a_study_of_a_users_own_has_no_word_of_what_it_lacks(study):
         tables={"table_2": mine, "table_7": mine},
         figures={},
         files=[],
-        statistics={},
+        shown={},
         claims=None,
         browser=None,
     )
@@ -307,16 +308,40 @@ def test_statistics_are_shown_as_they_are(study):
     assert whole == ["23.4562", "6", "1e-09", "nan", "6", "0.0421", "-0.12345"]
     assert "model ece vit −0.123" in made.cells("Calibration: activity3.")
     assert "EM beats CS undecided p .4 That a model beats another" in made.text
-    empty = page(study, statistics={"anova": ANOVA.iloc[:0]})
+    empty = page(study, shown={"statistics/anova": ANOVA.iloc[:0]})
     assert "The paper's analysis of variance: this study has nothing to show." in empty.text
 
 
 def test_a_long_table_of_statistics_is_folded(study):
     def folded(rows):
         table = pd.DataFrame({"model": ["vit"] * rows})
-        return "a table of" in page(study, statistics={"activity3/pairs": table}).text
+        return "a table of" in page(study, shown={"statistics/activity3/pairs": table}).text
 
     assert [folded(20), folded(21)] == [False, True]
+
+
+def located(model, metric, value, **more):
+    row = dict(model=model, method="legrad_2", answers="all", metric=metric, photos=29)
+    row |= dict(value=value, ci_low=value - 0.1, ci_high=value + 0.1, chance=0.25, centre=0.4)
+    return {**row, **more}
+
+
+LOCATED = pd.DataFrame([
+    located("vit", "energy", 0.5),
+    located("vit", "insertion", 0.7, photos=30, chance=np.nan, ci_low=np.nan, ci_high=np.nan),
+    located("vit", "energy", 0.3, method="centre"),
+])  # fmt: skip
+
+
+def test_a_table_with_a_row_a_metric_has_a_column_a_metric(study):
+    shown = {"explain/activity3/localisation": LOCATED}
+    notes = pd.DataFrame({"model": ["clip_ic"], "note": ["clip_ic is not looked into: no blocks."]})
+    made = page(study, shown={**shown, "explain/activity3/notes": notes})
+    table = made.cells("Whether maps lie on people: activity3.")
+    assert "model method answers photos chance centre energy insertion" in table
+    assert "vit legrad_2 all 29 0.25 0.4 0.5 [0.4, 0.6] 0.7 vit centre all" in table
+    assert "50 % [40, 60] of the relevance that legrad_2 finds" in made.text
+    assert "clip_ic is not looked into: no blocks." in made.text
 
 
 def test_every_table_and_figure_names_its_blocks_of_the_config(study):
@@ -347,12 +372,14 @@ def test_single_run_has_no_interval(study):
 
 
 def test_what_is_not_there_is_said(study):
-    nothing = {"statistics": {}, "claims": None, "browser": {**BROWSER, "groups": []}}
+    nothing = {"shown": {}, "claims": None, "browser": {**BROWSER, "groups": []}}
     made = page(study, tables={}, figures={}, metas=[], audit=study.audit.iloc[:0], **nothing)
     text = made.text
     assert len(made.scripts) == 1
     assert "Statistics over models are not part of this study." in text
     assert "Calibration is not part of this study." in text
+    assert "No model of this study is a fine-tuned one, and maps are made of those." in text
+    assert "There are no predictions, and so no errors to look at." in text
     assert "The paper's claims are not judged in this study." in text
     assert "There are no predictions to look through." in text
     assert "Loss by epoch is not part of this study." in text
@@ -388,7 +415,7 @@ def test_hostile_text_stays_text(study):
         audit=audit,
         metas=[meta("cnn_base", 0, device=HOSTILE)],
         files=["javascript:alert('x')", f'tables/"{HOSTILE}'],
-        statistics={"t_test": pd.DataFrame({HOSTILE: [HOSTILE]})},
+        shown={"statistics/t_test": pd.DataFrame({HOSTILE: [HOSTILE]})},
         claims=CLAIMS.assign(claim=HOSTILE),
         browser={**BROWSER, "photos": [{"id": HOSTILE, "label": HOSTILE, "thumbnail": ""}]},
     )

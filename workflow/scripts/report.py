@@ -3,16 +3,17 @@
 import json
 from pathlib import Path
 
+import numpy as np
+
 from stillact import browse, config, log, report
 from stillact.tables import read_csv
 
 with log.job(snakemake.log[0]):
     source, settings = snakemake.input, config.load(snakemake.params[0])
     output = Path(snakemake.output[0])
-    statistics = output.parent / "statistics"
     shown = [
         *source.tables,
-        *source.statistics,
+        *source.shown,
         source.claims,
         *source.figures,
         *source.predictions,
@@ -23,6 +24,12 @@ with log.job(snakemake.log[0]):
     for predictions in source.predictions:
         answers = browse.answers(read_csv(predictions), task.models, task.classes)
     cache = Path(settings.dataset.cache)
+    overlays = {
+        Path(path).stem: browse.overlays(
+            np.load(path), read_csv(Path(path).with_suffix(".csv")), task.classes, images
+        )
+        for path in source.maps
+    }
     study = report.Study(
         config=settings,
         images=images,
@@ -32,12 +39,12 @@ with log.job(snakemake.log[0]):
         tables={Path(path).stem: read_csv(path) for path in source.tables},
         figures={Path(path).stem: Path(path) for path in source.figures},
         metas=[json.loads(Path(path).read_text()) for path in source.metas],
-        statistics={
-            str(Path(path).relative_to(statistics).with_suffix("")): read_csv(path)
-            for path in source.statistics
+        shown={
+            str(Path(path).relative_to(output.parent).with_suffix("")): read_csv(path)
+            for path in source.shown
         },
         claims=read_csv(source.claims),
-        browser=browse.photos(answers, task.models, task.classes, images, cache),
+        browser=browse.photos(answers, task.models, task.classes, images, cache, overlays),
         files=[str(Path(path).relative_to(output.parent)) for path in shown],
     )
     output.write_text(report.build(study, Path(source.template[0])), encoding="utf-8")

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype
 from scipy.stats import binomtest
 
+from stillact import error_figures, errors, explained
 from stillact.claims import RULE
 from stillact.config import CNN, Config, FineTuneModel, FromScratchModel, MLPModel, Model
 from stillact.explore import MEASURES, audit_summary, largest_class_rate
@@ -22,8 +23,8 @@ from stillact.runs import SUBSETS
 
 RESULTS = ("table_2", "table_3", "table_4", "table_5", "table_6", "table_7")
 
-# Title and caption of the tables of statistics, by the last part of their names.
-STATISTICS = {
+# Title and caption of the tables that are shown as they are, by the last part of their names.
+SHOWN = {
     "pooled": (
         "Metrics with intervals",
         "Each metric as the mean over a model's runs, with a 95 % bootstrap interval over images "
@@ -67,10 +68,51 @@ STATISTICS = {
         "For each bin the mean confidence, the share of answers that is right, and where 95 % of "
         "such shares would lie if the confidences were true.",
     ),
+    "localisation": (
+        "Whether maps lie on people",
+        "Of the map of each answer: whether its highest point lies on a person (pointing), the "
+        "share of its sum that does (energy), and of as many top pixels as people have (rank "
+        "accuracy); by chance each is the area of people. Insertion (more is better) and deletion "
+        "(less is better): areas under the model's probability while pixels come or go in the "
+        "map's order. Rank correlation: with the model's own map. Means over photos, with 95 % "
+        "bootstrap intervals; answers: the photos that the model gets right or wrong.",
+    ),
+    "covered": (
+        "Accuracy with people covered",
+        "Of photos of which people take at most half, with nothing, the people, or as many pixels "
+        "of background covered, by the photo's mean colour or by blur. Difference: background "
+        "minus people, with its 95 % bootstrap interval over photos and seeds.",
+    ),
+    "rates": (
+        "Error rates by what may make a photo hard",
+        "Photos that the majority of a model's runs gets wrong, with 95 % Wilson intervals.",
+    ),
+    "contrasts": (
+        "Error rates of the first bin and the last",
+        "Newcombe's 95 % interval of their difference, and Fisher's exact test, corrected for all "
+        "factors of a model (Holm).",
+    ),
+    "agreement": (
+        "Agreement between models",
+        "Cohen's kappa of their majority votes, with a 95 % bootstrap interval over photos.",
+    ),
+    "failures": (
+        "Photos that stand for failures, chosen by rule",
+        "Of each model and class the wrong answer with the highest probability, and the one whose "
+        "probability is nearest to the truth's.",
+    ),
+    "wrong_by_all": (
+        "Photos that every model gets wrong",
+        "The hardest first: candidates for wrong labels.",
+    ),
 }
 P_VALUES = {"p", "p_holm", "mcnemar_p", "mcnemar_p_holm"}
 SMALLEST_P = 0.001  # a smaller one is not told in figures
-CALIBRATION = ("calibration", "reliability")  # the others are told under "How sure?"
+# The section of a table, by its folder, or by its name where that has one of its own.
+SECTIONS = {"statistics": "sure", "explain": "looking", "errors": "errors"}
+SECTIONS |= {"calibration": "calibration", "reliability": "calibration"}
+# Of tables with a row a metric, what makes a row of the page.
+ONE_ROW = ("task", "model", "method", "answers", "scheme")
 
 MIME = {".svg": "image/svg+xml", ".png": "image/png"}
 
@@ -83,7 +125,8 @@ class Study:
     images: images.csv (every row of the manifest).
     holdouts: the holdout.csv of each task.
     audit: a table of `explore.audit`.
-    statistics: tables of results/statistics/, by their path there without its ending.
+    shown: tables of results/statistics/, results/explain/ and results/errors/, by their path under
+        results/ without its ending.
     claims: what the paper says: claim, verdict and evidence; None where none is judged.
     browser: of `browse.of_photos`; None where the study has no predictions.
     paper: paper_results.csv.
@@ -105,7 +148,7 @@ class Study:
     figures: Mapping[str, Path]
     metas: list[dict]
     files: Sequence[str]
-    statistics: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    shown: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     claims: pd.DataFrame | None = None
     browser: Mapping | None = None
 
@@ -144,7 +187,9 @@ def build(study: Study, template: Path) -> str:
         results={name: _results(study, name) for name in RESULTS},
         metrics=METRICS,
         subsets=SUBSETS,
-        statistics=_statistics(study.statistics),
+        shown=_shown(study.shown),
+        looking=_looking(study),
+        erring=_erring(study),
         claims_rule=RULE,
         script=script,
         script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -360,18 +405,50 @@ def _cell(row: dict, metric: str) -> dict:
     }
 
 
-def _statistics(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict]]:
+def _looking(study: Study) -> list[str]:
+    """Where each fine-tuned model looks, in a sentence, and why it is not known of others."""
+    folder = f"explain/{study.task}"
+    summary, notes = (study.shown.get(f"{folder}/{name}") for name in ("localisation", "notes"))
+    if summary is None:
+        return []
+    told = [explained.sentence(summary, model) for model in summary["model"].unique()]
+    return [*filter(None, told), *notes["note"]]
+
+
+def _erring(study: Study) -> list[str]:
+    """What the errors on the main task say, in sentences; of the factors, for the best model."""
+    pooled = study.shown.get(f"statistics/{study.task}/pooled")
+    if pooled is None or pooled.empty:
+        return []
+    scheme, models, over = error_figures.drawn(pooled)
+    tables = {}
+    for name in ("contrasts", "agreement", "wrong_by_all"):
+        table = study.shown[f"errors/{study.task}/{name}"]
+        tables[name] = table[table["scheme"] == scheme]
+    photos = pooled.loc[pooled["scheme"] == scheme, "images"].max()
+    contrasts = tables["contrasts"].query("model == @models[0]").to_dict("records")
+    return [
+        f"What follows is {over}.",
+        errors.wrong_by_all_sentence(tables["wrong_by_all"], len(models), photos),
+        errors.agreement_sentence(tables["agreement"]),
+        *map(errors.contrast_sentence, contrasts),
+    ]
+
+
+def _shown(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict]]:
     """The tables of each section, their cells as text."""
-    sections = {"sure": [], "calibration": []}
+    sections = {section: [] for section in SECTIONS.values()}
     for name, table in tables.items():
-        task, _, kind = name.rpartition("/")
-        title, caption = STATISTICS.get(kind, (name, ""))
+        folder, *task, kind = name.split("/")
+        if kind not in SHOWN:
+            continue
+        title, caption = SHOWN[kind]
         shown, notes = _numbered(table.dropna(axis=1, how="all"))
-        columns = [_column(str(label), shown[label]) for label in shown]
-        sections["calibration" if kind in CALIBRATION else "sure"].append({
+        columns = _columns(shown)
+        sections[SECTIONS.get(kind, SECTIONS[folder])].append({
             "name": name,
             "id": name.replace("/", "-"),
-            "title": f"{title}: {task}" if task else title,
+            "title": ": ".join([title, *task]),
             "caption": caption,
             "columns": [{"label": label.replace("_", " "), "number": number}
                         for label, number, _ in columns],
@@ -379,6 +456,31 @@ def _statistics(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict]]:
             "notes": notes,
         })  # fmt: skip
     return sections
+
+
+def _columns(table: pd.DataFrame) -> list[tuple[str, bool, list[tuple]]]:
+    """The columns of a table, as `_column`; one with a row a metric becomes one with a column a
+    metric, whose cells hold the interval too."""
+    if "metric" not in table or table.empty:
+        return [_column(str(label), table[label]) for label in table]
+    keys = [key for key in ONE_ROW if key in table]
+    metrics = table["metric"].unique()
+    of = ["value", "ci_low", "ci_high"]
+    wide = table.pivot(index=keys, columns="metric", values=of)
+    rest = table.drop(columns=["metric", *of]).groupby(keys, sort=False).first()
+    wide = wide.reindex(rest.index)
+    made = [_column(str(label), values) for label, values in rest.reset_index().items()]
+    return made + [
+        (metric, True, [_interval(*row) for row in wide.xs(metric, axis=1, level=1)[of].to_numpy()])
+        for metric in metrics
+    ]
+
+
+def _interval(value: float, low: float, high: float) -> tuple[str, float]:
+    shown = _figures(value, 0)
+    if pd.notna(low):
+        shown += f" [{_figures(low, 0)}, {_figures(high, 0)}]"
+    return shown, value
 
 
 def _numbered(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

@@ -1,0 +1,126 @@
+# Needs: results/predictions/, results/statistics/, the photos. Makes: results/errors/, where models
+# err, and its figures.
+
+# Figure 5 is of the main task; each other task has one of its own.
+FAILURES = {
+    "figure_5" if task == MAIN else f"figure_5_{task}": task
+    for task in cfg.tasks
+    if cfg.tasks[task].models
+}
+
+
+rule errors:
+    """Error rates by what may make a photo hard, agreement, and the photos that show failures."""
+    input:
+        code=code("errors.py"),
+        predictions=rules.predictions.output[0],
+        manifest=rules.manifest.output[0],
+        images=rules.fetch.output[0],
+    output:
+        **{
+            name: report(
+                f"results/errors/{{task}}/{name}.csv",
+                caption="../report/captions/errors.rst",
+                category="Errors",
+            )
+            for name in ("rates", "contrasts", "agreement", "failures", "wrong_by_all")
+        },
+        factors="results/errors/{task}/factors.csv",
+    log:
+        "results/logs/errors/{task}.log",
+    benchmark:
+        "results/benchmarks/errors/{task}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        lambda wildcards: dict(models=cfg.tasks[wildcards.task].models, cache=cfg.dataset.cache),
+    message:
+        "Looking where the models of {wildcards.task} err"
+    script:
+        "../scripts/errors.py"
+
+
+rule failures_figure:
+    """A photo a model and class: its most confident wrong answer."""
+    input:
+        code=code("failures_figure.py"),
+        pooled=lambda wildcards: f"results/statistics/{FAILURES[wildcards.figure]}/pooled.csv",
+        failures=lambda wildcards: f"results/errors/{FAILURES[wildcards.figure]}/failures.csv",
+        images=rules.fetch.output[0],
+    output:
+        report(
+            "results/figures/{figure}.png",
+            caption="../report/captions/failures.rst",
+            category="Errors",
+        ),
+    log:
+        "results/logs/figures/{figure}.log",
+    benchmark:
+        "results/benchmarks/figures/{figure}.tsv"
+    wildcard_constraints:
+        figure="|".join(FAILURES),
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        lambda wildcards: dict(
+            classes=cfg.tasks[FAILURES[wildcards.figure]].classes, cache=cfg.dataset.cache
+        ),
+    message:
+        "Drawing {wildcards.figure}"
+    script:
+        "../scripts/failures_figure.py"
+
+
+rule error_figures:
+    """Error rates, agreement, and the photos that all models get wrong, drawn."""
+    input:
+        code=code("error_figures.py"),
+        pooled=rules.judge.output.pooled,
+        rates=rules.errors.output.rates,
+        agreement=rules.errors.output.agreement,
+        wrong_by_all=rules.errors.output.wrong_by_all,
+        images=rules.fetch.output[0],
+    output:
+        svg=report(
+            expand(
+                "results/figures/{figure}_{task}.svg",
+                figure=["error_rates", "agreement"],
+                allow_missing=True,
+            ),
+            caption="../report/captions/error_figures.rst",
+            category="Errors",
+        ),
+        png=expand(
+            "results/figures/{figure}_{task}.png",
+            figure=["error_rates", "agreement"],
+            allow_missing=True,
+        ),
+        photos=report(
+            "results/figures/wrong_by_all_{task}.png",
+            caption="../report/captions/wrong_by_all.rst",
+            category="Errors",
+        ),
+    log:
+        "results/logs/figures/errors_{task}.log",
+    benchmark:
+        "results/benchmarks/figures/errors_{task}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        dict(cache=cfg.dataset.cache),
+    message:
+        "Drawing where the models of {wildcards.task} err"
+    script:
+        "../scripts/error_figures.py"
