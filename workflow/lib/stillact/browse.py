@@ -125,7 +125,7 @@ def overlays(
         images: images.csv: id, width, height.
 
     Returns:
-        By image_id: a data URI, and in percent of the photo where it lies: left, top, width, height.
+        By image_id: a data URI, then left, top, width and height in percent of the photo.
     """
     answer = dict(zip(answers["image_id"], answers["predicted"], strict=True))
     size = images.set_index("id")[["width", "height"]]
