@@ -148,6 +148,18 @@ def test_runs_per_job_makes_nothing_stale(rerun):
     assert stale.rules <= {"report"}  # which shows the config
 
 
+def test_how_maps_are_made_trains_nothing(rerun):
+    rerun.configure({"explain": {"layers": [1], "steps": 4}})
+    stale = Stale(rerun.folder)
+    assert not stale.models
+    assert stale.rules == EXPLAINED | {"figure_4", "report"}
+
+
+def test_the_model_of_figure_4_draws_that_figure(rerun):
+    rerun.configure({"explain": {"model": "clip_ic"}})
+    assert Stale(rerun.folder).rules <= {"figure_4", "report"}
+
+
 def test_a_changed_seed_list_that_keeps_its_runs_trains_nothing(rerun):
     rerun.configure({"seeds": [0]})
     assert not Stale(rerun.folder).models
@@ -168,7 +180,9 @@ def test_a_new_row_fetches_packs_and_splits_again(rerun):
         ("workflow/scripts/figure_2.py", {"figure_2", "report"}),
         (
             "workflow/lib/stillact/figures.py",
-            {"figure_1", "figure_2", "judging_figures", "report"} | FIGURES,
+            {"figure_1", "figure_2", "figure_4", "judging_figures", "covered", "explained"}
+            | {"error_figures", "failures_figure", "report"}
+            | FIGURES,
         ),
         ("workflow/report/report.css", {"report"}),
         ("data/paper_results.csv", {"compare", "accuracy_figure", "report"}),

@@ -43,11 +43,11 @@ def test_maps_lie_where_the_model_sees(tmp_path):
         "prob_sitting": [0.3], "prob_standing": [0.7],
     })  # fmt: skip
     grids = {"a": np.array([[[0.0, 1.0]], [[1.0, 0.0]]])}
-    figure = explain_figures.maps(
-        examples, {"a": tmp_path / "a.png"}, grids, {"a": (20, 0, 40, 40)}, {"a": [(1, 2, 3, 4)]}
-    )
+    paths, regions, boxes = {"a": tmp_path / "a.png"}, {"a": (20, 0, 40, 40)}, {"a": [(1, 2, 3, 4)]}
+    figure = explain_figures.maps(examples, paths, grids, regions, boxes, "vit, seed 0")
     said = words(figure)
     assert any("answer: standing" in text for text in said)
+    assert "vit, seed 0" in said
     assert any("30 %" in text for text in said)
     photo, first, _ = figure.axes
     assert first.images[1].get_extent() == [20, 60, 40, 0]
@@ -57,7 +57,7 @@ def test_maps_lie_where_the_model_sees(tmp_path):
 
 def test_no_maps_is_said():
     empty = pd.DataFrame(columns=["why", "image_id", "label", "predicted", "prob_a", "prob_b"])
-    said = words(explain_figures.maps(empty, {}, {}, {}, {}))
+    said = words(explain_figures.maps(empty, {}, {}, {}, {}, ""))
     assert "No fine-tuned transformer has maps to show." in said
 
 

@@ -339,6 +339,16 @@ def test_a_fold_is_tested_on_and_the_next_one_validates(folds):
     assert jobs.rows(folds, "cv_0_0")["subset"].tolist() == ["test", "validation", "train"] * 9
 
 
+def test_shuffled_labels_stay_within_their_subset_and_leave_the_test_alone(inputs):
+    true = jobs.rows(inputs["split"], "holdout")
+    made = jobs.rows(inputs["split"], "shuffled")
+    assert made[["image_id", "subset"]].equals(true[["image_id", "subset"]])
+    for subset, rows in true.groupby("subset"):
+        labels = made.loc[rows.index, "label"]
+        assert sorted(labels) == sorted(rows["label"])
+        assert labels.equals(rows["label"]) == (subset == "test")
+
+
 def test_every_photo_is_tested_once_a_repeat(folds):
     for repeat in (0, 1):
         tested = pd.concat([jobs.rows(folds, f"cv_{repeat}_{fold}") for fold in range(3)])

@@ -28,5 +28,6 @@ with log.job(snakemake.log[0]):
     boxes = read_csv(source.manifest).set_index("id")["person_boxes"].map(parse_boxes)
     cache = Path(params["cache"])
     paths = {image: fetch.cached(cache, sha256[image]) for image in examples["image_id"]}
-    figure = explain_figures.maps(examples, paths, grids, regions, boxes)
+    run = f"{model}, seed {params['seed']}"
+    figure = explain_figures.maps(examples, paths, grids, regions, boxes, run)
     figures.save(figure, snakemake.output.png)

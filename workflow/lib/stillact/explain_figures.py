@@ -17,6 +17,8 @@ from stillact.views import Box
 
 HEAT = "inferno"  # of a map's values, on the photo
 MOST = 0.75  # opacity of the largest value
+TALLEST = 1.4  # height over width of a photo's place
+TITLE = 0.45  # inches of the two lines above it
 TITLES = {
     "pointing": "highest point\non a person (%)",
     "energy": "relevance\non people (%)",
@@ -82,6 +84,7 @@ def maps(
     grids: Mapping[str, np.ndarray],
     regions: Mapping[str, Box],
     boxes: Mapping[str, Sequence[Box]],
+    run: str,
 ) -> Figure:
     """Figure 4: photos, and on each the map of every class.
 
@@ -91,24 +94,27 @@ def maps(
         grids: (classes, rows, columns), 0 to 1, in the order of the prob_ columns.
         regions: what the model sees, in pixels of the photo.
         boxes: of people, in pixels of the photo.
+        run: whose maps they are, in words.
     """
     classes = [name.removeprefix("prob_") for name in examples if name.startswith("prob_")]
     if examples.empty:
         return _sentence("No fine-tuned transformer has maps to show.")
+    photos = [_upright(paths[image]) for image in examples["image_id"]]
     columns = 1 + len(classes)
-    side = 1.5 * WIDTH / columns
-    figure = Figure(figsize=(1.5 * WIDTH, len(examples) * (side + 0.55)))
-    panels = figure.subplots(len(examples), columns, squeeze=False)
-    for line, row in zip(panels, examples.to_dict("records"), strict=True):
+    side = 1.5 * WIDTH / columns  # inches
+    tall = [min(photo.height / photo.width, TALLEST) * side + TITLE for photo in photos]
+    figure = Figure(figsize=(1.5 * WIDTH, sum(tall) + TITLE))
+    figure.suptitle(run, fontsize=11, x=0.005, ha="left")
+    panels = figure.subplots(len(photos), columns, squeeze=False, height_ratios=tall)
+    rows = examples.to_dict("records")
+    for line, row, upright in zip(panels, rows, photos, strict=True):
         image = row["image_id"]
-        with Image.open(paths[image]) as photo:
-            upright = ImageOps.exif_transpose(photo).convert("RGB")
         for axes in line:
             axes.set_axis_off()
             axes.imshow(upright)
         _people(line[0], boxes[image])
-        _label(line[0], f"{row['why'].replace('_', '/')}: {row['label']}" if row["why"] == "hard"
-               else row["label"], f"answer: {row['predicted']}")  # fmt: skip
+        hard = "hard: " if row["why"] == "hard" else ""
+        _label(line[0], f"{hard}{row['label']}", f"answer: {row['predicted']}")
         left, top, width, height = regions[image]
         for axes, label, grid in zip(line[1:], classes, grids[image], strict=True):
             axes.imshow(coloured(grid), extent=(left, left + width, top + height, top),
@@ -116,6 +122,11 @@ def maps(
             axes.set(xlim=(0, upright.width), ylim=(upright.height, 0))
             _label(axes, label, f"{100 * row[f'prob_{label}']:.0f} %")
     return figure
+
+
+def _upright(path: Path) -> Image.Image:
+    with Image.open(path) as photo:
+        return ImageOps.exif_transpose(photo).convert("RGB")
 
 
 def _people(axes, boxes: Sequence[Box]) -> None:
