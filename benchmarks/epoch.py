@@ -46,6 +46,10 @@ def measure(variant: str, size: int, repeats: int) -> None:
     import torch
 
     from stillact import training
+    from stillact.config import Training
+
+    def prepare(images, training):
+        return (images.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -57,9 +61,12 @@ def measure(variant: str, size: int, repeats: int) -> None:
         epoch = lambda: plain_epoch(model, optimiser, images, labels)  # noqa: E731
     else:
         model.to(memory_format=torch.channels_last)
-        optimiser = torch.optim.AdamW(model.parameters(), 3e-4, fused=True)
+        settings = Training(
+            learning_rate=3e-4, weight_decay=0.01, batch_size=32, max_epochs=1, patience=1
+        )
+        loop = training.Loop(model, settings, prepare, None, "fp32")
         part = training.Part(images, labels)
-        epoch = lambda: training.train_epoch(model, optimiser, part, 32, lambda x: x)  # noqa: E731
+        epoch = lambda: loop.epoch(part, 1)  # noqa: E731
     epoch()
     seconds = []
     for _ in range(repeats):

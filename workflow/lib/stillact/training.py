@@ -81,7 +81,7 @@ def fit(
         validation_loss, validation_accuracy; losses in nats, without label smoothing on
         validation).
     """
-    loop = _Loop(network, settings, prepare, groups, precision)
+    loop = Loop(network, settings, prepare, groups, precision)
     progress = _resume(checkpoint, network, loop.optimiser, parts["train"].labels.device)
     saved, cost = time.monotonic(), 0.0
     while progress.epoch < settings.max_epochs:
@@ -115,7 +115,7 @@ def fit(
     return progress
 
 
-class _Loop:
+class Loop:
     """An optimiser's steps over a training's epochs."""
 
     def __init__(self, network: nn.Module, settings: Training, prepare, groups, precision: str):
