@@ -344,6 +344,14 @@ def test_a_table_with_a_row_a_metric_has_a_column_a_metric(study):
     assert "clip_ic is not looked into: no blocks." in made.text
 
 
+def test_an_interval_stands_in_the_cell_of_its_value(study):
+    covered = pd.DataFrame({"model": ["vit"], "difference": [0.25], "difference_ci_low": [0.1]})
+    covered["difference_ci_high"] = 0.4
+    made = page(study, shown={"explain/activity3/covered": covered})
+    table = made.cells("Accuracy with people covered: activity3.")
+    assert "model difference vit 0.25 [0.1, 0.4]" in table
+
+
 def test_every_table_and_figure_names_its_blocks_of_the_config(study):
     made = page(study)
     blocks = {link for link in made.all("href") if link.startswith("#config-")}

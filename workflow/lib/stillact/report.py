@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -462,7 +463,8 @@ def _columns(table: pd.DataFrame) -> list[tuple[str, bool, list[tuple]]]:
     """The columns of a table, as `_column`; one with a row a metric becomes one with a column a
     metric, whose cells hold the interval too."""
     if "metric" not in table or table.empty:
-        return [_column(str(label), table[label]) for label in table]
+        ends = [label for label in table if re.search("._ci_(low|high)$", str(label))]
+        return [_with_ends(str(label), table, ends) for label in table if label not in ends]
     keys = [key for key in ONE_ROW if key in table]
     metrics = table["metric"].unique()
     of = ["value", "ci_low", "ci_high"]
@@ -474,6 +476,14 @@ def _columns(table: pd.DataFrame) -> list[tuple[str, bool, list[tuple]]]:
         (metric, True, [_interval(*row) for row in wide.xs(metric, axis=1, level=1)[of].to_numpy()])
         for metric in metrics
     ]
+
+
+def _with_ends(label: str, table: pd.DataFrame, ends: list) -> tuple[str, bool, list[tuple]]:
+    """A column, with its interval in its cells where the table has one of it."""
+    of = [label, f"{label}_ci_low", f"{label}_ci_high"]
+    if of[1] not in ends:
+        return _column(label, table[label])
+    return label, True, [_interval(*row) for row in table[of].to_numpy(float)]
 
 
 def _interval(value: float, low: float, high: float) -> tuple[str, float]:
