@@ -19,7 +19,8 @@ study: .venv/installed  ## the study of config.yaml; fetches its photos
 	@echo "The report: file://$(CURDIR)/results/report.html"
 
 test: .venv/installed  ## the whole test suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest tests/unit --numprocesses auto --maxprocesses 4
+	@$(BIN)/python -m pytest tests/dag tests/e2e
 
 lint: .venv/installed  ## formatting and lint, as in CI
 	$(BIN)/ruff check .

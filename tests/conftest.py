@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 import yaml
@@ -15,6 +16,10 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parent))
 import tiny_backbones
 from fault_server import FaultServer
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 REPO = Path(__file__).parents[1]
 PROJECT = ["Snakefile", "config.yaml", "workflow", "envs", "profiles", "data"]
