@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageOps
+from PIL import Image
 
 from stillact.explain_figures import coloured
 from stillact.fetch import cached
+from stillact.images import upright
 
 SIDE, QUALITY = 160, 70  # of a thumbnail: longer side in pixels, and JPEG's
 PHOTOS = 1000  # at most, of about 8 kB each, so that a page of them can still be sent
@@ -144,7 +145,7 @@ def thumbnail(path: Path) -> str:
     """A photo upright, whole and undistorted, its longer side `SIDE` pixels, as a data URI."""
     with Image.open(path) as image:
         image.draft("RGB", (2 * SIDE, 2 * SIDE))  # a large JPEG is decoded at a fraction of it
-        small = ImageOps.exif_transpose(image).convert("RGB")
+        small = upright(image)
     small.thumbnail((SIDE, SIDE))
     jpeg = io.BytesIO()
     small.save(jpeg, "JPEG", quality=QUALITY, optimize=True)

@@ -29,6 +29,7 @@ import pandas as pd
 from stillact import answers, comparisons, statistics
 from stillact.answers import SAME
 from stillact.log import logger
+from stillact.statistics import p_in_words
 
 SUPPORTED, NOT_SUPPORTED, UNDECIDED = VERDICTS = ("supported", "not supported", "undecided")
 LEVEL = 0.05
@@ -120,7 +121,7 @@ def _better(
         verdict = {(1, 1): SUPPORTED, (-1, -1): NOT_SUPPORTED}.get(sides, UNDECIDED)
         told = (
             f"{first} minus {other}: {text}, and of {row['images']} {photos} {alone[0]} are right "
-            f"by {first} alone, {alone[1]} by {other} alone (McNemar's {_p(row['mcnemar_p'])})"
+            f"by {first} alone, {alone[1]} by {other} alone (McNemar's {p_in_words(row['mcnemar_p'])})"
         )
         found.append((verdict, told))
     return found
@@ -157,7 +158,7 @@ def _over_folds(row: pd.Series) -> tuple[float, float, str]:
     if math.isnan(row["t"]):
         p = float(abs(row["difference"]) < SAME)
         return row["difference"], p, f"{points} in each of {row['folds']} folds"
-    text = f"{points} over {row['folds']} folds (corrected t-test's {_p(row['p'])})"
+    text = f"{points} over {row['folds']} folds (corrected t-test's {p_in_words(row['p'])})"
     return row["difference"], row["p"], text
 
 
@@ -166,7 +167,7 @@ def _differ(name: str, found: statistics.Anova) -> tuple[str, str]:
         return UNDECIDED, f"{name}: {found.note.removesuffix('.')}"
     tests = found.table.set_index("test")
     told = [
-        f"{said} F({row['df1']:.4g}, {row['df2']:.4g}) = {row['f']:.2f}, {_p(row['p'])}"
+        f"{said} F({row['df1']:.4g}, {row['df2']:.4g}) = {row['f']:.2f}, {p_in_words(row['p'])}"
         for said, row in (("F-test", tests.loc["anova"]), ("Welch's", tests.loc["welch"]))
     ]
     runs = int(tests.loc["anova", ["df1", "df2"]].sum()) + 1
@@ -180,7 +181,7 @@ def _same(test: statistics.PairedTest) -> tuple[str, str]:
     low, high = test.ci_low, test.ci_high
     if test.pairs > 1 and math.isnan(test.p):
         low = high = test.difference
-    t = "" if math.isnan(test.p) else f", t({test.df:.0f}) = {test.t:.3f}, {_p(test.p)}"
+    t = "" if math.isnan(test.p) else f", t({test.df:.0f}) = {test.t:.3f}, {p_in_words(test.p)}"
     text = f"{test.model_a} minus {test.model_b}: {text}{t}"
     if low > SAME or high < -SAME:
         return NOT_SUPPORTED, text
@@ -189,9 +190,3 @@ def _same(test: statistics.PairedTest) -> tuple[str, str]:
 
 def _points(difference: float, unit: str = " points") -> str:
     return f"{100 * difference:+.1f}{unit}".replace("-", "−")
-
-
-def _p(p: float) -> str:
-    if math.isnan(p):
-        return "p unknown"
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

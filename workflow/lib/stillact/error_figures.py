@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 
 from stillact.errors import FACTORS, MOST_CONFIDENT, NO_BOXES, UNKNOWN, agreement_sentence
 from stillact.figures import COLOURS, INK, MARKERS, QUIET, SIDE, STYLE, WIDTH
+from stillact.images import upright
 from stillact.judging_figures import over
 
 SMALL = 9  # points: below a photo, and of a bin's limits
@@ -201,8 +202,7 @@ def agreement(table: pd.DataFrame, models: Sequence[str], over: str) -> Figure:
 def _photo(axes: Axes, file: Path) -> None:
     """A photo whole and undistorted, at the bottom of a square: what is told below is near."""
     with Image.open(file) as image:
-        upright = ImageOps.exif_transpose(image).convert("RGB")
-    small = ImageOps.contain(upright, (SIDE, SIDE))
+        small = ImageOps.contain(upright(image), (SIDE, SIDE))
     x, bottom = small.width / 2, -SIDE / 2
     axes.imshow(small, extent=(-x, x, bottom, bottom + small.height))
     _bare(axes)

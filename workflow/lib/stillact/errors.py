@@ -21,7 +21,7 @@ from stillact.answers import Answers
 from stillact.comparisons import holm, votes
 from stillact.images import square
 from stillact.manifest import parse_boxes
-from stillact.statistics import wilson
+from stillact.statistics import p_in_words, wilson
 
 
 @dataclass(frozen=True)
@@ -356,7 +356,7 @@ def contrast_sentence(contrast: Mapping) -> str:
     points = _hundredths(contrast["difference"])
     tested = (
         f"a difference of {points} point{'s' * (points not in ('1', '−1'))} [{interval}], "
-        f"{_p(contrast['p_holm'])} after Holm's correction"
+        f"{p_in_words(contrast['p_holm'])} after Holm's correction"
     )
     if contrast["p_holm"] < LEVEL:
         told = (
@@ -390,10 +390,6 @@ def _errors(contrast: Mapping, end: str) -> tuple[str, str]:
 
 def _hundredths(share: float) -> str:
     return f"{round(100 * share)}".replace("-", "−")
-
-
-def _p(p: float) -> str:
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def agreement(

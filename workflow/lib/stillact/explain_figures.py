@@ -9,10 +9,11 @@ from matplotlib import colormaps, rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
-from PIL import Image, ImageOps
+from PIL import Image
 
 from stillact.explained import LOCATED
 from stillact.figures import COLOURS, INK, QUIET, STYLE, WIDTH
+from stillact.images import upright
 from stillact.views import Box
 
 HEAT = "inferno"  # of a map's values, on the photo
@@ -99,7 +100,7 @@ def maps(
     classes = [name.removeprefix("prob_") for name in examples if name.startswith("prob_")]
     if examples.empty:
         return _sentence("No fine-tuned transformer has maps to show.")
-    photos = [_upright(paths[image]) for image in examples["image_id"]]
+    photos = [_photo(paths[image]) for image in examples["image_id"]]
     columns = 1 + len(classes)
     side = 1.5 * WIDTH / columns  # inches
     tall = [min(photo.height / photo.width, TALLEST) * side + TITLE for photo in photos]
@@ -107,11 +108,11 @@ def maps(
     figure.suptitle(run, fontsize=11, x=0.005, ha="left")
     panels = figure.subplots(len(photos), columns, squeeze=False, height_ratios=tall)
     rows = examples.to_dict("records")
-    for line, row, upright in zip(panels, rows, photos, strict=True):
+    for line, row, photo in zip(panels, rows, photos, strict=True):
         image = row["image_id"]
         for axes in line:
             axes.set_axis_off()
-            axes.imshow(upright)
+            axes.imshow(photo)
         _people(line[0], boxes[image])
         hard = "hard: " if row["why"] == "hard" else ""
         _label(line[0], f"{hard}{row['label']}", f"answer: {row['predicted']}")
@@ -119,14 +120,14 @@ def maps(
         for axes, label, grid in zip(line[1:], classes, grids[image], strict=True):
             axes.imshow(coloured(grid), extent=(left, left + width, top + height, top),
                         interpolation="bilinear")  # fmt: skip
-            axes.set(xlim=(0, upright.width), ylim=(upright.height, 0))
+            axes.set(xlim=(0, photo.width), ylim=(photo.height, 0))
             _label(axes, label, f"{100 * row[f'prob_{label}']:.0f} %")
     return figure
 
 
-def _upright(path: Path) -> Image.Image:
-    with Image.open(path) as photo:
-        return ImageOps.exif_transpose(photo).convert("RGB")
+def _photo(path: Path) -> Image.Image:
+    with Image.open(path) as image:
+        return upright(image)
 
 
 def _people(axes, boxes: Sequence[Box]) -> None:

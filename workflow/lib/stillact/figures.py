@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image, ImageOps
 
+from stillact.images import upright
 from stillact.tables import replacing
 
 # Okabe and Ito's colours, told apart by colour-blind readers; a class keeps the colour and the
@@ -63,8 +64,7 @@ def examples(paths: Mapping[str, Sequence[Path]]) -> Figure:
             axes.set_axis_off()
         for axes, file in zip(row, files, strict=False):
             with Image.open(file) as image:
-                upright = ImageOps.exif_transpose(image).convert("RGB")
-            small = ImageOps.contain(upright, (SIDE, SIDE))
+                small = ImageOps.contain(upright(image), (SIDE, SIDE))
             x, y = small.width / 2, small.height / 2
             axes.imshow(small, extent=(-x, x, -y, y))
             axes.set(xlim=(-SIDE / 2, SIDE / 2), ylim=(-SIDE / 2, SIDE / 2))

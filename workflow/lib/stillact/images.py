@@ -24,8 +24,7 @@ def square(
     """An RGB image of `size` by `size` pixels, resampled with antialiasing.
 
     Args:
-        image: any mode; its EXIF orientation is applied, 16-bit greys are scaled to 8 bits, and
-            transparency is dropped.
+        image: any mode; taken `upright`.
         size: side in pixels.
         geometry: "resize_crop" scales the shorter side to `size` and crops the centre, with the
             rounding of torchvision's Resize and CenterCrop; "squash" scales both sides to `size`,
@@ -35,14 +34,18 @@ def square(
         crop: timm's crop_pct; below 1 the photo is scaled to floor(size / crop) in place of `size`,
             and the centre of that is taken.
     """
+    image = _scaled(upright(image), math.floor(size / crop), geometry, RESAMPLING[interpolation])
+    left, top = round((image.width - size) / 2), round((image.height - size) / 2)
+    return image.crop((left, top, left + size, top + size))
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """An image as RGB, its EXIF orientation applied; 16-bit greys are scaled to 8 bits, and
+    transparency is dropped."""
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    image = _scaled(
-        image.convert("RGB"), math.floor(size / crop), geometry, RESAMPLING[interpolation]
-    )
-    left, top = round((image.width - size) / 2), round((image.height - size) / 2)
-    return image.crop((left, top, left + size, top + size))
+    return image.convert("RGB")
 
 
 def _scaled(image: Image.Image, side: int, geometry: str, how: Image.Resampling) -> Image.Image:

@@ -239,6 +239,13 @@ def _no_t_test(pairs: int) -> str:
     return "There is no t-test: the difference is the same for every seed."
 
 
+def p_in_words(p: float) -> str:
+    """'p = 0.042', 'p < 0.001', or that it is unknown (NaN)."""
+    if math.isnan(p):
+        return "p unknown"
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
 def wilson(accuracy: np.ndarray | float, images: np.ndarray | int) -> tuple:
     """The 95 % Wilson interval, low and high in [0, 1], of a share of right answers on so many
     images (Wilson, JASA 22, 1927).
