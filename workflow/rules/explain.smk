@@ -2,25 +2,25 @@
 # Makes: results/explain/, where those models look, and its figures.
 
 LOOKED = "results/explain/{task}/maps/{model}"
+RUNS = "results/runs/{{task}}/{{model}}/{split}/seed_{seed}/weights.safetensors"
+OF_SHUFFLED = (
+    dict(shuffled=RUNS.format(split=stillact.runs.SHUFFLED, seed=cfg.seeds[0]))
+    if cfg.explain.shuffled_labels
+    else {}
+)
 
 
 rule explain:
     """Saliency maps of a fine-tuned model's first run, and whether they lie on the person."""
     input:
         unpack(trained_on),
-        **(
-            dict(
-                shuffled=f"results/runs/{{task}}/{{model}}/{stillact.runs.SHUFFLED}/"
-                f"seed_{cfg.seeds[0]}/weights.safetensors"
-            )
-            if cfg.explain.shuffled_labels
-            else {}
-        ),
+        unpack(seen_by),
+        **OF_SHUFFLED,
         code=code("explain.py"),
         split=rules.split.output.holdout,
         manifest=rules.manifest.output[0],
         images=rules.fetch.output[0],
-        weights=f"results/runs/{{task}}/{{model}}/holdout/seed_{cfg.seeds[0]}/weights.safetensors",
+        weights=RUNS.format(split="holdout", seed=cfg.seeds[0]),
     output:
         table=f"{LOOKED}.csv",
         maps=f"{LOOKED}.npz",

@@ -3,31 +3,21 @@
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from stillact import config, explain, log, training
 from stillact.recipes import fine_tune, jobs, trained
-from stillact.tables import read_csv, replacing, write_csv
+from stillact.tables import replacing, write_csv
 
 with log.job(snakemake.log[0]), training.repeatable(snakemake.threads):
     settings, files = snakemake.params[0], jobs.paths(snakemake.input.items())
     plan = config.PLAN.validate_python(settings["plan"])
     device = training.choose_device("cuda" if snakemake.resources.gpu else "cpu")
     setup = fine_tune.setup(plan, files, device)
-    part, photos = jobs.load_parts(
-        np.load(files["array"], mmap_mode="r"),
-        files["index"],
-        jobs.rows(files["split"], "holdout"),
-        plan.classes,
-        torch.device("cpu"),
-    )["test"]
-    for table, columns in (("manifest", ["person_boxes"]), ("images", ["width", "height"])):
-        told = read_csv(files[table]).set_index("id")[columns]
-        photos = photos.join(told, on="image_id")
+    pixels, photos = trained.test_photos(files, plan.classes)
     found = explain.of_run(
         trained.load(setup, files["weights"]),
         photos,
-        part.inputs,
+        pixels,
         trained.look(plan, files),
         plan.classes,
         settings["layers"],

@@ -121,7 +121,8 @@ def _better(
         verdict = {(1, 1): SUPPORTED, (-1, -1): NOT_SUPPORTED}.get(sides, UNDECIDED)
         told = (
             f"{first} minus {other}: {text}, and of {row['images']} {photos} {alone[0]} are right "
-            f"by {first} alone, {alone[1]} by {other} alone (McNemar's {p_in_words(row['mcnemar_p'])})"
+            f"by {first} alone, {alone[1]} by {other} alone "
+            f"(McNemar's {p_in_words(row['mcnemar_p'])})"
         )
         found.append((verdict, told))
     return found

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 
 from stillact import training, weights
 from stillact.config import FromScratchPlan, Plan
 from stillact.log import InputError
+from stillact.recipes import jobs
 from stillact.recipes.jobs import Setup
+from stillact.tables import read_csv
 
 BATCH = 64  # photos that go through a backbone at a time
 
@@ -56,6 +59,28 @@ def look(plan: Plan, files: Mapping[str, Path]) -> dict[str, Any]:
         return dict(size=plan.training.size, geometry=plan.training.geometry, crop=1.0)
     facts = json.loads(files["record"].read_text(encoding="utf-8"))["facts"]
     return {name: facts[name] for name in ("size", "geometry", "crop")}
+
+
+def test_photos(files: Mapping[str, Path], classes: list[str]) -> tuple[torch.Tensor, pd.DataFrame]:
+    """The test photos of the holdout split as a plan's runs see them, and what is known of them.
+
+    Args:
+        files: `photos` and `photos_index`, the packed photos (npy) and their rows (csv); `split`,
+            the holdout table; `manifest` and `images`, as the rules of these names leave them.
+        classes: of the task.
+
+    Returns:
+        uint8 (photos, 3, size, size), on the CPU; and in the same order image_id, label, subset,
+        person_boxes, width and height (pixels, upright).
+    """
+    packed = np.load(files["photos"], mmap_mode="r")
+    rows = jobs.rows(files["split"], "holdout")
+    cpu = torch.device("cpu")
+    part, photos = jobs.load_parts(packed, files["photos_index"], rows, classes, cpu)["test"]
+    for table, columns in (("manifest", ["person_boxes"]), ("images", ["width", "height"])):
+        told = read_csv(files[table]).set_index("id")[columns]
+        photos = photos.join(told, on="image_id")
+    return part.inputs, photos
 
 
 def load(setup: Setup, path: Path) -> Trained:
