@@ -379,6 +379,14 @@ def test_single_run_has_no_interval(study):
     assert "nan" not in text.lower()
 
 
+def test_seeds_that_are_all_the_same_have_no_interval_to_tell(study):
+    table = results(["cnn_base", "fnn_base"])
+    table.loc[0, ["accuracy_ci_low", "accuracy_ci_high"]] = [0.5 - 1e-16, 0.5 + 1e-16]
+    text = page(study, tables={**study.tables, "table_7": table}).text
+    assert "right on 50.0 % of 10 test photos (the same with each of 5 seeds)." in text
+    assert "It lies above that constant answer." in text
+
+
 def test_what_is_not_there_is_said(study):
     nothing = {"shown": {}, "claims": None, "browser": {**BROWSER, "groups": []}}
     made = page(study, tables={}, figures={}, metas=[], audit=study.audit.iloc[:0], **nothing)

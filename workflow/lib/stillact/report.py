@@ -15,6 +15,7 @@ from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype
 from scipy.stats import binomtest
 
 from stillact import error_figures, errors, explained
+from stillact.answers import SAME
 from stillact.claims import RULE
 from stillact.config import CNN, Config, FineTuneModel, FromScratchModel, MLPModel, Model
 from stillact.explore import MEASURES, audit_summary, largest_class_rate
@@ -214,6 +215,8 @@ def _answer(study: Study, table: str) -> dict | None:
     photos, rate = _judged(study, best["task"], best["subset"])
     low, high = best["accuracy_ci_low"], best["accuracy_ci_high"]
     sure = f"95\xa0% interval {_percent(low)} to {_percent(high)}" if pd.notna(low) else "one run"
+    if pd.notna(low) and high - low < SAME:
+        sure = f"the same with each of {best['runs']} seeds"
     headline = (
         f"{best['model']} tells {classes} apart best: right on {_percent(best['accuracy_mean'])} "
         f"of {photos} {best['subset']} photos ({sure}). Always answering the largest class is "
@@ -237,6 +240,8 @@ def _against_constant(best: pd.Series, rate: float) -> str:
         return "With a single run, nothing is known of how far another seed would differ."
     if best["accuracy_ci_low"] <= rate:
         return "Its interval reaches down to that constant answer, so it may have learnt nothing."
+    if best["accuracy_ci_high"] - best["accuracy_ci_low"] < SAME:
+        return "It lies above that constant answer."
     return f"Its whole interval, over {best['runs']} seeds, lies above that constant answer."
 
 
