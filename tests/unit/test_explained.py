@@ -80,7 +80,7 @@ def test_no_table_or_no_box_gives_no_row_and_a_reason():
 
 
 def test_the_sentence_tells_chance_and_what_stands_beside_it():
-    said = explained.sentence(explained.summarise({"vit": TABLE}), "vit")
+    said = explained.sentence(explained.summarise({"vit": TABLE}), "vit").replace("\xa0", " ")
     assert said.startswith("40 % [")
     assert "whose boxes take 30 % of what it sees: 1.3 times as much as by chance." in said
     assert "60 %" in said

@@ -87,7 +87,7 @@ def sentence(summary: pd.DataFrame, model: str) -> str:
     first = rows.iloc[0]
     said = (
         f"{_share(first)} of the relevance that {first['method']} finds for {model}'s answers lies "
-        f"on people, whose boxes take {100 * first['chance']:.0f} % of what it sees: "
+        f"on people, whose boxes take {100 * first['chance']:.0f}\xa0% of what it sees: "
         f"{first['value'] / first['chance']:.1f} times as much as by chance."
     )
     others = rows.set_index("method")
@@ -102,7 +102,7 @@ def sentence(summary: pd.DataFrame, model: str) -> str:
 
 def _share(row: pd.Series) -> str:
     interval = f" [{100 * row['ci_low']:.0f}, {100 * row['ci_high']:.0f}]"
-    return f"{100 * row['value']:.0f} %{interval if pd.notna(row['ci_low']) else ''}"
+    return f"{100 * row['value']:.0f}\xa0%{interval if pd.notna(row['ci_low']) else ''}"
 
 
 def best(summary: pd.DataFrame, task: str, models: Sequence[str]) -> str:
