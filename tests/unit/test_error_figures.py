@@ -5,7 +5,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from PIL import Image
 
-from stillact import error_figures, errors, figures
+from stillact import error_figures, errors, figures, judging_figures
 
 OVER = "over 285 photos, each tested in its fold, 1 to 5 times"
 LONG = [f"longest_name_{i}" for i in range(8)]  # of 14 letters
@@ -204,7 +204,7 @@ def test_cross_validation_is_drawn_where_every_model_has_it(in_cv, expected):
     columns = ["scheme", "model", "metric", "value", "images", "runs"]
     pooled = pd.DataFrame(rows, columns=columns)
     pooled = pd.concat([pooled, pooled.assign(metric="log_loss", value=-pooled["value"])])
-    scheme, models, over = error_figures.drawn(pooled)
+    scheme, models, over = judging_figures.drawn(pooled)
     assert (scheme, models) == (expected, ["clip_ic", "vit"])
     assert over.startswith("over 285 photos" if expected == "cv" else "over 29 test photos")
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from stillact import error_figures, errors, fetch, figures, log
+from stillact import error_figures, errors, fetch, figures, judging_figures, log
 from stillact.tables import read_csv
 
 NAMES = ("rates", "agreement", "wrong_by_all")
@@ -12,7 +12,7 @@ NAMES = ("rates", "agreement", "wrong_by_all")
 with log.job(snakemake.log[0]):
     given, task = snakemake.input, snakemake.wildcards.task
     pooled = read_csv(given.pooled)
-    scheme, models, over = error_figures.drawn(pooled)
+    scheme, models, over = judging_figures.drawn(pooled)
     tables = {name: read_csv(given[name]) for name in NAMES}
     rates, agreement, wrong = (table[table["scheme"] == scheme] for table in tables.values())
     shown = models[:1]

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from stillact import error_figures, fetch, figures, log
+from stillact import error_figures, fetch, figures, judging_figures, log
 from stillact.tables import read_csv
 
 with log.job(snakemake.log[0]):
     params, given = snakemake.params[0], snakemake.input
-    scheme, models, over = error_figures.drawn(read_csv(given.pooled))
+    scheme, models, over = judging_figures.drawn(read_csv(given.pooled))
     failures = read_csv(given.failures)
     failures = failures[failures["scheme"] == scheme]
     sha256 = read_csv(given.images).set_index("id")["sha256"]

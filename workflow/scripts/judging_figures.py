@@ -10,20 +10,17 @@ NAMES = ("pooled", "pairs", "calibration", "reliability")
 
 with log.job(snakemake.log[0]):
     tables = {name: read_csv(snakemake.input[name]) for name in NAMES}
-    models = {s: set(rows["model"]) for s, rows in tables["pooled"].groupby("scheme")}
-    scheme = "cv" if models.get("cv") == models["holdout"] else "holdout"
+    scheme, models, over = judging_figures.drawn(tables["pooled"])
     drawn = {name: table[table["scheme"] == scheme] for name, table in tables.items()}
-    accuracy = drawn["pooled"].query("metric == 'accuracy'").sort_values("value", ascending=False)
     rows = read_csv(snakemake.input[scheme])
     rate = explore.largest_class_rate(
         rows.assign(subset="test") if scheme == "cv" else rows, "test"
     )
-    over = judging_figures.over(accuracy, scheme)
     plain = drawn["calibration"].query("temperature_scaled == 'no'")
     p = "p_holm" if scheme == "cv" else "mcnemar_p_holm"
     made = {
         "pooled": judging_figures.pooled(drawn["pooled"], rate, over),
-        "pairs": judging_figures.pairs(drawn["pairs"], accuracy["model"].tolist(), p, over),
+        "pairs": judging_figures.pairs(drawn["pairs"], models, p, over),
         "reliability": judging_figures.reliability(drawn["reliability"], plain, over),
     }
     for path in snakemake.output:

@@ -16,26 +16,11 @@ from PIL import Image, ImageOps
 from stillact.errors import FACTORS, MOST_CONFIDENT, NO_BOXES, UNKNOWN, agreement_sentence
 from stillact.figures import COLOURS, INK, MARKERS, QUIET, SIDE, STYLE, WIDTH
 from stillact.images import upright
-from stillact.judging_figures import over
 
 SMALL = 9  # points: below a photo, and of a bin's limits
 LETTERS = 24  # of SMALL, that are as wide as a photo
 COLUMN = 1.75  # inches of a photo and what is between two
 PHOTOS = 12  # wrong by all, shown at most
-
-
-def drawn(pooled: pd.DataFrame) -> tuple[str, list[str], str]:
-    """What figures are over: "cv" where every model of the holdout split has been cross-validated,
-    else "holdout"; the models, the most accurate first; and both in words.
-
-    Args:
-        pooled: of `bootstrap.intervals`, of one task and its schemes.
-    """
-    models = {name: {*rows["model"]} for name, rows in pooled.groupby("scheme")}
-    scheme = "cv" if models.get("cv") == models["holdout"] else "holdout"
-    accuracy = pooled[(pooled["metric"] == "accuracy") & (pooled["scheme"] == scheme)]
-    accuracy = accuracy.sort_values("value", ascending=False, kind="stable")
-    return scheme, accuracy["model"].tolist(), over(accuracy, scheme)
 
 
 @rc_context(STYLE)

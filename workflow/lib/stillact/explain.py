@@ -83,7 +83,9 @@ def of_run(
     others = {RANDOM_WEIGHTS: saliency.randomised(run.network, seed=0)}
     if shuffled is not None:
         others[SHUFFLED_LABELS] = shuffled.network
-    tables += [looking.check(methods[0], other, instead) for instead, other in others.items()]
+    own = looking.maps(methods[0], run.network)
+    for instead, other in others.items():
+        tables.append(looking.check(methods[0], other, instead, own))
     return Explained(pd.concat(tables)[COLUMNS], looking.grids(layers[0]), regions)
 
 
@@ -104,7 +106,7 @@ class _Looking:
     def method(self, name: str) -> pd.DataFrame:
         """The table of a method, faithfulness included."""
         start = time.perf_counter()
-        heat = self._maps(name, self.run.network)
+        heat = self.maps(name, self.run.network)
         logger.info("%s: %d maps in %.1f s", name, len(heat), time.perf_counter() - start)
         areas, last = [], time.perf_counter()
         pictures = zip(_rows(self.pixels), heat, self.emptied, self.blurred, strict=True)
@@ -118,11 +120,12 @@ class _Looking:
         table[["insertion", "deletion"]] = areas
         return table
 
-    def check(self, name: str, other: Classifier, instead: str) -> pd.DataFrame:
-        """The table of a method for a network that has not learnt what the run has."""
-        heat = self._maps(name, other)
+    def check(self, name: str, other: Classifier, instead: str, own: np.ndarray) -> pd.DataFrame:
+        """The table of a method for a network that has not learnt what the run has, beside the
+        run's `own` maps."""
+        heat = self.maps(name, other)
         table = self._located(f"{name}_{instead}", heat)
-        pairs = zip(self._maps(name, self.run.network), heat, strict=True)
+        pairs = zip(own, heat, strict=True)
         return table.assign(rank_correlation=[localisation.rank_correlation(*p) for p in pairs])
 
     def grids(self, layers: legrad.Layers) -> np.ndarray:
@@ -134,7 +137,8 @@ class _Looking:
         ]
         return torch.cat(found).numpy()
 
-    def _maps(self, name: str, network: Classifier) -> np.ndarray:
+    def maps(self, name: str, network: Classifier) -> np.ndarray:
+        """Of the run's answers, as `saliency.maps`."""
         answers = torch.from_numpy(self.answers).to(self.images.device)
         return saliency.maps(name, network, self.images, answers)
 

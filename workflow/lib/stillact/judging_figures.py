@@ -39,6 +39,20 @@ def over(table: pd.DataFrame, scheme: str) -> str:
     return f"over {images} photos, each tested in its fold, {runs} times"
 
 
+def drawn(pooled: pd.DataFrame) -> tuple[str, list[str], str]:
+    """What figures are over: "cv" where every model of the holdout split has been cross-validated,
+    else "holdout"; the models, the most accurate first; and both in words.
+
+    Args:
+        pooled: of `bootstrap.intervals`, of one task and its schemes.
+    """
+    models = {name: {*rows["model"]} for name, rows in pooled.groupby("scheme")}
+    scheme = "cv" if models.get("cv") == models["holdout"] else "holdout"
+    accuracy = pooled[(pooled["metric"] == "accuracy") & (pooled["scheme"] == scheme)]
+    accuracy = accuracy.sort_values("value", ascending=False, kind="stable")
+    return scheme, accuracy["model"].tolist(), over(accuracy, scheme)
+
+
 @rc_context(STYLE)
 def pooled(table: pd.DataFrame, largest_class_rate: float, over: str) -> Figure:
     """Each metric of each model with its 95 % bootstrap interval over images and runs.

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype
 from scipy.stats import binomtest
 
-from stillact import error_figures, errors, explained
+from stillact import errors, explained, judging_figures
 from stillact.answers import SAME
 from stillact.claims import RULE
 from stillact.config import CNN, Config, FineTuneModel, FromScratchModel, MLPModel, Model
@@ -426,7 +426,7 @@ def _erring(study: Study) -> list[str]:
     pooled = study.shown.get(f"statistics/{study.task}/pooled")
     if pooled is None or pooled.empty:
         return []
-    scheme, models, over = error_figures.drawn(pooled)
+    scheme, models, over = judging_figures.drawn(pooled)
     tables = {}
     for name in ("contrasts", "agreement", "wrong_by_all"):
         table = study.shown[f"errors/{study.task}/{name}"]
