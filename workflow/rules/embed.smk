@@ -75,7 +75,7 @@ rule embed_texts:
         mem_mb=6000,
         runtime=30,
     params:
-        lambda wildcards: dict(prompts=cfg.prompts[wildcards.prompts]),
+        lambda wildcards: dict(prompts=cfg.texts(wildcards.prompts)),
     message:
         "Embedding the prompts {wildcards.prompts} with {wildcards.backbone}"
     script:

@@ -13,4 +13,6 @@ with log.job(snakemake.log[0]):
     block = config.Backbone(**params["backbone"])
     record = weights.fetch(block, snakemake.wildcards.backbone, params["cache"])
     record["facts"] = backbones.facts(backbones.load(block, Path(record["folder"])))
+    if block.geometry is not None:
+        record["facts"] |= dict(geometry=block.geometry, crop=1.0)
     Path(snakemake.output[0]).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

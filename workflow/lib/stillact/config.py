@@ -9,7 +9,9 @@ from typing import Annotated, Any, Literal, NoReturn
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     TypeAdapter,
     ValidationError,
     model_validator,
@@ -192,11 +194,24 @@ class CrossValidation(Block):
     from_scratch: Repeats
     fine_tune: Repeats
     mlp: Repeats
+    zero_shot: Repeats
+    linear_probe: Repeats
+    prolip: Repeats
+    wise_ft: Repeats
+    views: Repeats
 
 
 class Task(Block):
     classes: Annotated[list[Name], Field(min_length=2, description="The classes told apart.")]
     models: Annotated[list[Name], Field(description="Models trained on this task.")]
+    beyond: Annotated[
+        list[Name],
+        Field(description="Models past the paper, trained too, and judged in a table of their own."),
+    ] = []
+
+    @property
+    def every_model(self) -> list[str]:
+        return [*self.models, *self.beyond]
 
 
 class CNN(Block):
@@ -355,10 +370,42 @@ class MLP(Training):
     dropout: Annotated[Fraction, Field(description="Dropout after each hidden layer.")]
 
 
+class LinearProbe(Block):
+    """Multinomial logistic regression on a backbone's L2-normalised embeddings."""
+
+    c: Annotated[
+        list[Positive],
+        Field(min_length=1, description="Inverse strengths of the L2 penalty to choose from."),
+    ]
+    folds: Annotated[
+        int, Field(ge=2, description="Folds of the training photos on which C is chosen.")
+    ]
+
+
+class ProLIP(Training):
+    """The last projection of a backbone's image tower, on features before it that stay as they
+    are; the class prompts classify (ProLIP, arXiv 2410.05270)."""
+
+    penalty: Annotated[
+        float,
+        Field(ge=0, description="Of the squared distance from the pretrained projection; divided "
+              "by the training photos a class."),
+    ]  # fmt: skip
+
+
+class WiseFT(Block):
+    """Weights between the zero-shot and the fine-tuned model (WiSE-FT, arXiv 2109.01903)."""
+
+    steps: Annotated[Count, Field(description="Steps of alpha from 0 (zero-shot) to 1 (tuned).")]
+
+
 class Recipes(Block):
     from_scratch: FromScratch
     fine_tune: FineTune
     mlp: MLP
+    linear_probe: LinearProbe
+    prolip: ProLIP
+    wise_ft: WiseFT
 
 
 class Backbone(Block):
@@ -389,6 +436,10 @@ class Backbone(Block):
         Field(min_length=1, description="The hub's commit (40 hex digits), tag or branch."),
     ] = None
     licence: Annotated[str | None, Field(description="Licence of the weights.")] = None
+    geometry: Annotated[
+        Geometry | None,
+        Field(description="How a photo becomes square; null: as the authors of the weights do it."),
+    ] = None
 
     @model_validator(mode="after")
     def _source(self) -> "Backbone":
@@ -412,6 +463,7 @@ class Backbone(Block):
 Augment = Annotated[list[Augmentation], Field(description="Applied in this order.")]
 BackboneName = Annotated[Name, Field(description="One of `backbones`.")]
 Prompts = Annotated[Name | None, Field(description="One of `prompts`.")]
+PromptsNeeded = Annotated[Name, Field(description="One of `prompts`.")]
 
 
 class FromScratchModel(Block):
@@ -424,15 +476,19 @@ class FineTuneModel(Block):
     recipe: Literal["fine_tune"]
     backbone: BackboneName
     head: Annotated[
-        Literal["random", "text"],
-        Field(description="Start of the head: random, or the embeddings of the prompts."),
+        Literal["random", "text", "probe", "text_tower"],
+        Field(
+            description="What classifies, at its start: a random head; the embeddings of the "
+            "prompts; a linear probe (LP-FT, arXiv 2202.10054); or, to the end, the prompts as "
+            "the text tower embeds them, which is trained too (FLYP, arXiv 2212.00638)."
+        ),
     ] = "random"
     prompts: Prompts = None
     augment: Augment = []
 
     @model_validator(mode="after")
     def _start(self) -> "FineTuneModel":
-        return _prompts_where_used(self, "head", "text")
+        return _prompts_where_used(self, "head", ("text", "text_tower"))
 
 
 class MLPModel(Block):
@@ -446,13 +502,69 @@ class MLPModel(Block):
 
     @model_validator(mode="after")
     def _features(self) -> "MLPModel":
-        return _prompts_where_used(self, "features", "similarity")
+        return _prompts_where_used(self, "features", ("similarity",))
+
+
+class ZeroShotModel(Block):
+    """Nothing is trained: the class whose prompts are most similar to the photo."""
+
+    recipe: Literal["zero_shot"]
+    backbone: BackboneName
+    prompts: PromptsNeeded
+
+
+class LinearProbeModel(Block):
+    recipe: Literal["linear_probe"]
+    backbone: BackboneName
+
+
+class ProLIPModel(Block):
+    recipe: Literal["prolip"]
+    backbone: BackboneName
+    prompts: PromptsNeeded
+
+
+class WiseFTModel(Block):
+    recipe: Literal["wise_ft"]
+    of: Annotated[Name, Field(description="A fine-tuned model whose head starts from prompts.")]
+
+
+class SeedSoupModel(Block):
+    """The mean of the weights of all seeds (model soups, arXiv 2203.05482)."""
+
+    recipe: Literal["seed_soup"]
+    of: Annotated[Name, Field(description="A fine-tuned model whose seeds have one start.")]
+
+
+class ViewsModel(Block):
+    """A trained model asked about several views of a photo; logits are averaged."""
+
+    recipe: Literal["views"]
+    of: Annotated[Name, Field(description="A model on a backbone.")]
+    views: Annotated[
+        list[Literal["whole", "flip", "letterbox", "person"]],
+        Field(
+            min_length=1,
+            description="whole: the photo as the backbone's authors see it; flip: its mirror "
+            "image; letterbox: all of the photo, padded; person: the largest person box times "
+            "1.3, padded.",
+        ),
+    ]
 
 
 Model = Annotated[
-    FromScratchModel | FineTuneModel | MLPModel,
+    FromScratchModel
+    | FineTuneModel
+    | MLPModel
+    | ZeroShotModel
+    | LinearProbeModel
+    | ProLIPModel
+    | WiseFTModel
+    | SeedSoupModel
+    | ViewsModel,
     Field(discriminator="recipe", description="How it is trained, and what."),
 ]
+Derived = WiseFTModel | SeedSoupModel | ViewsModel  # made of the trained runs of another model
 
 
 class AugmentationStudy(Block):
@@ -478,6 +590,8 @@ class FromScratchPlan(FromScratchModel):
 class FineTunePlan(FineTuneModel):
     classes: list[Name]
     training: FineTune
+    probe: LinearProbe | None  # where the head starts from one
+    texts: dict[Name, list[Text]] | None  # a class, where the text tower is trained on them
 
 
 class MLPPlan(MLPModel):
@@ -485,8 +599,111 @@ class MLPPlan(MLPModel):
     training: MLP
 
 
-Plan = FromScratchPlan | FineTunePlan | MLPPlan
+class ZeroShotPlan(ZeroShotModel):
+    classes: list[Name]
+
+
+class LinearProbePlan(LinearProbeModel):
+    classes: list[Name]
+    training: LinearProbe
+
+
+class ProLIPPlan(ProLIPModel):
+    classes: list[Name]
+    training: ProLIP
+
+
+OnBackbone = Annotated[
+    FineTunePlan | MLPPlan | ZeroShotPlan | LinearProbePlan | ProLIPPlan,
+    Field(discriminator="recipe"),
+]
+
+
+class WiseFTPlan(Block):
+    recipe: Literal["wise_ft"]
+    of: FineTunePlan
+    training: WiseFT
+
+    @property
+    def classes(self) -> list[str]:
+        return self.of.classes
+
+
+class SeedSoupPlan(Block):
+    recipe: Literal["seed_soup"]
+    of: FineTunePlan
+
+    @property
+    def classes(self) -> list[str]:
+        return self.of.classes
+
+
+class ViewsPlan(Block):
+    recipe: Literal["views"]
+    of: OnBackbone
+    views: list[str]
+
+    @property
+    def classes(self) -> list[str]:
+        return self.of.classes
+
+
+Plan = (
+    FromScratchPlan
+    | FineTunePlan
+    | MLPPlan
+    | ZeroShotPlan
+    | LinearProbePlan
+    | ProLIPPlan
+    | WiseFTPlan
+    | SeedSoupPlan
+    | ViewsPlan
+)
+PLANS = {
+    "from_scratch": FromScratchPlan,
+    "fine_tune": FineTunePlan,
+    "mlp": MLPPlan,
+    "zero_shot": ZeroShotPlan,
+    "linear_probe": LinearProbePlan,
+    "prolip": ProLIPPlan,
+    "wise_ft": WiseFTPlan,
+    "seed_soup": SeedSoupPlan,
+    "views": ViewsPlan,
+}
 PLAN = TypeAdapter(Annotated[Plan, Field(discriminator="recipe")])
+
+
+class Templates(Block):
+    """A prompt set made of another one: each of its texts in each template."""
+
+    of: Annotated[Name, Field(description="The prompt set whose texts are put in.")]
+    templates: Annotated[
+        list[Text], Field(min_length=1, description="Texts with one {} where the other's go.")
+    ]
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Templates":
+        for template in self.templates:
+            if template.replace("{}", "", 1).count("{") or template.count("{}") != 1:
+                _fault("templates: {template} must have one {} for a class's text",
+                       template=repr(template))  # fmt: skip
+        return self
+
+
+Texts = Annotated[
+    dict[Name, Annotated[list[Text], Field(min_length=1)]],
+    Field(description="For each class the texts that stand for it."),
+]
+PromptSet = Annotated[
+    Annotated[Texts, Tag("texts")] | Annotated[Templates, Tag("templates")],
+    Discriminator(lambda block: "templates" if _has_templates(block) else "texts"),
+]
+
+
+def _has_templates(block: Any) -> bool:
+    return isinstance(block, Templates) or (
+        isinstance(block, dict) and isinstance(block.get("of"), str)
+    )
 
 
 class Statistics(Block):
@@ -521,6 +738,65 @@ class Explain(Block):
     ]
 
 
+class Selection(Block):
+    """One model is chosen on the validation photos: in every run, and to be used."""
+
+    by: Annotated[
+        Literal["log_loss", "accuracy"],
+        Field(description="What is compared on the validation photos; of equals the first model."),
+    ]
+
+
+Severity = Annotated[int, Field(ge=1, le=5, description="Of imagecorruptions.")]
+
+
+class Robustness(Block):
+    """Models asked about the main task's test photos again, made worse."""
+
+    models: Annotated[
+        list[Name], Field(description="Models of the main task; none: nothing is asked.")
+    ]
+    corruptions: Annotated[
+        list[Name],
+        Field(description="Of imagecorruptions, each at every severity; and low_resolution, grey, "
+              "person_covered."),
+    ]  # fmt: skip
+    severities: Annotated[list[Severity], Field(min_length=1)]
+
+
+class Sweep(Block):
+    """One fine-tuned model trained with every combination of settings: how much hangs on them. It
+    is judged on the validation photos of the main task, with the first seed."""
+
+    model: Annotated[Name | None, Field(description="A fine-tuned model; null: no sweep.")]
+    learning_rate: Annotated[list[Positive], Field(min_length=1)]
+    layer_decay: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)]
+    augment: Annotated[
+        dict[Name, list[Augmentation]],
+        Field(min_length=1, description="Strengths of augmentation, by name."),
+    ]
+
+
+class External(Block):
+    """A second dataset with the main task's classes, on which nothing is trained or chosen."""
+
+    name: Annotated[Name, Field(description="Its name, shown in the report.")]
+    manifest: Annotated[Text, Field(description="CSV like dataset.manifest.")]
+
+
+class Predict(Block):
+    """How the model that is used answers."""
+
+    accuracy: Annotated[
+        Fraction,
+        Field(description="Abstain below the confidence from which on the answers on validation "
+              "photos are right at this rate."),
+    ]  # fmt: skip
+    gallery: Annotated[
+        int, Field(ge=0, description="Photos shown in the gallery; the table has all.")
+    ]
+
+
 class Config(Block):
     """The study: data, splits, models and how they are trained."""
 
@@ -540,13 +816,25 @@ class Config(Block):
         dict[Name, Backbone], Field(description="Pretrained models, by the name recipes call them.")
     ]
     prompts: Annotated[
-        dict[Name, dict[Name, Annotated[list[Text], Field(min_length=1)]]],
-        Field(description="Prompt sets: for each class the texts that stand for it."),
+        dict[Name, PromptSet], Field(description="Prompt sets: texts that stand for a class.")
     ]
     models: Annotated[dict[Name, Model], Field(description="Models, by the name of their runs.")]
     augmentation_study: AugmentationStudy
     statistics: Statistics
     explain: Explain
+    selection: Selection
+    robustness: Robustness
+    sweep: Sweep
+    external: Annotated[External | None, Field(description="null: no external test.")] = None
+    photos: Annotated[
+        str | None,
+        Field(description="Folder, or CSV with a column url, that `predict` is asked about."),
+    ] = None
+    use: Annotated[
+        Name | None,
+        Field(description="Model that `predict` and `export` take; null: the selected one."),
+    ] = None
+    predict: Predict
     seeds: Annotated[list[Seed], Field(min_length=1, description="One training run each.")]
     runs_per_job: Annotated[Count, Field(description="Seeds trained in one process.")]
     device: Annotated[
@@ -564,9 +852,10 @@ class Config(Block):
         _known("curate.images_per_class", self.curate.images_per_class, self.curate.verbs)
         for name, task in self.tasks.items():
             _unique(f"tasks.{name}.classes", task.classes)
-            _unique(f"tasks.{name}.models", task.models)
+            _unique(f"tasks.{name}.models and beyond", task.every_model)
             _known(f"tasks.{name}.classes", task.classes, self.dataset.classes)
             _known(f"tasks.{name}.models", task.models, self.models)
+            _known(f"tasks.{name}.beyond", task.beyond, self.models)
         _known("augmentation_study.task", [self.augmentation_study.task], self.tasks)
         _known("augmentation_study.model", [self.augmentation_study.model], self.models)
         for recipe, repeats in self.cross_validation:
@@ -579,32 +868,93 @@ class Config(Block):
         if self.explain.model is not None:
             _known("explain.model", [self.explain.model], self.explained)
         _unique("models and augmentation_study.variants", [*self.models, *self._own_variants()])
-        cnns = [name for name, model in self.models.items() if _is_cnn(model)]
-        for name, model in self.models.items():
-            if isinstance(model, FromScratchModel):
+        for name, prompts in self.prompts.items():
+            if isinstance(prompts, Templates):
+                plain = [n for n, p in self.prompts.items() if not isinstance(p, Templates)]
+                _known(f"prompts.{name}.of", [prompts.of], plain)
+        for name in self.models:
+            self._model_fits(name)
+        for task in self.tasks.values():
+            self._bases_are_trained(task)
+        main = self.tasks[self.main_task].every_model
+        _known("robustness.models", self.robustness.models, main)
+        if self.use is not None:
+            _known("use", [self.use], self.candidates)
+        if self.sweep.model is not None:
+            _known("sweep.model", [self.sweep.model], [m for m in main if self._tuned(m)])
+        return self
+
+    def _model_fits(self, name: str) -> None:
+        """What a model's block names is there, and of the kind that its recipe takes."""
+        model = self.models[name]
+        match model:
+            case FromScratchModel():
                 _fits(f"models.{name}.network.channels", model.network, self.recipes)
                 if isinstance(model.network, FNN):
+                    cnns = [other for other, block in self.models.items() if _is_cnn(block)]
                     _known(f"models.{name}.network.match", [model.network.match], cnns)
+            case WiseFTModel() | SeedSoupModel() | ViewsModel():
+                _known(f"models.{name}.of", [model.of], self._bases(model))
+            case _:
+                _known(f"models.{name}.backbone", [model.backbone], self.backbones)
+                if (prompts := getattr(model, "prompts", None)) is not None:
+                    _known(f"models.{name}.prompts", [prompts], self.prompts)
+                    self._every_class_has_a_prompt(name, prompts)
+
+    def _bases(self, derived: Derived) -> list[str]:
+        """The models that a derived one can be made of."""
+        if isinstance(derived, ViewsModel):
+            none = FromScratchModel | Derived
+            return [name for name, model in self.models.items() if not isinstance(model, none)]
+        heads = ("text",) if isinstance(derived, WiseFTModel) else ("text", "text_tower", "probe")
+        return [name for name in self.models if self._tuned(name) and
+                self.models[name].head in heads]  # fmt: skip
+
+    def _tuned(self, name: str) -> bool:
+        return isinstance(self.models[name], FineTuneModel)
+
+    def _bases_are_trained(self, task: Task) -> None:
+        """A derived model's base is a model of the same task, cross-validated as often."""
+        for name in task.every_model:
+            model = self.models[name]
+            if not isinstance(model, Derived):
                 continue
-            _known(f"models.{name}.backbone", [model.backbone], self.backbones)
-            if model.prompts is not None:
-                _known(f"models.{name}.prompts", [model.prompts], self.prompts)
-                self._every_class_has_a_prompt(name, model.prompts)
-        return self
+            if model.of not in task.every_model:
+                _fault("models.{name}.of: {of} is not trained on a task that {name} is made for; "
+                       "add it there", name=name, of=model.of)  # fmt: skip
+            ours, theirs = (self._repeats(recipe) for recipe in
+                            (model.recipe, self.models[model.of].recipe))  # fmt: skip
+            if ours > theirs:
+                _fault("cross_validation.{recipe}: {ours} repeats are more than the {theirs} of "
+                       "{base}, whose runs they are made of", recipe=model.recipe, ours=ours,
+                       theirs=theirs, base=self.models[model.of].recipe)  # fmt: skip
 
     def _study_has_augmentations(self) -> None:
         model = self.augmentation_study.model
-        if isinstance(self.models[model], MLPModel):
+        if not isinstance(self.models[model], FromScratchModel | FineTuneModel):
             _fault("augmentation_study.model: {model} learns from features, which no augmentation "
                    "changes; name a model that sees photos", model=model)  # fmt: skip
 
     def _every_class_has_a_prompt(self, model: str, prompts: str) -> None:
+        texts = self.texts(prompts)
         for name, task in self.tasks.items():
-            missing = [label for label in task.classes if label not in self.prompts[prompts]]
-            if model in task.models and missing:
+            missing = [label for label in task.classes if label not in texts]
+            if model in task.every_model and missing:
+                block = self.prompts[prompts]
                 _fault("prompts.{prompts}: the class {label} has no prompt, and the model {model} "
-                       "on the task {task} needs one; add a line", prompts=prompts,
+                       "on the task {task} needs one; add a line",
+                       prompts=block.of if isinstance(block, Templates) else prompts,
                        label=missing[0], model=model, task=name)  # fmt: skip
+
+    def texts(self, prompts: str) -> dict[str, list[str]]:
+        """The texts of a prompt set a class, templates filled in."""
+        block = self.prompts[prompts]
+        if not isinstance(block, Templates):
+            return block
+        return {
+            label: [template.replace("{}", text) for template in block.templates for text in texts]
+            for label, texts in self.prompts[block.of].items()
+        }
 
     @property
     def main_task(self) -> str:
@@ -637,9 +987,23 @@ class Config(Block):
             if model != study.model
         }
 
+    @property
+    def candidates(self) -> list[str]:
+        """The models of the main task among which one is chosen: all but views, some of which new
+        photos do not have."""
+        models = self.tasks[self.main_task].every_model
+        return [name for name in models if not isinstance(self.models[name], ViewsModel)]
+
+    def backbone_of(self, model: str) -> str | None:
+        """The backbone that a model stands on, if any."""
+        block = self._every_model()[model]
+        if isinstance(block, Derived):
+            return self.backbone_of(block.of)
+        return None if isinstance(block, FromScratchModel) else block.backbone
+
     def models_of(self, task: str) -> list[str]:
         """The models trained on `task`, those of the augmentation study included, in order."""
-        names = list(self.tasks[task].models)
+        names = self.tasks[task].every_model
         if task == self.augmentation_study.task:
             names += self.variants().values()
         return list(dict.fromkeys(names))
@@ -650,14 +1014,36 @@ class Config(Block):
 
     def cv_splits(self, recipe: str) -> list[str]:
         """The splits of cross-validation that a recipe's models are trained on, a fold each."""
-        folds, repeats = self.splits.kfold.folds, getattr(self.cross_validation, recipe)
+        folds, repeats = self.splits.kfold.folds, self._repeats(recipe)
         return [f"cv_{repeat}_{fold}" for repeat in range(repeats) for fold in range(folds)]
+
+    def _repeats(self, recipe: str) -> int:
+        """Of the folds; a soup is made of seeds, of which the folds have one."""
+        return 0 if recipe == "seed_soup" else getattr(self.cross_validation, recipe)
+
+    def seeds_of(self, model: str) -> list[int]:
+        """The seeds of a model's runs on the holdout; a soup of all of them is one run."""
+        soup = isinstance(self._every_model()[model], SeedSoupModel)
+        return self.seeds[:1] if soup else self.seeds
+
+    def keeps_folds(self, recipe: str) -> bool:
+        """Whether the weights of a recipe's folds are kept: where a derived model is made of
+        them."""
+        return any(
+            self.models[model.of].recipe == recipe and self._repeats(model.recipe) > 0
+            for model in self.models.values()
+            if isinstance(model, Derived)
+        )
 
     def runs_of(self, task: str) -> list[Run]:
         """Every run of a task: all models on the holdout, with every seed, and the task's own
         models on the folds, with the first seed."""
-        runs = [Run(task, m, "holdout", s) for m in self.models_of(task) for s in self.seeds]
-        for model in self.tasks[task].models:
+        runs = [
+            Run(task, model, "holdout", seed)
+            for model in self.models_of(task)
+            for seed in self.seeds_of(model)
+        ]
+        for model in self.tasks[task].every_model:
             splits = self.cv_splits(self.models[model].recipe)
             runs += [Run(task, model, split, self.seeds[0]) for split in splits]
         return runs
@@ -665,19 +1051,22 @@ class Config(Block):
     def plan(self, task: str, model: str) -> Plan:
         """What the runs of `model` on `task` depend on, and nothing else."""
         block = self._every_model()[model]
-        plan = {
-            **block.model_dump(),
-            "classes": self.tasks[task].classes,
-            "training": getattr(self.recipes, block.recipe),
-        }
+        if isinstance(block, Derived):
+            plan = {**block.model_dump(), "of": self.plan(task, block.of).model_dump()}
+        else:
+            plan = {**block.model_dump(), "classes": self.tasks[task].classes}
+        if hasattr(self.recipes, block.recipe):
+            plan["training"] = getattr(self.recipes, block.recipe)
         match block:
+            case FromScratchModel(network=FNN(match=other)):
+                plan["matched"] = self.models[other].network
+            case FromScratchModel():
+                plan["matched"] = None
             case FineTuneModel():
-                return FineTunePlan(**plan)
-            case MLPModel():
-                return MLPPlan(**plan)
-        network = block.network
-        matched = self.models[network.match].network if isinstance(network, FNN) else None
-        return FromScratchPlan(**plan, matched=matched)
+                plan["probe"] = self.recipes.linear_probe if block.head == "probe" else None
+                texts = self.texts(block.prompts) if block.head == "text_tower" else None
+                plan["texts"] = texts and {label: texts[label] for label in plan["classes"]}
+        return PLANS[block.recipe](**plan)
 
     def _every_model(self) -> dict[str, Model]:
         return {**self.models, **self._own_variants()}
@@ -687,12 +1076,13 @@ def _is_cnn(model: Model) -> bool:
     return isinstance(model, FromScratchModel) and isinstance(model.network, CNN)
 
 
-def _prompts_where_used(block: Any, key: str, value: str) -> Any:
-    if getattr(block, key) == value and block.prompts is None:
+def _prompts_where_used(block: Any, key: str, values: tuple[str, ...]) -> Any:
+    value = getattr(block, key)
+    if value in values and block.prompts is None:
         _fault("{key}: {value} needs prompts; name a prompt set", key=key, value=value)
-    if getattr(block, key) != value and block.prompts is not None:
-        _fault("prompts: {prompts} is not used; leave it out, or set {key}: {value}",
-               prompts=block.prompts, key=key, value=value)  # fmt: skip
+    if value not in values and block.prompts is not None:
+        _fault("prompts: {prompts} is not used; leave it out, or set {key}: {values}",
+               prompts=block.prompts, key=key, values=" or ".join(values))  # fmt: skip
     return block
 
 
