@@ -53,20 +53,44 @@ def gpu():
     return int(cfg.device == "cuda" or shutil.which("nvidia-smi") is not None)
 
 
+def recipes(plan):
+    """The modules that a plan's setup is in, which scripts import by name."""
+    return [f"recipes/{one.recipe}.py" for one in (plan, getattr(plan, "of", None)) if one]
+
+
 def trained_on(wildcards):
-    """What the runs of a model read, besides their split: photos packed for it, or embeddings."""
-    plan = cfg.plan(wildcards.task, wildcards.model)
+    """What the runs of a model read, besides their split and the runs that they are made of: photos
+    packed for it, or embeddings."""
+    return read_by(cfg.plan(wildcards.task, wildcards.model))
+
+
+def read_by(plan):
+    """What the setup of a plan reads."""
     if plan.recipe == "from_scratch":
         packed = f"results/data/pack/{plan.training.geometry}_{plan.training.size}"
         return dict(array=f"{packed}.npy", index=f"{packed}.csv")
+    if plan.recipe in ("wise_ft", "seed_soup"):
+        return read_by(plan.of)
+    if plan.recipe == "views":
+        packed = f"results/backbones/{plan.of.backbone}"
+        photos = dict(photos=f"{packed}/photos.npy", photos_index=f"{packed}/photos.csv")
+        made = {view: f"{packed}/views/{view}.npy" for view in plan.views}
+        return read_by(plan.of) | photos | {v: made[v] for v in ("letterbox", "person") if v in made}
     backbone = f"results/backbones/{plan.backbone}"
     embeddings = f"results/embeddings/{plan.backbone}"
     files = dict(record=f"{backbone}/weights.json")
-    if plan.recipe == "fine_tune":
-        files |= dict(array=f"{backbone}/photos.npy", index=f"{backbone}/photos.csv")
-    else:
-        files |= dict(embeddings=f"{embeddings}/images.npy", index=f"{embeddings}/images.csv")
-    if plan.prompts is not None:
+    match plan.recipe:
+        case "fine_tune":
+            files |= dict(array=f"{backbone}/photos.npy", index=f"{backbone}/photos.csv")
+        case "prolip":
+            files |= dict(
+                features=f"{embeddings}/unprojected.npy",
+                projection=f"{embeddings}/projection.npy",
+                index=f"{embeddings}/images.csv",
+            )
+        case _:
+            files |= dict(embeddings=f"{embeddings}/images.npy", index=f"{embeddings}/images.csv")
+    if getattr(plan, "prompts", None) and getattr(plan, "head", "text") == "text":
         texts = f"{embeddings}/texts_{plan.prompts}"
         files |= dict(texts=f"{texts}.npy", texts_index=f"{texts}.csv")
     return files

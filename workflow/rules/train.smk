@@ -3,7 +3,7 @@
 #
 # Each run has its own outputs and can be asked for alone; the seeds of a batch, or the folds, are
 # trained in one process, which loads torch, the backbone and the photos once. The weights of folds
-# are not kept: nothing reads them.
+# are kept only where a derived model is made of them.
 
 # glibc gives large tensors back to the kernel at once, and each step asks for them anew: kept
 # instead, an epoch of the CNN at 128 px takes 2.7 s in place of 3.6.
@@ -12,18 +12,41 @@ os.environ |= {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": s
 RUN = "results/runs/{{task}}/{{model}}/{split}/seed_{seed}"
 
 # What the jobs of each recipe need; minutes are a run's.
+TUNING = dict(env="backbones", threads=cfg.recipes.fine_tune.threads, gpu=gpu(), mem_mb=16000)
+FROZEN = dict(env="train", threads=1, gpu=0, mem_mb=2000, minutes=10)
 RECIPES = {
     "from_scratch": dict(env="train", threads=1, gpu=gpu(), mem_mb=3000, minutes=60),
-    "fine_tune": dict(
-        env="backbones", threads=cfg.recipes.fine_tune.threads, gpu=gpu(), mem_mb=16000, minutes=120
-    ),
-    "mlp": dict(env="train", threads=1, gpu=0, mem_mb=2000, minutes=10),
+    "fine_tune": TUNING | dict(minutes=120),
+    "mlp": FROZEN,
+    "zero_shot": FROZEN,
+    "linear_probe": FROZEN,
+    "prolip": FROZEN,
+    "wise_ft": TUNING | dict(minutes=30),
+    "seed_soup": TUNING | dict(minutes=30),
+    "views": TUNING | dict(minutes=30),
 }
 
+
+def made_of(folders):
+    """An input function: the weights of the runs that those of a derived model are made of."""
+
+    def weights(wildcards):
+        model = cfg.models.get(wildcards.model)
+        if not isinstance(model, stillact.config.Derived):
+            return []
+        runs = [folder.format(task=wildcards.task, model=model.of) for folder in folders]
+        if model.recipe == "seed_soup":
+            runs = [f"{os.path.dirname(runs[0])}/seed_{seed}" for seed in cfg.seeds]
+        return [f"{run}/weights.safetensors" for run in runs]
+
+    return weights
+
+
 for recipe, needs in RECIPES.items():
+    seeds = cfg.seeds[:1] if recipe == "seed_soup" else cfg.seeds
     batches = [
         [RUN.format(split="holdout", seed=seed) for seed in batch]
-        for batch in stillact.runs.batches(cfg.seeds, cfg.runs_per_job)
+        for batch in stillact.runs.batches(seeds, cfg.runs_per_job)
     ] + [
         [RUN.format(split=split, seed=cfg.seeds[0]) for split in batch]
         for batch in stillact.runs.batches(cfg.cv_splits(recipe), cfg.runs_per_job)
@@ -33,19 +56,23 @@ for recipe, needs in RECIPES.items():
     for folders in batches:
         split, seed = folders[0].split("/")[-2:]
         folds = split.startswith("cv_")
+        kept = not folds or cfg.keeps_folds(recipe)
 
         rule:
             name:
                 f"{recipe}_{split}_{seed}"
             input:
                 unpack(trained_on),
-                code=code("train.py", f"recipes/{recipe}.py"),
+                code=lambda wildcards: code(
+                    "train.py", *recipes(cfg.plan(wildcards.task, wildcards.model))
+                ),
                 split=f"results/splits/{{task}}/{'kfold' if folds else 'holdout'}.csv",
+                weights=made_of(folders),
             output:
                 predictions=[f"{folder}/predictions.csv" for folder in folders],
                 history=[f"{folder}/history.csv" for folder in folders],
                 meta=[f"{folder}/meta.json" for folder in folders],
-                weights=([] if folds else [f"{folder}/weights.safetensors" for folder in folders]),
+                weights=[f"{folder}/weights.safetensors" for folder in folders] if kept else [],
             log:
                 f"results/logs/train/{{task}}/{{model}}/{split}/{seed}.log",
             benchmark:

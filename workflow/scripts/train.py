@@ -17,4 +17,5 @@ with log.job(snakemake.log[0]):
         unfinished=Path("results/unfinished"),
         device="cuda" if snakemake.resources.gpu else "cpu",
         threads=snakemake.threads,
+        keep_weights=bool(snakemake.output.get("weights")),
     )

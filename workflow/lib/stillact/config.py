@@ -590,8 +590,8 @@ class FromScratchPlan(FromScratchModel):
 class FineTunePlan(FineTuneModel):
     classes: list[Name]
     training: FineTune
-    probe: LinearProbe | None  # where the head starts from one
-    texts: dict[Name, list[Text]] | None  # a class, where the text tower is trained on them
+    probe: LinearProbe | None = None  # where the head starts from one
+    texts: dict[Name, list[Text]] | None = None  # a class, where the text tower is trained too
 
 
 class MLPPlan(MLPModel):

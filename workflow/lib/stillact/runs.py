@@ -30,11 +30,6 @@ class Run:
         """Where its files are, under the project's folder."""
         return f"results/runs/{self}"
 
-    @property
-    def keeps_weights(self) -> bool:
-        """Of a fold's weights there is no use."""
-        return not self.split.startswith("cv_")
-
     def __str__(self) -> str:
         return f"{self.task}/{self.model}/{self.split}/seed_{self.seed}"
 

@@ -24,6 +24,7 @@ CHUNK = 256  # inputs a forward pass without gradients
 
 # Makes a batch of inputs what the network takes; `training` says whether to augment.
 Prepare = Callable[[torch.Tensor, bool], torch.Tensor]
+Penalty = Callable[[nn.Module], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ def fit(
     checkpoint: Path,
     groups: list[dict] | None = None,
     precision: str = "fp32",
+    penalty: Penalty | None = None,
 ) -> Progress:
     """Train `network` in place and leave it with the weights of its best epoch.
 
@@ -75,13 +77,14 @@ def fit(
         groups: the optimiser's groups: params, and what differs from `settings`: weight_decay, and
             scale, by which the step size is multiplied; None: all parameters alike.
         precision: "fp32", or "bf16" for autocast in the training steps.
+        penalty: of the network's parameters, added to the loss of every step, not to those told.
 
     Returns:
         Progress with a row of history an epoch (epoch, train_loss, train_accuracy,
         validation_loss, validation_accuracy; losses in nats, without label smoothing on
         validation).
     """
-    loop = Loop(network, settings, prepare, groups, precision)
+    loop = Loop(network, settings, prepare, groups, precision, penalty)
     progress = _resume(checkpoint, network, loop.optimiser, parts["train"].labels.device)
     saved, cost = time.monotonic(), 0.0
     while progress.epoch < settings.max_epochs:
@@ -90,14 +93,9 @@ def fit(
         progress.epoch += 1
         torch.manual_seed(run.rng_seed(f"epoch {progress.epoch}"))
         train = loop.epoch(parts["train"], progress.epoch)
-        logits = predict(network, parts["validation"].inputs, prepare)
-        labels = parts["validation"].labels
-        loss = cross_entropy(logits, labels).item()
-        accuracy = (logits.argmax(1) == labels).double().mean().item()
-        progress.history.append(
-            {"epoch": progress.epoch, **train,
-             "validation_loss": loss, "validation_accuracy": accuracy}
-        )  # fmt: skip
+        found = judge(network, parts["validation"], prepare)
+        loss = found["validation_loss"]
+        progress.history.append({"epoch": progress.epoch, **train, **found})
         if loss < progress.best_loss:
             progress.best_loss, progress.best_epoch = loss, progress.epoch
             progress.best_weights = copy.deepcopy(network.state_dict())
@@ -118,8 +116,11 @@ def fit(
 class Loop:
     """An optimiser's steps over a training's epochs."""
 
-    def __init__(self, network: nn.Module, settings: Training, prepare, groups, precision: str):
+    def __init__(
+        self, network: nn.Module, settings: Training, prepare, groups, precision, penalty=None
+    ):
         self.network, self.settings, self.prepare = network, settings, prepare
+        self.penalty = penalty
         self.autocast = precision == "bf16"
         self.at_once = settings.batch_size + 1  # less once a batch has not fitted into memory
         self.optimiser = torch.optim.AdamW(
@@ -177,7 +178,8 @@ class Loop:
             smoothing = self.settings.label_smoothing
             loss = cross_entropy(logits.float(), y, label_smoothing=smoothing)
             share = len(y) / len(labels)
-            (loss * share).backward()
+            extra = self.penalty(self.network) if self.penalty else 0.0
+            ((loss + extra) * share).backward()
             loss_sum += loss.item() * share
             right += (logits.argmax(1) == y).sum().item()
         return loss_sum, right
@@ -201,6 +203,14 @@ def step_size(step: int, steps: int, settings: Training) -> float:
         return settings.learning_rate
     done = (step - warm) / (steps - warm)
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def judge(network: nn.Module, part: Part, prepare: Prepare) -> dict[str, float]:
+    """validation_loss (nats) and validation_accuracy on that part."""
+    logits = predict(network, part.inputs, prepare)
+    loss = cross_entropy(logits, part.labels).item()
+    accuracy = (logits.argmax(1) == part.labels).double().mean().item()
+    return {"validation_loss": loss, "validation_accuracy": accuracy}
 
 
 @torch.no_grad()

@@ -1,5 +1,6 @@
 """A pretrained backbone with a new head, all of it trained."""
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,13 +10,13 @@ import torch
 from torch import nn
 from torch.nn.functional import normalize
 
-from stillact import augment, backbones
-from stillact.config import FineTunePlan
-from stillact.prompts import class_embeddings
+from stillact import augment, backbones, training
+from stillact.config import FineTune, FineTunePlan
+from stillact.recipes import embedded
 from stillact.recipes.jobs import Parts, Setup, load_parts
 
 # What the names of embeddings hold: of positions, of class and register tokens, pooling queries.
-EMBEDDINGS = ("position", "pos_embed", "cls_token", "reg_token", "probe", "latent")
+EMBEDDINGS = ("position", "pos_embed", "cls_token", "reg_token", "probe", "latent", "token_embed")
 
 
 class Classifier(nn.Module):
@@ -23,12 +24,14 @@ class Classifier(nn.Module):
 
     With a text head, as wise-ft builds it (arXiv 2109.01903), embeddings are L2-normalised and a
     class's row is its normalised text embedding times the logit scale, so that the untrained
-    classifier is the zero-shot one.
+    classifier is the zero-shot one. With a linear probe as its head (LP-FT, arXiv 2202.10054)
+    embeddings are L2-normalised too, and the untrained classifier is the probe.
     """
 
-    def __init__(self, backbone: backbones.Backbone, head: nn.Linear, normalised: bool):
+    def __init__(self, backbone: backbones.Backbone, head: nn.Module, normalised: bool):
         super().__init__()
         self.backbone, self.head, self.normalised = backbone, head, normalised
+        self.chosen: dict[str, float] = {}  # for the head's start
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (batch, classes) of normalised images (batch, 3, size, size)."""
@@ -37,6 +40,27 @@ class Classifier(nn.Module):
     def logits(self, embeddings: torch.Tensor) -> torch.Tensor:
         """Logits (batch, classes) of the backbone's embeddings (batch, width)."""
         return self.head(normalize(embeddings, dim=1) if self.normalised else embeddings)
+
+
+class TextTowerHead(nn.Module):
+    """Classes by their prompts as the text tower embeds them now, which is trained with the rest
+    (FLYP, arXiv 2212.00638, its contrast taken over the classes in place of the batch).
+
+    At its start it is the text head of `Classifier`.
+    """
+
+    def __init__(self, backbone: backbones.Backbone, texts: dict[str, list[str]]):
+        super().__init__()
+        self.text, self.scale = backbone.text, backbone.logit_scale
+        share = torch.block_diag(*(torch.full((1, len(of)), 1 / len(of)) for of in texts.values()))
+        self.register_buffer("share", share, persistent=False)  # (classes, texts)
+        tokens = backbone.tokenize([text for of in texts.values() for text in of])
+        self.register_buffer("tokens", tokens, persistent=False)
+
+    def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """Logits (batch, classes) of L2-normalised embeddings (batch, width)."""
+        of_classes = self.share @ normalize(self.text(self.tokens), dim=1)
+        return self.scale * embeddings @ normalize(of_classes, dim=1).T
 
 
 def setup(plan: FineTunePlan, files: Mapping[str, Path], device: torch.device) -> Setup:
@@ -50,16 +74,38 @@ def setup(plan: FineTunePlan, files: Mapping[str, Path], device: torch.device) -
         device: where all is put.
     """
     backbone = backbones.from_record(files["record"])
-    backbone.text = None  # only the image tower is trained
-    start = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
-    backbone.to(device, memory_format=torch.channels_last)  # convolutions are faster with it
-    texts = _text_rows(plan, files, backbone.logit_scale) if plan.head == "text" else None
+    tower = TextTowerHead(backbone, plan.texts) if plan.head == "text_tower" else None
+    backbone.text = None  # the image tower alone, but for that head
+    towers = nn.ModuleList([backbone, *filter(None, [tower])])
+    start = {name: tensor.clone() for name, tensor in towers.state_dict().items()}
+    towers.to(device, memory_format=torch.channels_last)  # convolutions are faster with it
     change = augment.build(plan.augment, backbone.size)
 
-    def network(_) -> nn.Module:
-        backbone.load_state_dict(start)  # from memory: an earlier run has changed it
-        head = _head(backbone.embedding_width, len(plan.classes), texts)
-        return Classifier(backbone, head.to(device), normalised=texts is not None)
+    def network(train: training.Part | None) -> nn.Module:
+        towers.load_state_dict(start)  # from memory: an earlier run has changed it
+        made = Classifier(backbone, tower or head().to(device), normalised=plan.head != "random")
+        if plan.head == "probe" and train is not None:
+            found = probed(train)
+            _set(made.head, torch.from_numpy(found.weight), torch.from_numpy(found.bias))
+            made.chosen = {"c": found.c}
+        return made
+
+    def head() -> nn.Linear:
+        made = nn.Linear(backbone.embedding_width, len(plan.classes), bias=plan.head != "text")
+        if plan.head == "text":
+            _set(made, embedded.text_rows(files, plan.classes))
+        elif plan.head == "random":  # small, as ViTs start theirs: all classes begin alike
+            nn.init.trunc_normal_(made.weight, std=0.02)
+            nn.init.zeros_(made.bias)
+        return made
+
+    @functools.lru_cache(1)  # seeds share their photos, and the backbone is at its start
+    def probed(train: training.Part):
+        from stillact import probe  # scikit-learn, which no other head needs
+
+        features = training.predict(backbone.image, train.inputs, prepare)
+        features, labels = normalize(features, dim=1).cpu().numpy(), train.labels.cpu().numpy()
+        return probe.fit(features, labels, len(plan.classes), plan.probe)
 
     def prepare(images: torch.Tensor, training: bool) -> torch.Tensor:
         if training and plan.augment:
@@ -84,16 +130,16 @@ def setup(plan: FineTunePlan, files: Mapping[str, Path], device: torch.device) -
     )
 
 
-def groups(network: Classifier, training) -> list[dict]:
+def groups(network: Classifier, settings: FineTune) -> list[dict]:
     """The optimiser's groups: parameters of one layer, those that decay and those that do not.
 
-    The head has the full learning rate, the layer below it that times `layer_decay`, and so on
+    The head (a text tower too) has the full learning rate, the layer below it that times `layer_decay`, and so on
     down to the patch embedding (as BEiT does, arXiv 2106.08254). Biases, norms and embeddings do
     not decay.
 
     Args:
         network: whose parameters.
-        training: config.FineTune: weight_decay, layer_decay.
+        settings: weight_decay, layer_decay.
 
     Returns:
         params, names, scale (of the step size) and weight_decay of each group, from the head down.
@@ -106,25 +152,16 @@ def groups(network: Classifier, training) -> list[dict]:
         decays = parameter.ndim > 1 and not any(word in name for word in EMBEDDINGS)
         group = made.setdefault((-layer, not decays), {
             "params": [], "names": [],
-            "scale": training.layer_decay ** (above - layer),
-            "weight_decay": training.weight_decay if decays else 0.0,
+            "scale": settings.layer_decay ** (above - layer),
+            "weight_decay": settings.weight_decay if decays else 0.0,
         })  # fmt: skip
         group["params"].append(parameter)
         group["names"].append(name)
     return [made[key] for key in sorted(made)]
 
 
-def _text_rows(plan: FineTunePlan, files: Mapping, logit_scale: float) -> torch.Tensor:
-    texts = class_embeddings(files["texts"], files["texts_index"], plan.classes)
-    return torch.from_numpy(texts) * logit_scale
-
-
-def _head(width: int, classes: int, texts: torch.Tensor | None) -> nn.Linear:
-    head = nn.Linear(width, classes, bias=texts is None)
-    with torch.no_grad():
-        if texts is not None:
-            head.weight.copy_(texts)
-        else:  # small, as ViTs start theirs: all classes begin alike
-            nn.init.trunc_normal_(head.weight, std=0.02)
-            nn.init.zeros_(head.bias)
-    return head
+@torch.no_grad()
+def _set(head: nn.Linear, weight: torch.Tensor, bias: torch.Tensor | None = None) -> None:
+    head.weight.copy_(weight)
+    if bias is not None:
+        head.bias.copy_(bias)

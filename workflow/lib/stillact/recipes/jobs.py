@@ -27,10 +27,25 @@ from stillact.log import InputError, logger
 from stillact.runs import SHUFFLED, SUBSETS, Run
 from stillact.tables import read_csv, sha256_of, write_csv
 
-OUTPUTS = ("predictions.csv", "history.csv", "meta.json")  # and, but for folds, the weights
+OUTPUTS = ("predictions.csv", "history.csv", "meta.json")  # and, where they are kept, the weights
 WEIGHTS = "weights.safetensors"
 
 Parts = dict[str, tuple[training.Part, pd.DataFrame]]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What fitting a run's network has come to.
+
+    history: rows of history.csv.
+    chosen: what was chosen on photos that are not tested on, by name: an epoch, a penalty.
+    """
+
+    history: list[dict[str, float]]
+    chosen: dict[str, float]
+
+
+Fit = Callable[[nn.Module, dict[str, training.Part], Run], Fitted]
 
 
 @dataclass(frozen=True)
@@ -46,6 +61,9 @@ class Setup:
         `training.Part` holds; gradients pass through it.
     groups: the optimiser's groups of a network's parameters; None: all alike.
     precision: of the training steps, "fp32" or "bf16".
+    penalty: of a network's parameters, added to the loss; None: nothing.
+    fit: what is done in place of the training loop: leaves the network as it is to be used, given
+        its parts by subset, of which the test part is not to be looked at; None: the loop.
     """
 
     parts: Callable[[pd.DataFrame], Parts]
@@ -54,6 +72,8 @@ class Setup:
     inputs: Callable[[torch.Tensor], torch.Tensor]
     groups: Callable[[nn.Module], list[dict]] | None = None
     precision: str = "fp32"
+    penalty: Callable[[nn.Module], torch.Tensor] | None = None
+    fit: Fit | None = None
 
 
 def train_runs(
@@ -64,8 +84,9 @@ def train_runs(
     unfinished: Path,
     device: str,
     threads: int,
+    keep_weights: bool = True,
 ) -> None:
-    """Train the runs of `folders` in one process and put each one's `OUTPUTS` into its folder.
+    """Train the runs of `folders` in one process and put each one's `outputs` into its folder.
 
     A finished run waits in `unfinished` until all are done, so that a job which is killed and
     started again trains none of them twice. What waits there is taken only if it was made from
@@ -80,10 +101,11 @@ def train_runs(
         unfinished: folder of what is not done yet.
         device: "auto", "cpu" or "cuda".
         threads: of torch on the CPU.
+        keep_weights: whether the weights are among the outputs.
     """
     chosen = training.choose_device(device)
     runs = [Run.at(folder) for folder in folders]
-    made_from = _fingerprint(plan, files, chosen, threads)
+    made_from = _fingerprint(plan, files, chosen, threads, keep_weights)
     with training.repeatable(threads), contextlib.ExitStack() as held:
         works = [
             held.enter_context(_workplace(_unfinished(unfinished, run), made_from)) for run in runs
@@ -99,10 +121,10 @@ def train_runs(
                 logger.info("%s: finished by an earlier start, taken as it is", run)
                 continue
             setup = setup or recipe(plan, files, chosen)
-            _train(run, plan, setup, parts(run.split), work, made_from, chosen)
+            _train(run, plan, setup, parts(run.split), work, made_from, chosen, keep_weights)
         for run, work, folder in zip(runs, works, folders, strict=True):
             folder.mkdir(parents=True, exist_ok=True)
-            for name in outputs(run):
+            for name in outputs(keep_weights):
                 _link(work / name, folder / name)
         for work in works:
             (work / "done").unlink()  # first, so that what is left is not taken for a whole run
@@ -117,9 +139,15 @@ def paths(named: Iterable[tuple[str, str | Iterable[str]]]) -> dict[str, Path | 
     }
 
 
-def outputs(run: Run) -> tuple[str, ...]:
+def outputs(keep_weights: bool) -> tuple[str, ...]:
     """The names of a run's files."""
-    return (*OUTPUTS, WEIGHTS) if run.keeps_weights else OUTPUTS
+    return (*OUTPUTS, WEIGHTS) if keep_weights else OUTPUTS
+
+
+def weights_of(paths: Iterable[Path], run: Run) -> Path:
+    """Of weights of the runs of one model those with a run's split and seed."""
+    of = {(found.split, found.seed): path for path in paths for found in [Run.at(path.parent)]}
+    return of[run.split, run.seed]
 
 
 def rows(table: Path, split: str) -> pd.DataFrame:
@@ -154,31 +182,25 @@ def rows(table: Path, split: str) -> pd.DataFrame:
 
 
 def _train(
-    run: Run, plan: Plan, setup: Setup, parts: Parts, work: Path, made_from: str, device
+    run: Run,
+    plan: Plan,
+    setup: Setup,
+    parts: Parts,
+    work: Path,
+    made_from: str,
+    device: torch.device,
+    keep_weights: bool,
 ) -> None:
     start = time.perf_counter()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     torch.manual_seed(run.rng_seed("start"))
     network = setup.network(parts["train"][0])
-    progress = training.fit(
-        network,
-        {name: part for name, (part, _) in parts.items()},
-        plan.training,
-        setup.prepare,
-        run,
-        work / "checkpoint.pt",
-        setup.groups and setup.groups(network),
-        setup.precision,
-    )
-    if not progress.best_weights:
-        raise InputError(
-            f"{run}: the validation loss was never a number; lower learning_rate "
-            f"(now {plan.training.learning_rate}) of the model's recipe in config.yaml"
-        )
+    fit = setup.fit or functools.partial(_by_epochs, setup, plan, work / "checkpoint.pt")
+    fitted = fit(network, {name: part for name, (part, _) in parts.items()}, run)
     write_csv(_predictions(run, network, setup, parts, plan.classes), work / "predictions.csv")
-    write_csv(pd.DataFrame(progress.history), work / "history.csv")
-    if WEIGHTS in outputs(run):
+    write_csv(pd.DataFrame(fitted.history), work / "history.csv")
+    if keep_weights:
         weights = {k: v.contiguous().cpu() for k, v in network.state_dict().items()}
         save_file(weights, work / WEIGHTS)
     seconds = time.perf_counter() - start
@@ -189,8 +211,8 @@ def _train(
         "precision": setup.precision,
         "seconds": round(seconds, 2),
         "peak_memory_mb": _peak_memory_mb(device),
-        "epochs": progress.epoch,
-        "best_epoch": progress.best_epoch,
+        "epochs": len(fitted.history) if setup.fit is None else 0,
+        "chosen": {**getattr(network, "chosen", {}), **fitted.chosen},
         "parameters": sum(p.numel() for p in network.parameters()),
         "versions": _versions(plan),
         "made_from": made_from,
@@ -199,8 +221,29 @@ def _train(
     (work / "meta.json").write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
     (work / "checkpoint.pt").unlink(missing_ok=True)
     (work / "done").touch()
-    logger.info("%s: %d epochs, best %d, validation loss %.3f, %.1f s",
-                run, progress.epoch, progress.best_epoch, progress.best_loss, seconds)  # fmt: skip
+    told = ", ".join(f"{name} {value:.6g}" for name, value in meta["chosen"].items())
+    logger.info("%s: %d epochs%s, %.1f s",
+                run, meta["epochs"], f", chosen {told}" if told else "", seconds)  # fmt: skip
+
+
+def _by_epochs(setup: Setup, plan: Plan, checkpoint: Path, network, parts, run: Run) -> Fitted:
+    progress = training.fit(
+        network,
+        parts,
+        plan.training,
+        setup.prepare,
+        run,
+        checkpoint,
+        setup.groups and setup.groups(network),
+        setup.precision,
+        setup.penalty,
+    )
+    if not progress.best_weights:
+        raise InputError(
+            f"{run}: the validation loss was never a number; lower learning_rate "
+            f"(now {plan.training.learning_rate}) of the model's recipe in config.yaml"
+        )
+    return Fitted(progress.history, {"epoch": progress.best_epoch})
 
 
 def load_parts(
@@ -276,7 +319,7 @@ def _is_at(file, path: Path) -> bool:
         return False
 
 
-def _fingerprint(plan: Plan, files: Mapping, device: torch.device, threads: int) -> str:
+def _fingerprint(plan: Plan, files: Mapping, device, threads: int, keep_weights: bool) -> str:
     read = {name: [path] if isinstance(path, Path) else path for name, path in files.items()}
     parts = {
         "plan": plan.model_dump(),
@@ -284,6 +327,7 @@ def _fingerprint(plan: Plan, files: Mapping, device: torch.device, threads: int)
         "versions": _versions(plan),
         "device": _device_name(device),
         "threads": threads,
+        "keep_weights": keep_weights,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -297,9 +341,12 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _versions(plan: Plan) -> dict[str, str]:
+    plan = getattr(plan, "of", plan)
     packages = ["torch", "torchvision", "numpy"]
     if plan.recipe == "fine_tune":
         packages += ["open_clip_torch", "timm", "transformers"]
+    if plan.recipe == "linear_probe" or getattr(plan, "probe", None):
+        packages += ["scikit-learn"]
     versions = {name: importlib.metadata.version(name) for name in packages}
     return {"python": platform.python_version(), **versions}
 

@@ -1,21 +1,16 @@
 """A small dense net on the embeddings of a pretrained backbone, which stays as it is."""
 
-import functools
-import importlib
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import torch
 from torch import nn
-from torch.nn.functional import normalize
 
 from stillact import networks, training
 from stillact.config import MLPPlan
-from stillact.prompts import class_embeddings, normalised
-from stillact.recipes.jobs import Parts, Setup, load_parts
+from stillact.prompts import class_embeddings
+from stillact.recipes import embedded
+from stillact.recipes.jobs import Setup
 
 
 class Standardise(nn.Module):
@@ -47,22 +42,15 @@ def setup(plan: MLPPlan, files: Mapping[str, Path], device: torch.device) -> Set
 
     Args:
         plan: features, layers, training.
-        files: `embeddings` (npy) and `index`, the photos' embeddings and their rows (csv);
-            `record`, the backbone's weights.json; for similarities `texts` (npy) and `texts_index`
-            (csv), the prompts'.
+        files: as for `embedded.setup`; for similarities `texts` (npy) and `texts_index` (csv), the
+            prompts' embeddings.
         device: where all is put.
     """
     similarity = plan.features == "similarity"
-    features = normalised(np.load(files["embeddings"]))
+    width = embedded.fact(files, "embedding_width")
     if similarity:
-        texts = class_embeddings(files["texts"], files["texts_index"], plan.classes)
-        record = json.loads(files["record"].read_text(encoding="utf-8"))
-        scale = record["facts"]["logit_scale"]
-        features = scale * features @ texts.T
-    width = features.shape[1]
-
-    def parts(rows: pd.DataFrame) -> Parts:
-        return load_parts(features, files["index"], rows, plan.classes, device)
+        width, scale = len(plan.classes), embedded.fact(files, "logit_scale")
+        texts = class_embeddings(files["texts"], files["texts_index"], plan.classes).T
 
     def network(train: training.Part | None) -> nn.Module:
         made = networks.mlp(width, plan.training.hidden, len(plan.classes), plan.training.dropout)
@@ -73,28 +61,12 @@ def setup(plan: MLPPlan, files: Mapping[str, Path], device: torch.device) -> Set
             made = nn.Sequential(first, made)
         return made.to(device)
 
-    embed = _embedder(files["record"], device)
+    def similarities(embeddings: embedded.Array) -> embedded.Array:
+        by_class = texts
+        if isinstance(embeddings, torch.Tensor):
+            by_class = torch.from_numpy(texts).to(device)
+        return scale * embeddings @ by_class
 
-    def inputs(photos: torch.Tensor) -> torch.Tensor:
-        if similarity:
-            return scale * embed(photos) @ torch.from_numpy(texts.T).to(device)
-        return embed(photos)
-
-    return Setup(parts, network, lambda inputs, training: inputs, inputs)
-
-
-def _embedder(record: Path, device: torch.device) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Packed photos to L2-normalised embeddings (photos, width).
-
-    The backbone is loaded when it is first asked for, and by a name: a training, whose photos have
-    been embedded, needs neither its code (`code.closure`) nor its libraries.
-    """
-
-    @functools.cache
-    def backbone() -> nn.Module:
-        return importlib.import_module("stillact.backbones").from_record(record).to(device)
-
-    def embed(photos: torch.Tensor) -> torch.Tensor:
-        return normalize(backbone().encode_image(backbone().normalise(photos)), dim=1)
-
-    return embed
+    if not similarity:
+        return embedded.setup(plan.classes, files, device, network)
+    return embedded.setup(plan.classes, files, device, network, see=similarities)
