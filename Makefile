@@ -28,15 +28,18 @@ lint: .venv/installed  ## formatting and lint, as in CI
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
 
+# The lock names all that is needed but for opencv-python, which imagecorruptions asks for: its
+# windows need libGL, which servers lack. opencv-python-headless, which grad-cam asks for, gives the
+# same cv2 without them.
 .venv/installed: requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "stillact needs Python 3.11 to 3.13, and $(PYTHON) is %d.%d: make PYTHON=python3.11 $(MAKECMDGOALS)" % v)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --progress-bar off --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --progress-bar off --quiet --no-deps --requirement requirements.lock
 	@touch $@
 
 lock: .venv/installed  ## resolve requirements.in anew (needs uv)
 	uv pip compile --universal --fork-strategy fewest --python-version 3.11 --no-header --no-annotate \
-		requirements.in --output-file requirements.lock
+		--no-emit-package opencv-python requirements.in --output-file requirements.lock
 
 schema: .venv/installed  ## write the config's schema from its types
 	@PYTHONPATH=workflow/lib $(BIN)/python -m stillact.config > workflow/schemas/config.schema.yaml
