@@ -35,9 +35,11 @@ include: "workflow/rules/embed.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/statistics.smk"
+include: "workflow/rules/selection.smk"
 include: "workflow/rules/explain.smk"
 include: "workflow/rules/cover.smk"
 include: "workflow/rules/errors.smk"
+include: "workflow/rules/sweep.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -63,6 +65,6 @@ rule runs:
 
 
 rule weights:
-    """The pretrained weights of every backbone, in the cache; needs the network."""
+    """The pretrained weights that the study's models start from, in the cache; needs the network."""
     input:
-        expand(rules.fetch_weights.output, backbone=cfg.backbones),
+        expand(rules.fetch_weights.output, backbone=STARTED_FROM),

@@ -9,16 +9,14 @@ rule cover:
         unpack(trained_on),
         unpack(seen_by),
         code=lambda wildcards: code(
-            "cover.py",
-            f"recipes/{cfg.plan(wildcards.task, wildcards.model).recipe}.py",
-            "backbones.py",
+            "cover.py", *recipes(cfg.plan(wildcards.task, wildcards.model)), "backbones.py"
         ),
         split=rules.split.output.holdout,
         manifest=rules.manifest.output[0],
         images=rules.fetch.output[0],
         weights=lambda wildcards: [
             f"results/runs/{wildcards.task}/{wildcards.model}/holdout/seed_{seed}/weights.safetensors"
-            for seed in cfg.seeds
+            for seed in cfg.seeds_of(wildcards.model)
         ],
     output:
         "results/cover/{task}/{model}.csv",

@@ -27,12 +27,14 @@ rule report:
                 name=["pooled", "pairs", "reliability", "error_rates", "agreement"],
                 task=JUDGED,
             ),
+            *([rules.recipes_figure.output.svg] if ANSWERS else []),
             *expand(rules.covered.output.svg, task=ANSWERS),
             *expand(rules.error_figures.output.photos, task=JUDGED),
             *(["results/figures/figure_5.png"] if ANSWERS else []),
             *([rules.figure_4.output.png, rules.explained.output.svg] if cfg.explained else []),
         ],
         shown=[
+            *([rules.choose.output.recipes, rules.choose.output.chosen] if ANSWERS else []),
             *rules.paper_tests.output,
             *expand(rules.judge.output, task=JUDGED),
             *([rules.explained.output.csv, rules.explained.output.notes] if cfg.explained else []),
@@ -48,10 +50,10 @@ rule report:
         claims=rules.claims.output.csv,
         predictions=expand(rules.predictions.output, task=ANSWERS),
         metas=[
-            f"results/runs/{task}/{model}/holdout/seed_{seed}/meta.json"
+            f"{run.folder}/meta.json"
             for task in TASKS
-            for model in cfg.models_of(task)
-            for seed in cfg.seeds
+            for run in cfg.runs_of(task)
+            if run.split == "holdout"
         ],
     output:
         report(

@@ -17,16 +17,42 @@ from scipy.stats import binomtest
 from stillact import errors, explained, judging_figures
 from stillact.answers import SAME
 from stillact.claims import RULE
-from stillact.config import CNN, Config, FineTuneModel, FromScratchModel, MLPModel, Model
+from stillact.config import (
+    CNN,
+    Config,
+    FineTuneModel,
+    FromScratchModel,
+    LinearProbeModel,
+    MLPModel,
+    Model,
+    ProLIPModel,
+    SeedSoupModel,
+    ViewsModel,
+    WiseFTModel,
+    ZeroShotModel,
+)
 from stillact.explore import MEASURES, audit_summary, largest_class_rate
 from stillact.figures import COLOURS
 from stillact.paper import LARGEST_CLASS, METRICS
 from stillact.runs import SUBSETS
+from stillact.selection import SELECTED
 
 RESULTS = ("table_2", "table_3", "table_4", "table_5", "table_6", "table_7")
 
 # Title and caption of the tables that are shown as they are, by the last part of their names.
 SHOWN = {
+    "recipes": (
+        "Every recipe",
+        "Accuracy and log loss (nats) with 95 % bootstrap intervals over photos and runs, "
+        "cross-validated (cv) and on the holdout. Averaged: accuracy of the seeds' averaged "
+        "probabilities. Seconds: a run's, on the holdout, without embedding.",
+    ),
+    "chosen": (
+        "What was chosen in every run",
+        "Of each run (a fold, or a seed on the holdout) the model that did best on its validation "
+        "photos, how it did there, and what it had chosen for itself on photos that are not tested "
+        "on.",
+    ),
     "pooled": (
         "Metrics with intervals",
         "Each metric as the mean over a model's runs, with a 95 % bootstrap interval over images "
@@ -108,10 +134,21 @@ SHOWN = {
         "The hardest first: candidates for wrong labels.",
     ),
 }
+ON_FEATURES = MLPModel | ZeroShotModel | LinearProbeModel | ProLIPModel
+HEADS = {  # how a fine-tuned model's last layer starts
+    "random": "a new last layer",
+    "text": "a new last layer, which starts from the classes' prompts",
+    "probe": "a new last layer, which starts from a logistic regression",
+    "text_tower": "its text tower, which goes on embedding the classes' prompts",
+}
+SCHEMES = {
+    "cv": "Over {images} photos, each tested in its fold",
+    "holdout": "On the {images} test photos of the holdout split",
+}
 P_VALUES = {"p", "p_holm", "mcnemar_p", "mcnemar_p_holm"}
 SMALLEST_P = 0.001  # a smaller one is not told in figures
 # The section of a table, by its folder, or by its name where that has one of its own.
-SECTIONS = {"statistics": "sure", "explain": "looking", "errors": "errors"}
+SECTIONS = {"selection": "recipes", "statistics": "sure", "explain": "looking", "errors": "errors"}
 SECTIONS |= {"calibration": "calibration", "reliability": "calibration"}
 # Of tables with a row a metric, what makes a row of the page.
 ONE_ROW = ("task", "model", "method", "answers", "scheme")
@@ -127,7 +164,7 @@ class Study:
     images: images.csv (every row of the manifest).
     holdouts: the holdout.csv of each task.
     audit: a table of `explore.audit`.
-    shown: tables of results/statistics/, results/explain/ and results/errors/, by their path under
+    shown: tables of results/selection/, results/statistics/, results/explain/ and results/errors/, by their path under
         results/ without its ending.
     claims: what the paper says: claim, verdict and evidence; None where none is judged.
     browser: of `browse.of_photos`; None where the study has no predictions.
@@ -180,7 +217,7 @@ def build(study: Study, template: Path) -> str:
         answers={name: _answer(study, name) for name in ("table_5", "table_7")},
         models=[(name, _about(study.config, model)) for name, model in models.items()],
         backbones=_backbones(study.config, models),
-        on_features=[name for name, model in models.items() if isinstance(model, MLPModel)],
+        on_features=[name for name, model in models.items() if isinstance(model, ON_FEATURES)],
         photos=_photos(study.images),
         splits={task: _split(study, task) for task in study.config.tasks},
         runs=_runs(study.metas),
@@ -190,6 +227,7 @@ def build(study: Study, template: Path) -> str:
         metrics=METRICS,
         subsets=SUBSETS,
         shown=_shown(study.shown),
+        choosing=_choosing(study),
         looking=_looking(study),
         erring=_erring(study),
         claims_rule=RULE,
@@ -284,19 +322,30 @@ def _about(config: Config, model: Model) -> str:
             f"A {kind} network{' with ' if means else ''}{_listed(means)}, trained from random "
             "weights."
         )
-    of = model.backbone
-    if isinstance(model, FineTuneModel):
-        start = ", which starts from the classes' prompts" if model.head == "text" else ""
-        return f"The pretrained {of}, trained further together with a new last layer{start}."
-    if model.features == "embedding":
-        seen = f"what the pretrained {of} makes of a photo (its embedding)"
-    else:
-        seen = f"how similar the pretrained {of} finds a photo to each class's prompts"
+    match model:
+        case FineTuneModel(head=head, backbone=of):
+            return f"The pretrained {of}, trained further together with {HEADS[head]}."
+        case MLPModel(features="embedding", backbone=of):
+            seen = f"what the pretrained {of} makes of a photo (its embedding)"
+        case MLPModel(backbone=of):
+            seen = f"how similar the pretrained {of} finds a photo to each class's prompts"
+        case ZeroShotModel(backbone=of, prompts=prompts):
+            return f"The pretrained {of} as it is: the class whose prompts ({prompts}) fit best."
+        case LinearProbeModel(backbone=of):
+            return f"A logistic regression on the embeddings of the pretrained {of}."
+        case ProLIPModel(backbone=of):
+            return f"The last projection of the pretrained {of}, trained to fit the prompts."
+        case WiseFTModel(of=of):
+            return f"Weights between those of {of} before and after its training."
+        case SeedSoupModel(of=of):
+            return f"The mean of the weights of all seeds of {of}."
+        case ViewsModel(of=of, views=views):
+            return f"{of}, asked about several views of a photo ({_listed(views)}) at once."
     return f"A dense network, trained on {seen}; {of} stays as it is."
 
 
 def _backbones(config: Config, models: Mapping[str, Model]) -> list[str]:
-    used = {model.backbone for model in models.values() if not isinstance(model, FromScratchModel)}
+    used = {config.backbone_of(name) for name in models}
     return [
         f"{name}: {block.weights.removeprefix('hub:')}"
         for name, block in config.backbones.items()
@@ -305,8 +354,29 @@ def _backbones(config: Config, models: Mapping[str, Model]) -> list[str]:
 
 
 def _models(config: Config) -> dict[str, Model]:
-    trained = {name for task in config.tasks.values() for name in task.models}
+    trained = {name for task in config.tasks.values() for name in task.every_model}
     return {name: model for name, model in config.models.items() if name in trained}
+
+
+def _choosing(study: Study) -> list[str]:
+    """What choosing a model on the validation photos is worth, in sentences."""
+    table = study.shown.get("selection/recipes")
+    if table is None:
+        return []
+    said = []
+    for scheme, rows in table.groupby("scheme", sort=False):
+        rows = rows.set_index("model")
+        if SELECTED not in rows.index or len(rows) < 2:
+            continue
+        ours, best = rows.loc[SELECTED], rows.drop(index=SELECTED).iloc[0]
+        low, high = _percent(ours["accuracy_ci_low"]), _percent(ours["accuracy_ci_high"])
+        where = SCHEMES[scheme].format(images=ours["images"])
+        said.append(
+            f"{where}: whichever model is best on the validation photos is right on "
+            f"{_percent(ours['accuracy'])} (95\xa0% interval {low} to {high}). The best single "
+            f"one, {best.name}, known only afterwards, is right on {_percent(best['accuracy'])}."
+        )
+    return said
 
 
 def _photos(images: pd.DataFrame) -> dict:

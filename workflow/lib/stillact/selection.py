@@ -1,0 +1,183 @@
+"""One model chosen on the validation photos alone, and what that way of choosing is worth."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from stillact import answers, bootstrap
+from stillact.calibration import apply_temperature, fit_temperature, log_loss
+
+SELECTED = "selected"  # the model that is whichever one was chosen, run by run
+RUN = ["split", "seed"]
+HOLDOUT = "holdout"
+
+
+def scores(predictions: pd.DataFrame, candidates: list[str], by: str) -> pd.DataFrame:
+    """How each candidate does on the validation photos of each run, and which one that chooses.
+
+    Nothing here looks at a test photo. On the folds those compete that are cross-validated, in the
+    repeats that all of them have.
+
+    Args:
+        predictions: task, model, split, seed, subset, image_id, label, prob_<class>..., one task.
+        candidates: models; of equals the first one is chosen.
+        by: "log_loss" or "accuracy".
+
+    Returns:
+        split, seed, model, log_loss (nats), accuracy (0 to 1), chosen; in the order of the runs
+        and the candidates. One model of each run (split and seed) is chosen.
+    """
+    rows = predictions[
+        (predictions["subset"] == "validation") & predictions["model"].isin(candidates)
+    ]
+    columns = [column for column in rows if column.startswith("prob_")]
+    labels = pd.Index(columns).get_indexer("prob_" + rows["label"])
+    probabilities = rows[columns].to_numpy()
+    of_truth = np.maximum(probabilities[range(len(rows)), labels], answers.SMALLEST)
+    judged = rows[[*RUN, "model"]].assign(
+        log_loss=-np.log(of_truth), accuracy=(probabilities.argmax(1) == labels).astype(float)
+    )
+    table = judged.groupby([*RUN, "model"], sort=False).mean().reset_index()
+    table = table[table["split"].isin(_comparable(table))]
+    order = table["model"].map({name: place for place, name in enumerate(candidates)})
+    table = table.assign(order=order).sort_values([*RUN, "order"], kind="stable")
+    best = table["accuracy"] if by == "accuracy" else -table["log_loss"]
+    first = best.groupby([table[name] for name in RUN], sort=False).idxmax()
+    table["chosen"] = table.index.isin(first)
+    return table.drop(columns="order").reset_index(drop=True)
+
+
+def _comparable(table: pd.DataFrame) -> set[str]:
+    """The holdout, and the folds of those repeats that all cross-validated candidates have."""
+    folds = table["split"].str.extract(answers.FOLD)["repeat"]
+    of_repeat = table[folds.notna()].groupby(folds.dropna())["model"].agg(frozenset)
+    every = frozenset().union(*of_repeat)
+    whole = [repeat for repeat, models in of_repeat.items() if models == every]
+    return {HOLDOUT, *table.loc[folds.isin(whole), "split"]}
+
+
+def selected(predictions: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """The predictions of the model `SELECTED`: in each run those of the one that was chosen.
+
+    Args:
+        predictions: as for `scores`.
+        table: of `scores`.
+    """
+    chosen = table.loc[table["chosen"], [*RUN, "model"]]
+    return predictions.merge(chosen, on=[*RUN, "model"]).assign(model=SELECTED)
+
+
+def recipes(
+    predictions: pd.DataFrame, models: dict[str, str], seconds: dict[str, float]
+) -> pd.DataFrame:
+    """Every recipe beside the others, on the holdout and cross-validated.
+
+    Args:
+        predictions: as for `scores`, with the rows of `selected`.
+        models: the recipe of each model to tell of.
+        seconds: of a model's run on the holdout, in the mean.
+
+    Returns:
+        A row a model and scheme, in each scheme the most accurate first: scheme (cv, holdout),
+        model, recipe, images, runs; accuracy and log_loss (nats) with 95 % intervals as
+        `bootstrap.intervals` gives them; accuracy_averaged: of the mean of the runs'
+        probabilities, on the holdout; seconds.
+    """
+    predictions = predictions[predictions["model"].isin([*models, SELECTED])]
+    rows = []
+    for scheme in ("cv", HOLDOUT):
+        table = bootstrap.intervals(predictions, scheme=scheme)
+        given = answers.of_models(predictions, scheme=scheme)
+        for model, found in table.groupby("model", sort=False):
+            row = {"scheme": scheme, "model": model, "recipe": models.get(model, SELECTED)}
+            row |= found.iloc[0][["images", "runs"]].to_dict()
+            for metric in ("accuracy", "log_loss"):
+                (value,) = found[found["metric"] == metric].itertuples()
+                row |= {metric: value.value, f"{metric}_ci_low": value.ci_low}
+                row |= {f"{metric}_ci_high": value.ci_high}
+            row["accuracy_averaged"] = _averaged(given[model]) if scheme == HOLDOUT else np.nan
+            row["seconds"] = seconds.get(model, np.nan)
+            rows.append(row)
+    made = pd.DataFrame(rows)
+    return made.sort_values(["scheme", "accuracy"], ascending=[True, False], kind="stable")
+
+
+def _averaged(given: answers.Answers) -> float:
+    """Accuracy of the mean of the runs' probabilities, an ensemble of them."""
+    seen = given.judged.all(0)
+    together = given.probabilities[:, seen].mean(0).argmax(1)
+    return float((together == given.labels[seen]).mean())
+
+
+def use(predictions: pd.DataFrame, candidates: list[str], by: str, accuracy: float) -> dict:
+    """The model to use on new photos, its run, and how its probabilities are to be taken.
+
+    The model is the best over all folds of those that are cross-validated, as `scores` compares
+    them, or over the holdout's seeds where none is; its run is the seed that does best on the
+    holdout's validation photos.
+
+    Args:
+        predictions, candidates, by: as for `scores`.
+        accuracy: 0 to 1, at which it is to answer; see `threshold`.
+
+    Returns:
+        model, seed; chosen_on (cv or holdout); temperature, fitted on all its validation answers
+        there; threshold; validation: images, answers, accuracy, log_loss before and after the
+        temperature, answered (the share not below the threshold).
+    """
+    table = scores(predictions, candidates, by)
+    folds = table[table["split"] != HOLDOUT]
+    scheme, compared = ("cv", folds) if len(folds) else (HOLDOUT, table)
+    means = compared.groupby("model", sort=False)[["log_loss", "accuracy"]].mean()
+    means = means.loc[[model for model in candidates if model in means.index]]
+    model = means["accuracy"].idxmax() if by == "accuracy" else means["log_loss"].idxmin()
+    own = table[(table["model"] == model) & (table["split"] == HOLDOUT)]
+    own = own.sort_values(by, ascending=by == "log_loss", kind="stable")
+
+    rows = answers.rows_of(predictions, scheme=scheme, subset="validation")
+    rows = rows[rows["model"] == model]
+    columns = [column for column in rows if column.startswith("prob_")]
+    labels = pd.Index(columns).get_indexer("prob_" + rows["label"])
+    probabilities = rows[columns].to_numpy()
+    temperature = fit_temperature(probabilities, labels)
+    scaled = apply_temperature(probabilities, temperature)
+    right, confidence = scaled.argmax(1) == labels, scaled.max(1)
+    limit = threshold(confidence, right, accuracy)
+    return {
+        "model": model,
+        "seed": int(own["seed"].iloc[0]),
+        "chosen_on": scheme,
+        "temperature": temperature,
+        "threshold": limit,
+        "validation": {
+            "images": int(rows["image_id"].nunique()),
+            "answers": len(rows),
+            "accuracy": float(right.mean()),
+            "log_loss": log_loss(probabilities, labels),
+            "log_loss_scaled": log_loss(scaled, labels),
+            "answered": float((confidence >= limit).mean()),
+        },
+    }
+
+
+def threshold(confidence: np.ndarray, right: np.ndarray, accuracy: float) -> float:
+    """The lowest confidence such that the answers not below it are right at a rate of `accuracy`.
+
+    Args:
+        confidence: (answers,), probability of the predicted class. right: (answers,), bool.
+        accuracy: 0 to 1.
+
+    Returns:
+        In [0, 1]; just above 1 where no answer is sure enough.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    rate = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    last_of_equals = np.append(confidence[order][1:] != confidence[order][:-1], True)
+    enough = np.flatnonzero((rate >= accuracy) & last_of_equals)
+    return float(confidence[order][enough[-1]]) if len(enough) else math.nextafter(1, 2)
+
+
+def in_words(chosen: dict[str, float]) -> str:
+    """The hyper-parameters that a run has chosen for itself: "c 10, epoch 3"."""
+    return ", ".join(f"{name} {value:g}" for name, value in chosen.items())

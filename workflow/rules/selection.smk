@@ -1,0 +1,129 @@
+# Needs: the predictions table and the metas of the main task's runs. Makes: results/selection/: every
+# recipe compared, one chosen in each run on its validation photos, and the one to use on new photos.
+
+
+rule choose:
+    """Choose a model in every run on its validation photos, and judge that way of choosing."""
+    input:
+        code=code("choose.py"),
+        predictions=f"results/predictions/{MAIN}.csv",
+        metas=[f"{run.folder}/meta.json" for run in cfg.runs_of(MAIN)],
+    output:
+        scores="results/selection/scores.csv",
+        chosen=report(
+            "results/selection/chosen.csv",
+            caption="../report/captions/selection.rst",
+            category="Recipes",
+        ),
+        recipes=report(
+            "results/selection/recipes.csv",
+            caption="../report/captions/selection.rst",
+            category="Recipes",
+        ),
+    log:
+        "results/logs/selection/choose.log",
+    benchmark:
+        "results/benchmarks/selection/choose.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        dict(
+            candidates=cfg.candidates,
+            by=cfg.selection.by,
+            recipes={m: cfg.models[m].recipe for m in cfg.tasks[MAIN].every_model},
+        ),
+    message:
+        "Comparing the recipes of {MAIN}, and choosing one in every run"
+    script:
+        "../scripts/choose.py"
+
+
+rule recipes_figure:
+    """Accuracy of every recipe, and of choosing among them on the validation photos."""
+    input:
+        code=code("recipes_figure.py"),
+        recipes=rules.choose.output.recipes,
+        holdout=f"results/splits/{MAIN}/holdout.csv",
+    output:
+        png="results/figures/recipes.png",
+        svg=report(
+            "results/figures/recipes.svg",
+            caption="../report/captions/selection.rst",
+            category="Recipes",
+        ),
+    log:
+        "results/logs/figures/recipes.log",
+    benchmark:
+        "results/benchmarks/figures/recipes.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    message:
+        "Drawing the recipes of {MAIN}"
+    script:
+        "../scripts/recipes_figure.py"
+
+
+USABLE = [cfg.use] if cfg.use else cfg.candidates
+
+
+rule use:
+    """The model that `predict` and `export` take: the selected one, or the one that `use` names."""
+    input:
+        code=code("use.py"),
+        predictions=f"results/predictions/{MAIN}.csv",
+    output:
+        "results/selection/used.json",
+    log:
+        "results/logs/selection/use.log",
+    benchmark:
+        "results/benchmarks/selection/use.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        dict(
+            task=MAIN,
+            recipes={model: cfg.models[model].recipe for model in USABLE},
+            by=cfg.selection.by,
+            accuracy=cfg.predict.accuracy,
+        ),
+    message:
+        "Choosing the model to use"
+    script:
+        "../scripts/use.py"
+
+
+def usable_params():
+    """Of each model that may be used its plan, and the files that its setup reads."""
+    plans = {model: cfg.plan(MAIN, model) for model in USABLE}
+    return {
+        model: dict(plan=plan.model_dump(), files=read_by(plan)) for model, plan in plans.items()
+    }
+
+
+def usable_inputs():
+    """What loading any of them takes: the files of its setup and the weights of its runs."""
+    files = [file for block in usable_params().values() for file in block["files"].values()]
+    files += [
+        f"results/runs/{MAIN}/{model}/holdout/seed_{seed}/weights.safetensors"
+        for model in USABLE
+        for seed in cfg.seeds_of(model)
+    ]
+    return list(dict.fromkeys(files))
+
+
+def usable_code(script):
+    """The code of a script that loads one of them."""
+    modules = [module for model in USABLE for module in recipes(cfg.plan(MAIN, model))]
+    return code(script, *dict.fromkeys(modules), "backbones.py")

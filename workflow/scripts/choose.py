@@ -1,0 +1,25 @@
+"""Rule choose: one model chosen in each run on its validation photos, and every recipe compared."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from stillact import log, selection
+from stillact.tables import read_csv, write_csv
+
+with log.job(snakemake.log[0]):
+    settings, out = snakemake.params[0], snakemake.output
+    predictions = read_csv(snakemake.input.predictions)
+    metas = [json.loads(Path(path).read_text(encoding="utf-8")) for path in snakemake.input.metas]
+    scores = selection.scores(predictions, settings["candidates"], settings["by"])
+    together = pd.concat([predictions, selection.selected(predictions, scores)])
+    runs = pd.DataFrame([{**meta["run"], "seconds": meta["seconds"]} for meta in metas])
+    on_holdout = runs[runs["split"] == selection.HOLDOUT].groupby("model")["seconds"].mean()
+    told = pd.DataFrame(
+        {**meta["run"], "settings": selection.in_words(meta["chosen"])} for meta in metas
+    )
+    scores = scores.merge(told.drop(columns="task"), on=["split", "seed", "model"], how="left")
+    write_csv(scores, out.scores)
+    write_csv(scores[scores["chosen"]].drop(columns="chosen"), out.chosen)
+    write_csv(selection.recipes(together, settings["recipes"], on_holdout.to_dict()), out.recipes)
