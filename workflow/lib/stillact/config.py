@@ -206,7 +206,9 @@ class Task(Block):
     models: Annotated[list[Name], Field(description="Models trained on this task.")]
     beyond: Annotated[
         list[Name],
-        Field(description="Models past the paper, trained too, and judged in a table of their own."),
+        Field(
+            description="Models past the paper, trained too, and judged in a table of their own."
+        ),
     ] = []
 
     @property
@@ -747,21 +749,42 @@ class Selection(Block):
     ]
 
 
-Severity = Annotated[int, Field(ge=1, le=5, description="Of imagecorruptions.")]
+# What can be wrong with a photo: what imagecorruptions makes of it, and what `corruptions` does.
+# All but the last two come at severities.
+OF_IMAGECORRUPTIONS = (
+    "gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur",
+    "zoom_blur", "snow", "frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate",
+    "jpeg_compression", "speckle_noise", "gaussian_blur", "spatter", "saturate",
+)  # fmt: skip
+WITHOUT_SEVERITY = ("grey", "person_covered")
+CORRUPTIONS = (*OF_IMAGECORRUPTIONS, "low_resolution", *WITHOUT_SEVERITY)
+
+Severity = Annotated[int, Field(ge=1, le=5, description="1 for mild, 5 for severe.")]
 
 
 class Robustness(Block):
     """Models asked about the main task's test photos again, made worse."""
 
     models: Annotated[
-        list[Name], Field(description="Models of the main task; none: nothing is asked.")
+        list[Name],
+        Field(description="Those that the main task has, but no views; none: nothing is asked."),
     ]
     corruptions: Annotated[
         list[Name],
-        Field(description="Of imagecorruptions, each at every severity; and low_resolution, grey, "
-              "person_covered."),
-    ]  # fmt: skip
+        Field(
+            min_length=1,
+            description="Of imagecorruptions, and low_resolution, each at every severity; and "
+            "grey, person_covered.",
+        ),
+    ]
     severities: Annotated[list[Severity], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _names(self) -> "Robustness":
+        for key, names in self:
+            _unique(key, names)
+        _known("corruptions", self.corruptions, CORRUPTIONS)
+        return self
 
 
 class Sweep(Block):
@@ -877,7 +900,6 @@ class Config(Block):
         for task in self.tasks.values():
             self._bases_are_trained(task)
         main = self.tasks[self.main_task].every_model
-        _known("robustness.models", self.robustness.models, main)
         if self.use is not None:
             _known("use", [self.use], self.candidates)
         if self.sweep.model is not None:
@@ -993,6 +1015,12 @@ class Config(Block):
         photos do not have."""
         models = self.tasks[self.main_task].every_model
         return [name for name in models if not isinstance(self.models[name], ViewsModel)]
+
+    @property
+    def asked_again(self) -> list[str]:
+        """The models asked about photos made worse. A name that the main task does not have is left
+        out, as in `statistics`: another study need not mend the list."""
+        return [name for name in self.robustness.models if name in self.candidates]
 
     def backbone_of(self, model: str) -> str | None:
         """The backbone that a model stands on, if any."""
