@@ -342,7 +342,7 @@ def test_facts_and_the_way_back_from_a_record(small, tmp_path_factory):
     assert facts == {
         **{"size": 224, "geometry": "resize_crop", "interpolation": "bicubic", "crop": 0.9},
         **{"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5), "embedding_width": 192},
-        **{"logit_scale": None, "has_text": False, "blocks": 2},
+        **{"logit_scale": None, "has_text": False, "projects": False, "blocks": 2},
         "image_parameters": sum(tensor.numel() for tensor in made.state_dict().values()),
     }
     file = tmp_path_factory.mktemp("record") / "weights.json"

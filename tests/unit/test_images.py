@@ -205,3 +205,57 @@ def test_a_pack_that_fails_leaves_nothing_behind(tmp_path, photos):
     with pytest.raises(InputError):
         images.pack(photos, 12, "letterbox", target)
     assert list(target.parent.iterdir()) == []
+
+
+# A photo's size, its boxes, and what is taken: the box with 0.15 of its side more on either side.
+REGIONS = {
+    "inside": ((200, 200), [(10, 20, 40, 60)], (4, 11, 56, 89)),
+    "at the top left": ((100, 100), [(0, 0, 40, 60)], (0, 0, 46, 69)),
+    "at the bottom right": ((100, 80), [(60, 20, 40, 60)], (54, 11, 100, 80)),
+    "larger than the photo": ((100, 80), [(-10, -10, 300, 300)], (0, 0, 100, 80)),
+    "hanging over": ((100, 100), [(-30, 40, 70, 20)], (0, 37, 46, 63)),
+    "to whole pixels": ((100, 100), [(10.2, 10.2, 0.1, 0.1)], (10, 10, 11, 11)),
+    "the largest": ((100, 100), [(0, 0, 10, 10), (20, 20, 20, 20)], (17, 17, 43, 43)),
+    "the largest on the photo": ((100, 100), [(90, 0, 900, 50), (0, 0, 20, 40)], (0, 0, 23, 46)),
+    "none": ((100, 100), [], None),
+    "beside the photo": ((100, 100), [(120, 10, 50, 50), (10, -40, 20, 40)], None),
+}
+
+
+@pytest.mark.parametrize(("shape", "boxes", "region"), REGIONS.values(), ids=REGIONS)
+def test_the_region_of_the_person(shape, boxes, region):
+    assert images.person_region(boxes, *shape) == region
+
+
+def test_views_are_packed_in_the_rows_of_the_photos(tmp_path, caplog, monkeypatch):
+    """Four photos, of which one could not be had, one lies on its side and one shows nobody."""
+    rows, boxes = [], ["2 4 20 10", "", "-5 -5 80 80", ""]
+    for i, text in enumerate(boxes):
+        status, sha256 = ("missing", "") if i == 1 else ("ok", f"{i}" * 64)
+        row = {"id": f"photo_{3 - i}", "status": status, "sha256": sha256, "person_boxes": text}
+        rows.append(row | ({} if i == 1 else {"width": 40, "height": 24}))
+        if status == "ok":
+            (tmp_path / sha256[:2]).mkdir()
+            exif = Image.Exif()
+            exif[274] = 6 if i == 0 else 1
+            stored = photo(40, 24, i).transpose(STORED[6]) if i == 0 else photo(40, 24, i)
+            stored.save(tmp_path / sha256[:2] / sha256, "png", exif=exif)
+    table = pd.DataFrame(rows)
+    write_csv(table.drop(columns="person_boxes"), tmp_path / "images.csv")
+    write_csv(table[["id", "person_boxes"]][::-1], tmp_path / "manifest.csv")
+    look = dict(size=16, geometry="resize_crop", interpolation="bilinear", crop=0.8)
+    made = tmp_path / "view.npy"
+    monkeypatch.setattr(images.logger, "propagate", True)
+    given = (tmp_path / "images.csv", tmp_path / "manifest.csv", tmp_path, made)
+
+    images.pack_view("person", *given, **look)
+    cut = photo(40, 24).crop((0, 2, 25, 16))  # 3 and 1.5 px more; to the edge on the left
+    boxed = [images.square(cut, 16, "letterbox", "bilinear"),
+             images.square(photo(40, 24, 2), 16, "letterbox", "bilinear"),
+             images.square(photo(40, 24, 3), 16, "resize_crop", "bilinear", 0.8)]  # fmt: skip
+    assert np.array_equal(np.load(made), np.stack([np.asarray(image) for image in boxed]))
+    assert "1 of 3 photos have no person box" in caplog.text
+
+    images.pack_view("letterbox", given[0], None, *given[2:], **look)
+    for seen, seed in zip(np.load(made), (0, 2, 3), strict=True):
+        assert same(seen, images.square(photo(40, 24, seed), 16, "letterbox", "bilinear"))

@@ -1,5 +1,6 @@
-# Needs: results/data/images.csv and the photo cache, the records of the backbones. Makes: the photos
-# in the way of each backbone's authors (results/backbones/), and results/embeddings/.
+# Needs: results/data/images.csv and the photo cache, person boxes, the records of the backbones.
+# Makes: the photos in the way of each backbone's authors, and other views of them
+# (results/backbones/), and results/embeddings/.
 
 
 rule pack_backbone:
@@ -29,6 +30,35 @@ rule pack_backbone:
         "../scripts/pack_backbone.py"
 
 
+rule pack_view:
+    """Decode every photo once more, as another view of it for a backbone."""
+    input:
+        code=code("pack_view.py"),
+        images=rules.fetch.output[0],
+        manifest=lambda wildcards: rules.manifest.output[0] if wildcards.view == "person" else [],
+        record=rules.fetch_weights.output[0],
+    output:
+        "results/backbones/{backbone}/views/{view}.npy",
+    log:
+        "results/logs/pack_view/{backbone}/{view}.log",
+    benchmark:
+        "results/benchmarks/pack_view/{backbone}/{view}.tsv"
+    wildcard_constraints:
+        view="letterbox|person",
+    conda:
+        "../../envs/data.yaml"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        dict(cache=cfg.dataset.cache),
+    message:
+        "Packing the view {wildcards.view} of the photos for {wildcards.backbone}"
+    script:
+        "../scripts/pack_view.py"
+
+
 rule embed_images:
     """The embedding of every photo by a backbone that stays as it is."""
     input:
@@ -54,6 +84,33 @@ rule embed_images:
         "Embedding the photos with {wildcards.backbone}"
     script:
         "../scripts/embed_images.py"
+
+
+rule embed_unprojected:
+    """What the projection of a backbone's image tower is applied to, of every photo, and the
+    projection."""
+    input:
+        code=code("embed_unprojected.py"),
+        record=rules.fetch_weights.output[0],
+        photos=rules.pack_backbone.output.array,
+    output:
+        array="results/embeddings/{backbone}/unprojected.npy",
+        projection="results/embeddings/{backbone}/projection.npy",
+    log:
+        "results/logs/embed_unprojected/{backbone}.log",
+    benchmark:
+        "results/benchmarks/embed_unprojected/{backbone}.tsv"
+    conda:
+        "../../envs/backbones.yaml"
+    threads: 2
+    resources:
+        gpu=gpu(),
+        mem_mb=6000,
+        runtime=120,
+    message:
+        "Embedding the photos with {wildcards.backbone}, but for its projection"
+    script:
+        "../scripts/embed_unprojected.py"
 
 
 rule embed_texts:

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import torch
 from torch import nn
+from torch.func import functional_call
 
 from stillact import weights
 from stillact.config import Backbone as Block
@@ -21,6 +22,9 @@ LOCAL = "local-dir:"  # the name that open_clip and timm have for "see the confi
 # What the libraries call the ways to square a photo, and `images.square` calls them.
 GEOMETRIES = {"shortest": "resize_crop", "center": "resize_crop", "squash": "squash"}
 INTERPOLATIONS = ("bicubic", "bilinear")
+# What an image tower's last projection is called: by open_clip, in its own towers and around
+# timm's, and in `_Pooled`.
+PROJECTIONS = ("proj", "head.proj.weight", "trunk.head.weight", "projection.weight")
 
 
 class Backbone(nn.Module):
@@ -82,16 +86,65 @@ class Backbone(nn.Module):
         """Normalised float32 images (batch, 3, size, size) to embeddings (batch, width)."""
         return self.image(images)
 
+    @property
+    def projects(self) -> bool:
+        """Whether the image tower ends in a projection, as those of CLIP do and SigLIP's do not."""
+        return any(name in PROJECTIONS for name, _ in self.image.named_parameters())
+
+    @property
+    def projection(self) -> torch.Tensor:
+        """The image tower's last matrix, float32 (unprojected width, embedding width): embeddings
+        are what `encode_unprojected` gives times it. A bias is its last row.
+
+        Raises:
+            InputError: the tower has none.
+        """
+        (name, weight), *bias = self._projection().items()
+        matrix = weight if name == "proj" else weight.T  # layers multiply from the other side
+        return torch.cat([matrix, *(row[None] for _, row in bias)])
+
+    def encode_unprojected(self, images: torch.Tensor) -> torch.Tensor:
+        """Normalised images, as for `encode_image`, to what the projection is applied to, float32
+        (batch, unprojected width); where it has a bias, a 1 comes last.
+
+        Raises:
+            InputError: the tower has no projection.
+        """
+        weight, *bias = self._projection()
+        same = torch.eye(len(self.projection), device=images.device)
+        through = {weight: same[:, : len(same) - len(bias)], **{name: same[-1] for name in bias}}
+        return functional_call(self.image, through, images)
+
+    def _projection(self) -> dict[str, torch.Tensor]:
+        """The projection's matrix and, where it has one, its bias, by their names in the tower."""
+        found = {name: parameter.detach() for name, parameter in self.image.named_parameters()}
+        for weight in PROJECTIONS:
+            names = (weight, weight.removesuffix("weight") + "bias")
+            if weight in found:
+                return {name: found[name] for name in names if name in found}
+        raise InputError(
+            "this backbone's image tower has no projection; train another recipe on it, such as "
+            "linear_probe, or take one of CLIP's"
+        )
+
     def encode_text(self, texts: list[str]) -> torch.Tensor:
         """Texts to embeddings (texts, width).
 
         Raises:
             InputError: the model has no text tower, or its folder no tokenizer.
         """
+        tokens = self.tokenize(texts)
+        return self.text(tokens.to(next(self.text.parameters()).device))
+
+    def tokenize(self, texts: list[str]) -> torch.Tensor:
+        """Texts to what the text tower takes, int64 (texts, length).
+
+        Raises:
+            InputError: as `encode_text`.
+        """
         if self.text is None:
             raise InputError("this backbone has no text tower; take open_clip's, or siglip")
-        device = next(self.text.parameters()).device
-        return self.text(self._tokenizer()(texts).to(device))
+        return self._tokenizer()(texts)
 
     def blocks(self) -> list[nn.Module]:
         """The image tower's transformer blocks, first to last; none where it is no transformer."""
@@ -139,8 +192,9 @@ def from_record(path: Path) -> Backbone:
 def facts(backbone: Backbone) -> dict:
     """What can be said of a backbone without loading it again; goes into JSON as it is."""
     names = ("size", "geometry", "interpolation", "crop", "mean", "std", "embedding_width")
+    names += ("logit_scale", "has_text", "projects")
     return {
-        **{name: getattr(backbone, name) for name in (*names, "logit_scale", "has_text")},
+        **{name: getattr(backbone, name) for name in names},
         "image_parameters": sum(p.numel() for p in backbone.image.parameters()),
         "blocks": len(backbone.blocks()),
     }

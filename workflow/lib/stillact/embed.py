@@ -20,20 +20,26 @@ PROGRESS_EVERY_S = 5.0
 Encode = Callable[[slice], torch.Tensor]
 
 
-def of_photos(backbone: Backbone, photos: np.ndarray) -> np.ndarray:
+def of_photos(backbone: Backbone, photos: np.ndarray, projected: bool = True) -> np.ndarray:
     """Embeddings, float32 (photos, width), as `Backbone.encode_image` gives them.
 
     Args:
         backbone: on the device to compute on.
         photos: packed for this backbone, uint8 (photos, size, size, 3), RGB; may lie on the disk.
+        projected: False: as `Backbone.encode_unprojected` gives them.
+
+    Raises:
+        InputError: there is no projection to leave out.
     """
     device = next(backbone.image.parameters()).device
+    encoder = backbone.encode_image if projected else backbone.encode_unprojected
+    width = backbone.embedding_width if projected else len(backbone.projection)
 
     def encode(rows: slice) -> torch.Tensor:
         pixels = torch.from_numpy(np.array(photos[rows])).permute(0, 3, 1, 2)
-        return backbone.encode_image(backbone.normalise(pixels.to(device)))
+        return encoder(backbone.normalise(pixels.to(device)))
 
-    return _in_batches(encode, len(photos), backbone.embedding_width, device, "photos")
+    return _in_batches(encode, len(photos), width, device, "photos")
 
 
 def of_texts(backbone: Backbone, texts: Sequence[str]) -> np.ndarray:
@@ -67,6 +73,19 @@ def require_text_tower(record: Path, prompts: str) -> None:
             f"backbones.{told['backbone']} has no text tower, so the prompts {prompts!r} cannot be "
             "embedded with it; where they are used, name a backbone that has one (of open_clip, or "
             "siglip)"
+        )
+
+
+def require_projection(record: Path) -> None:
+    """Raise an InputError if the embeddings of the backbone of a weights.json are not projected.
+
+    Loads nothing.
+    """
+    told = json.loads(record.read_text(encoding="utf-8"))
+    if not told["facts"]["projects"]:
+        raise InputError(
+            f"backbones.{told['backbone']} has no projection after its image tower, so the recipe "
+            "prolip has nothing to train; name one of CLIP's, or train linear_probe on this one"
         )
 
 
