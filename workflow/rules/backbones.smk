@@ -2,6 +2,11 @@
 # record of each in results/backbones/. Who uses them reads them from where the record says
 # (`folder`), with the hub set offline.
 
+# The backbones that the study's models start from; the config may hold more.
+STARTED_FROM = dict.fromkeys(
+    filter(None, (cfg.backbone_of(model) for task in cfg.tasks for model in cfg.models_of(task)))
+)
+
 
 rule fetch_weights:
     """Bring a backbone's weights into the cache, and see that they load; the only rule that talks

@@ -108,7 +108,8 @@ def train_runs(
     made_from = _fingerprint(plan, files, chosen, threads, keep_weights)
     with training.repeatable(threads), contextlib.ExitStack() as held:
         works = [
-            held.enter_context(_workplace(_unfinished(unfinished, run), made_from)) for run in runs
+            held.enter_context(_workplace(_unfinished(unfinished, folder), made_from))
+            for folder in folders
         ]
         setup = None
 
@@ -122,7 +123,7 @@ def train_runs(
                 continue
             setup = setup or recipe(plan, files, chosen)
             _train(run, plan, setup, parts(run.split), work, made_from, chosen, keep_weights)
-        for run, work, folder in zip(runs, works, folders, strict=True):
+        for work, folder in zip(works, folders, strict=True):
             folder.mkdir(parents=True, exist_ok=True)
             for name in outputs(keep_weights):
                 _link(work / name, folder / name)
@@ -286,8 +287,9 @@ def _predictions(run: Run, network, setup: Setup, parts: Parts, classes: list[st
     return predictions
 
 
-def _unfinished(folder: Path, run: Run) -> Path:
-    return folder / str(run).replace("/", ".")
+def _unfinished(unfinished: Path, folder: Path) -> Path:
+    """Of a run's folder; by all of its path, for a sweep's runs differ above {task}."""
+    return unfinished / folder.as_posix().strip("/").replace("/", ".")
 
 
 @contextlib.contextmanager

@@ -1,0 +1,144 @@
+# Needs: what the model of the config's `sweep` is trained on. Makes: results/sweep/, a folder a
+# combination of its settings, and how much hangs on them. Asked for by name: `snakemake -- sweep`.
+
+import stillact.sweep
+from snakemake.utils import Paramspace
+
+SPACE = Paramspace(stillact.sweep.combinations(cfg.sweep))
+POINT = f"results/sweep/{SPACE.wildcard_pattern}/{{task}}/{{model}}/holdout/seed_{{seed}}"
+
+
+def swept(wildcards):
+    """The histories of all combinations, in the order of the space."""
+    if cfg.sweep.model is None:
+        raise WorkflowError(
+            "sweep.model: null, so that there is nothing to sweep; name a fine-tuned model of "
+            f"{MAIN}"
+        )
+    run = stillact.runs.Run(MAIN, cfg.sweep.model, "holdout", cfg.seeds[0])
+    return [f"results/sweep/{point}/{run}/history.csv" for point in SPACE.instance_patterns]
+
+
+rule sweep_point:
+    """Train the model of the sweep with one combination; its weights are not kept."""
+    input:
+        unpack(trained_on),
+        code=lambda wildcards: code("train.py", *recipes(cfg.plan(wildcards.task, wildcards.model))),
+        split=rules.split.output.holdout,
+    output:
+        predictions=f"{POINT}/predictions.csv",
+        history=f"{POINT}/history.csv",
+        meta=[f"{POINT}/meta.json"],
+    log:
+        f"results/logs/sweep/{SPACE.wildcard_pattern}/{{task}}/{{model}}/{{seed}}.log",
+    benchmark:
+        f"results/benchmarks/sweep/{SPACE.wildcard_pattern}/{{task}}/{{model}}/{{seed}}.tsv"
+    wildcard_constraints:
+        **{
+            setting: "|".join(re.escape(str(value)) for value in SPACE[setting].unique())
+            for setting in stillact.sweep.SETTINGS
+        },
+        task=MAIN,
+        model=cfg.sweep.model or "-",
+    conda:
+        "../../envs/backbones.yaml"
+    threads: TUNING["threads"]
+    resources:
+        gpu=TUNING["gpu"],
+        mem_mb=TUNING["mem_mb"],
+        runtime=RECIPES["fine_tune"]["minutes"],
+    params:
+        lambda wildcards: stillact.sweep.plan(
+            cfg.plan(wildcards.task, wildcards.model), cfg.sweep, SPACE.instance(wildcards)
+        ).model_dump(),
+    message:
+        "Training {wildcards.model}: learning rate {wildcards.learning_rate}, layer decay "
+        "{wildcards.layer_decay}, augmentation {wildcards.augment}"
+    script:
+        "../scripts/train.py"
+
+
+rule sweep:
+    """How much hangs on the settings: every combination, and the spread over them."""
+    input:
+        code=code("sweep.py"),
+        histories=swept,
+        split=f"results/splits/{MAIN}/holdout.csv",
+    output:
+        points=report(
+            "results/sweep/points.csv",
+            caption="../report/captions/sweep.rst",
+            category="Settings",
+        ),
+        summary=report(
+            "results/sweep/summary.csv",
+            caption="../report/captions/sweep.rst",
+            category="Settings",
+        ),
+        svg=report(
+            "results/figures/sweep.svg",
+            caption="../report/captions/sweep.rst",
+            category="Settings",
+        ),
+        png="results/figures/sweep.png",
+    log:
+        "results/logs/sweep.log",
+    benchmark:
+        "results/benchmarks/sweep.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        lambda wildcards: dict(
+            model=cfg.sweep.model,
+            points=SPACE.to_dict("records"),
+            own=stillact.sweep.own(cfg.plan(MAIN, cfg.sweep.model), cfg.sweep),
+        ),
+    message:
+        "Judging how much hangs on the settings of {params[0][model]}"
+    script:
+        "../scripts/sweep.py"
+
+
+WISE_FT = [m for m in cfg.tasks[MAIN].every_model if m in cfg.models_by("wise_ft")]
+
+
+rule alpha_curve:
+    """What becomes of a model between its zero-shot and its fine-tuned weights."""
+    input:
+        code=code("alpha_curve.py"),
+        histories=lambda wildcards: [
+            f"results/runs/{MAIN}/{wildcards.model}/holdout/seed_{seed}/history.csv"
+            for seed in cfg.seeds_of(wildcards.model)
+        ],
+        metas=lambda wildcards: [
+            f"results/runs/{MAIN}/{wildcards.model}/holdout/seed_{seed}/meta.json"
+            for seed in cfg.seeds_of(wildcards.model)
+        ],
+        split=f"results/splits/{MAIN}/holdout.csv",
+    output:
+        png="results/figures/wise_ft_{model}.png",
+        svg=report(
+            "results/figures/wise_ft_{model}.svg",
+            caption="../report/captions/alpha.rst",
+            category="Settings",
+        ),
+    log:
+        "results/logs/figures/wise_ft_{model}.log",
+    benchmark:
+        "results/benchmarks/figures/wise_ft_{model}.tsv"
+    wildcard_constraints:
+        model="|".join(WISE_FT) or "-",
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    message:
+        "Drawing {wildcards.model} between its zero-shot and its fine-tuned weights"
+    script:
+        "../scripts/alpha_curve.py"
