@@ -86,7 +86,59 @@ def of_run(
     own = looking.maps(methods[0], run.network)
     for instead, other in others.items():
         tables.append(looking.check(methods[0], other, instead, own))
-    return Explained(pd.concat(tables)[COLUMNS], looking.grids(layers[0]), regions)
+    return Explained(pd.concat(tables)[COLUMNS], grids(run, looking.images, layers[0]), regions)
+
+
+def grids(run: Trained, images: torch.Tensor, layers: legrad.Layers) -> np.ndarray:
+    """LeGrad for every class, float32 (photos, classes, rows, columns), 0 to 1.
+
+    Args:
+        run: fine-tuned.
+        images: what its network takes, (photos, 3, size, size).
+        layers: of LeGrad.
+
+    Raises:
+        InputError: as `attention.anatomy`.
+    """
+    network = run.network
+    found = [
+        legrad.scaled(legrad.grids(network.backbone, some, network.logits, layers)).cpu()
+        for some in images.split(saliency.BATCH)
+    ]
+    return torch.cat(found).numpy()
+
+
+def overlaid(
+    run: Trained,
+    photos: Sequence[tuple[np.ndarray, tuple[int, int]]],
+    look: Mapping[str, Any],
+    layers: legrad.Layers,
+) -> tuple[dict[str, np.ndarray], str]:
+    """What `browse.overlays` lays over photos, or why there is nothing.
+
+    Args:
+        run: of any recipe.
+        photos: each as the run sees it, uint8 (size, size, 3), and its width and height in pixels,
+            upright.
+        look: size, geometry and crop of what the run sees.
+        layers: of LeGrad.
+
+    Returns:
+        grids and regions, as in `Explained`; and '', or why they are of no photo.
+    """
+    regions = np.array([View.of(*size, **look).region for _, size in photos])
+    nothing = {"grids": np.empty((0, 0, 0, 0), np.float32), "regions": regions}
+    if not isinstance(run.network, Classifier):
+        return nothing, "it is no fine-tuned transformer"
+    if not photos:
+        return nothing, "there are no photos"
+    device = next(run.network.parameters()).device
+    pixels = torch.from_numpy(np.stack([seen for seen, _ in photos])).permute(0, 3, 1, 2)
+    try:
+        found = grids(run, run.setup.prepare(pixels.to(device), False), layers)
+    except InputError as error:
+        return nothing, str(error)
+    return {"grids": found, "regions": regions}, ""
 
 
 class _Looking:
@@ -127,15 +179,6 @@ class _Looking:
         table = self._located(f"{name}_{instead}", heat)
         pairs = zip(own, heat, strict=True)
         return table.assign(rank_correlation=[localisation.rank_correlation(*p) for p in pairs])
-
-    def grids(self, layers: legrad.Layers) -> np.ndarray:
-        """LeGrad for every class."""
-        network = self.run.network
-        found = [
-            legrad.scaled(legrad.grids(network.backbone, some, network.logits, layers)).cpu()
-            for some in self.images.split(saliency.BATCH)
-        ]
-        return torch.cat(found).numpy()
 
     def maps(self, name: str, network: Classifier) -> np.ndarray:
         """Of the run's answers, as `saliency.maps`."""

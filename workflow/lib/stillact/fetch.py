@@ -65,7 +65,7 @@ class Photo:
     bytes: int
 
 
-class _Missing(Exception):
+class Missing(Exception):
     """A photo cannot be had. What it says is the same at each run: no addresses, no times."""
 
     def __init__(self, kind: str, advice: str, detail: str = "", wait_s: float | None = None):
@@ -104,12 +104,12 @@ def fetch_all(
             raise InputError(f"dataset.local_dirs in config.yaml: no folder {folder}")
     cache = Path(dataset.cache)
     _sweep(cache)
-    with _pillow_limit(settings.max_pixels):
+    with pillow_limit(settings.max_pixels):
         try:
             outcomes = asyncio.run(_Fetcher(settings, dataset, base).run(manifest))
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
-    missing = sum(isinstance(outcome, _Missing) for outcome in outcomes)
+    missing = sum(isinstance(outcome, Missing) for outcome in outcomes)
     if missing and (dataset.on_missing == "fail" or missing == len(outcomes)):
         raise InputError(_failures(manifest, outcomes, dataset))
     return _table(manifest, outcomes)
@@ -130,6 +130,24 @@ def cached(cache: Path, sha256: str) -> Path:
     return path
 
 
+@contextlib.contextmanager
+def opened(path: Path, settings: config.Fetch) -> Iterator[Image.Image]:
+    """The photo of a file, if it is within the limits; to be decoded within `pillow_limit`.
+
+    Args:
+        path: a file; it is read whole, and closed.
+        settings: max_bytes and max_pixels.
+
+    Raises:
+        Missing: it cannot be had, or what is done with it within the block stumbles over its
+            content; says why.
+    """
+    content = _read(path, settings)
+    with _sound(content, settings) as image:
+        yield image
+    _verify(content, settings)
+
+
 class _Fetcher:
     """One pass over a manifest."""
 
@@ -141,7 +159,7 @@ class _Fetcher:
         self.slots = asyncio.Semaphore(settings.concurrency)
         self.hosts = collections.defaultdict(lambda: asyncio.Semaphore(settings.per_host))
 
-    async def run(self, manifest: pd.DataFrame) -> list[Photo | _Missing]:
+    async def run(self, manifest: pd.DataFrame) -> list[Photo | Missing]:
         most = self.settings.concurrency
         async with httpx.AsyncClient(
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
@@ -157,10 +175,10 @@ class _Fetcher:
                     tasks = [group.create_task(self.photo(url, sha256)) for url, sha256 in rows]
         return [task.result() for task in tasks]
 
-    async def photo(self, url: str, sha256: str) -> Photo | _Missing:
+    async def photo(self, url: str, sha256: str) -> Photo | Missing:
         try:
             source, photo = await self.find(url, sha256)
-        except _Missing as failure:
+        except Missing as failure:
             source, photo = "missing", failure
         self.progress.add(source)
         return photo
@@ -207,20 +225,12 @@ class _Fetcher:
             if os.path.isfile(path):  # unlike Path.is_file, False for a name that is too long
                 try:
                     return self.local(path, url, sha256)
-                except _Missing as failure:
+                except Missing as failure:
                     logger.warning("%s is passed over: %s", path, failure)
         return None
 
     def local(self, path: Path, url: str, sha256: str) -> Photo:
-        if not os.path.isfile(path):
-            raise _Missing("no such file", _ADDRESS)
-        try:
-            if path.stat().st_size > self.settings.max_bytes:
-                raise _too_large(self.settings)
-            content = path.read_bytes()
-        except OSError as error:
-            raise _Missing(f"file cannot be read: {error.strerror}", _ADDRESS) from None
-        return self.admit(content, url, sha256)
+        return self.admit(_read(path, self.settings), url, sha256)
 
     def admit(self, content: bytes, url: str, sha256: str) -> Photo:
         """Check a photo in full and cache it."""
@@ -228,7 +238,7 @@ class _Fetcher:
         photo = _look(content, self.settings, decode=not known)
         if sha256 not in ("", photo.sha256):
             detail = f"manifest {sha256}, file {photo.sha256}"
-            raise _Missing("sha256 differs", _CHANGED, detail)
+            raise Missing("sha256 differs", _CHANGED, detail)
         if not known:
             _write(self.cache, _place(self.cache, photo.sha256), content, url)
         return photo
@@ -237,7 +247,7 @@ class _Fetcher:
         for tries in itertools.count(1):
             try:
                 return await self.attempt(url, sha256)
-            except _Missing as failure:
+            except Missing as failure:
                 if failure.wait_s is None or tries == self.settings.attempts:
                     raise
                 backoff = self.settings.backoff_s * 2 ** (tries - 1) * random.uniform(0.5, 1.5)
@@ -255,7 +265,7 @@ class _Fetcher:
                     return await self.thread(self.keep, answer, url, sha256)
             request = answer
         most = self.settings.max_redirects
-        raise _Missing("too many redirects", _ADDRESS, f"over fetch.max_redirects {most}")
+        raise Missing("too many redirects", _ADDRESS, f"over fetch.max_redirects {most}")
 
     def keep(self, content: bytes, url: str, sha256: str) -> Photo:
         photo = self.admit(content, url, sha256)
@@ -271,7 +281,7 @@ class _Fetcher:
                     if response.next_request is None:
                         return await self.body(response)
                     if response.next_request.url.scheme not in ("http", "https"):
-                        raise _Missing("redirect to a scheme other than http and https", _ADDRESS)
+                        raise Missing("redirect to a scheme other than http and https", _ADDRESS)
                     return response.next_request
 
     async def body(self, response: httpx.Response) -> bytes:
@@ -313,6 +323,17 @@ class _Progress:
         seconds = time.monotonic() - self.start
         logger.info("fetch: %d of %d photos in %.1f s (%s)",
                     self.sources.total(), self.total, seconds, told)  # fmt: skip
+
+
+def _read(path: Path, settings: config.Fetch) -> bytes:
+    if not os.path.isfile(path):
+        raise Missing("no such file", _ADDRESS)
+    try:
+        if path.stat().st_size > settings.max_bytes:
+            raise _too_large(settings)
+        return path.read_bytes()
+    except OSError as error:
+        raise Missing(f"file cannot be read: {error.strerror}", _ADDRESS) from None
 
 
 def _sha256(content: bytes) -> str:
@@ -360,9 +381,9 @@ def _write(cache: Path, target: Path, content: bytes, url: str) -> None:
 
 
 @contextlib.contextmanager
-def _pillow_limit(pixels: int) -> Iterator[None]:
+def pillow_limit(pixels: int) -> Iterator[None]:
     """Pillow's own guard, at our limit and without its warnings: it raises from twice the limit,
-    `_look` from the limit itself."""
+    `_sound` from the limit itself."""
     before = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = pixels
     try:
@@ -375,40 +396,56 @@ def _pillow_limit(pixels: int) -> Iterator[None]:
 
 def _look(content: bytes, settings: config.Fetch, decode: bool) -> Photo:
     """The facts of a photo within the limits; with `decode`, only if every pixel decodes."""
+    with _sound(content, settings) as image:
+        width, height = upright_size(image)
+        mode = image.mode
+        if decode:
+            image.load()
+    if decode:
+        _verify(content, settings)
+    return Photo(_sha256(content), width, height, mode, len(content))
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height of a photo that is open, and not yet decoded, when it is upright."""
+    # Pillow gives the size of a TIFF upright, that of all others as stored
+    turn = image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation)
+    return image.size[::-1] if turn in _TURNED else image.size
+
+
+def _verify(content: bytes, settings: config.Fetch) -> None:
+    """Hold checksums against what they are of, which loading does not."""
+    with _sound(content, settings) as image:
+        image.verify()
+
+
+@contextlib.contextmanager
+def _sound(content: bytes, settings: config.Fetch) -> Iterator[Image.Image]:
+    """A photo within the limits; what Pillow raises while it is looked at, as a reason."""
     if len(content) > settings.max_bytes:
         raise _too_large(settings)
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            width, height, mode = *image.size, image.mode
-            if width * height > settings.max_pixels:
+            if image.width * image.height > settings.max_pixels:
                 raise _too_many_pixels(settings)
-            # Pillow gives the size of a TIFF upright, that of all others as stored
-            turn = image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation)
-            if decode:
-                image.load()
-        if decode:
-            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                image.verify()  # checksums, which loading does not look at
-    except _Missing:
+            yield image
+    except Missing:
         raise
     except Image.DecompressionBombError:
         raise _too_many_pixels(settings) from None
     except UnidentifiedImageError:
         start = f"starts with {content[:14]!r}".replace("b", "", 1) if content else "empty"
-        raise _Missing("not an image", _NEEDED, start) from None
+        raise Missing("not an image", _NEEDED, start) from None
     except Exception:  # Pillow raises whatever its parsers stumble over
-        raise _Missing("damaged image", _DAMAGED, wait_s=0.0) from None
-    if turn in _TURNED:
-        width, height = height, width
-    return Photo(_sha256(content), width, height, mode, len(content))
+        raise Missing("damaged image", _DAMAGED, wait_s=0.0) from None
 
 
-def _too_large(settings: config.Fetch) -> _Missing:
-    return _Missing("too large", _LIMIT, f"over fetch.max_bytes {settings.max_bytes}")
+def _too_large(settings: config.Fetch) -> Missing:
+    return Missing("too large", _LIMIT, f"over fetch.max_bytes {settings.max_bytes}")
 
 
-def _too_many_pixels(settings: config.Fetch) -> _Missing:
-    return _Missing("too many pixels", _LIMIT, f"over fetch.max_pixels {settings.max_pixels}")
+def _too_many_pixels(settings: config.Fetch) -> Missing:
+    return Missing("too many pixels", _LIMIT, f"over fetch.max_pixels {settings.max_pixels}")
 
 
 @contextlib.contextmanager
@@ -417,22 +454,22 @@ def _network_failures() -> Iterator[None]:
     try:
         yield
     except (httpx.TimeoutException, TimeoutError):
-        raise _Missing("no answer in time", _AGAIN, wait_s=0.0) from None
+        raise Missing("no answer in time", _AGAIN, wait_s=0.0) from None
     except httpx.ConnectError:
-        raise _Missing("connection failed", _AGAIN, wait_s=0.0) from None
+        raise Missing("connection failed", _AGAIN, wait_s=0.0) from None
     # httpx lets pass what an impossible port or host name in a redirect raises further down
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError, ExceptionGroup):
-        raise _Missing("not a valid address", _ADDRESS) from None
+        raise Missing("not a valid address", _ADDRESS) from None
     except httpx.RequestError:
-        raise _Missing("connection broke off", _AGAIN, wait_s=0.0) from None
+        raise Missing("connection broke off", _AGAIN, wait_s=0.0) from None
 
 
-def _http_failure(response: httpx.Response) -> _Missing:
+def _http_failure(response: httpx.Response) -> Missing:
     code = response.status_code
     kind = f"HTTP {code} {httpx.codes.get_reason_phrase(code)}".rstrip()
     if code in _RETRIED or code >= 500:
-        return _Missing(kind, _AGAIN, wait_s=_retry_after(response.headers.get("Retry-After", "")))
-    return _Missing(kind, _ADDRESS)
+        return Missing(kind, _AGAIN, wait_s=_retry_after(response.headers.get("Retry-After", "")))
+    return Missing(kind, _ADDRESS)
 
 
 def _retry_after(value: str) -> float:
@@ -445,12 +482,12 @@ def _retry_after(value: str) -> float:
 
 
 def _failures(
-    manifest: pd.DataFrame, outcomes: list[Photo | _Missing], dataset: config.Dataset
+    manifest: pd.DataFrame, outcomes: list[Photo | Missing], dataset: config.Dataset
 ) -> str:
     """One message with all failures: each kind, how many, the first few, what to do."""
     kinds = collections.defaultdict(list)
     for id_, url, outcome in zip(manifest["id"], manifest["url"], outcomes, strict=True):
-        if isinstance(outcome, _Missing):
+        if isinstance(outcome, Missing):
             kinds[outcome.kind, outcome.advice].append((id_, url, outcome.detail))
     total = sum(map(len, kinds.values()))
     lines = [f"{total} of {len(outcomes)} photos of {dataset.manifest} cannot be had:"]
@@ -465,7 +502,7 @@ def _failures(
     return "\n".join(lines)
 
 
-def _table(manifest: pd.DataFrame, outcomes: list[Photo | _Missing]) -> pd.DataFrame:
+def _table(manifest: pd.DataFrame, outcomes: list[Photo | Missing]) -> pd.DataFrame:
     rows = [
         {"status": "ok", "reason": "", **dataclasses.asdict(outcome)}
         if isinstance(outcome, Photo)

@@ -11,7 +11,7 @@ import pandas as pd
 # Columns that look like numbers and are not.
 TEXT = {"id", "image_id", "image_id_a", "image_id_b", "url", "sha256", "manifest_sha256", "group"}
 TEXT |= {"task", "model", "split", "subset", "label", "augmentation", "class", "text"}
-TEXT |= {"status", "reason", "mode", "person_boxes"}
+TEXT |= {"status", "reason", "mode", "person_boxes", "path", "file", "abstain"}
 TEXT |= {"model_a", "model_b", "answer", "predicted", "rule", "bin", "first", "last"}
 
 
