@@ -216,14 +216,22 @@ rule confusion_figure:
         "../scripts/confusion_figure.py"
 
 
+# Those that are trained epoch by epoch.
+LEARNING = [
+    model
+    for model in cfg.tasks[MAIN].models
+    if hasattr(getattr(cfg.recipes, cfg.models[model].recipe, None), "max_epochs")
+]
+
+
 rule learning_curves:
     """Loss by epoch, on the photos trained on and on those of validation."""
     input:
         code=code("learning_curves.py"),
         histories=[
             f"results/runs/{MAIN}/{model}/holdout/seed_{seed}/history.csv"
-            for model in cfg.tasks[MAIN].models
-            for seed in cfg.seeds
+            for model in LEARNING
+            for seed in cfg.seeds_of(model)
         ],
     output:
         png="results/figures/learning_curves.png",

@@ -21,7 +21,7 @@ rule report:
             "results/figures/figure_2.svg",
             *expand("results/figures/{name}.svg", name=CONFUSIONS),
             *expand("results/figures/{name}.svg", name=PLOTTED),
-            *(["results/figures/learning_curves.svg"] if ANSWERS else []),
+            *(["results/figures/learning_curves.svg"] if LEARNING else []),
             *expand(
                 "results/figures/{name}_{task}.svg",
                 name=["pooled", "pairs", "reliability", "error_rates", "agreement"],
