@@ -292,7 +292,12 @@ def small(tmp_path) -> Path:
 
 @pytest.mark.parametrize(
     ("name", "width", "blocks", "last"),
-    [("vit_small_patch32_224.augreg_in21k", 384, 12, 13), ("efficientnet_lite0", 1280, 0, None)],
+    [
+        ("vit_small_patch32_224.augreg_in21k", 384, 12, 13),
+        ("vit_small_patch14_dinov2.lvd142m", 384, 12, 13),
+        ("vit_small_patch16_dinov3.lvd1689m", 384, 0, 12),
+        ("efficientnet_lite0", 1280, 0, None),
+    ],
 )
 def test_a_timm_backbone_takes_a_config_block_and_nothing_else(tmp_path, name, width, blocks, last):
     file = tmp_path / "mine.safetensors"
@@ -311,6 +316,26 @@ def test_a_timm_backbone_takes_a_config_block_and_nothing_else(tmp_path, name, w
     assert (made.embedding_width, len(made.blocks())) == (width, blocks)
     assert made.last_layer == (last or made.last_layer)
     assert {made.layer_of(n) for n, _ in made.named_parameters()} == set(range(made.last_layer + 1))
+
+
+def published(made_from: config.Backbone) -> set[str]:
+    """The ids on the hub of the weights that a library has for an architecture."""
+    if made_from.loader == "timm":
+        return {timm.get_pretrained_cfg(made_from.name).hf_hub_id}
+    tags = open_clip.list_pretrained_tags_by_model(made_from.name)
+    found = [open_clip.get_pretrained_cfg(made_from.name, tag)["hf_hub"] for tag in tags]
+    return {repository.strip("/") for repository in found}
+
+
+def test_the_studys_backbones_are_named_as_the_libraries_name_their_weights():
+    made_from = config.load(yaml.safe_load((ROOT / "config.yaml").read_text())).backbones
+    named = {name: made for name, made in made_from.items() if made.loader != "transformers"}
+    assert {"clip", "clip_b16", "clip_l14", "dinov2_s", "dinov3_b"} <= set(named)
+    for name, made in named.items():
+        assert made.repository in published(made), name
+    for name, made in made_from.items():
+        assert len(made.revision) == 40, name
+        assert made.licence, name
 
 
 def test_the_layers_of_a_timm_vit_are_timms(small):

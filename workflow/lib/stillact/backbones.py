@@ -463,7 +463,8 @@ def _without_classifier(state: dict, classifier: str | tuple[str, ...] | None) -
 
 
 def _timm_layers(timm, model: nn.Module) -> tuple[str | None, dict[str, int]]:
-    """Of a ViT as for the other loaders; of anything else timm's own groups."""
+    """Of a ViT as for the other loaders; of anything else timm's own groups, and no blocks: so of
+    DINOv3, which timm builds as an Eva, whose attention turns queries and keys by their place."""
     if isinstance(model, timm.models.VisionTransformer):
         after = ("norm.", "fc_norm.", "attn_pool.", "head")
         return "blocks", _layers(model, "blocks", after)
