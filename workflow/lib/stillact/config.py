@@ -1152,8 +1152,9 @@ def load(raw: dict, source: str = "config.yaml") -> Config:
     """The typed config.
 
     Args:
-        raw: the merged mapping of all config files. A task, model, backbone, prompt set or
-            variant that is null is left out: so a later file removes one of an earlier.
+        raw: the merged mapping of all config files. A task, model, backbone, prompt set, variant
+            or strength of the sweep's that is null is left out: so a later file removes one of an
+            earlier.
         source: the files it came from, for messages.
 
     Raises:
@@ -1161,9 +1162,9 @@ def load(raw: dict, source: str = "config.yaml") -> Config:
     """
     removable = [key for key in ("tasks", "models", "backbones", "prompts") if key in raw]
     raw = {**raw, **{key: _without_nulls(raw[key]) for key in removable}}
-    if isinstance(study := raw.get("augmentation_study"), dict):
-        variants = _without_nulls(study.get("variants"))
-        raw["augmentation_study"] = {**study, "variants": variants}
+    for block, key in (("augmentation_study", "variants"), ("sweep", "augment")):
+        if isinstance(raw.get(block), dict):
+            raw[block] = {**raw[block], key: _without_nulls(raw[block].get(key))}
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
