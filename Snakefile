@@ -39,7 +39,10 @@ include: "workflow/rules/selection.smk"
 include: "workflow/rules/explain.smk"
 include: "workflow/rules/cover.smk"
 include: "workflow/rules/errors.smk"
+include: "workflow/rules/robustness.smk"
 include: "workflow/rules/sweep.smk"
+include: "workflow/rules/predict.smk"
+include: "workflow/rules/external.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -62,6 +65,13 @@ rule runs:
     """All trainings and their metrics, no report."""
     input:
         rules.metrics.output,
+
+
+rule predict:
+    """Photos that nobody has labelled, answered by the model that is used; not part of a study."""
+    input:
+        rules.ask_photos.output,
+        rules.gallery.output,
 
 
 rule weights:

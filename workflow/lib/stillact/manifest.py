@@ -25,7 +25,9 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 Fault = tuple[int, str]  # row as in a spreadsheet (the header is row 1), what is wrong
 
 
-def load(path: str | Path, classes: list[str]) -> pd.DataFrame:
+def load(
+    path: str | Path, classes: list[str], known: str = "dataset.classes in config.yaml"
+) -> pd.DataFrame:
     """The photos of a manifest, in file order.
 
     Args:
@@ -33,6 +35,7 @@ def load(path: str | Path, classes: list[str]) -> pd.DataFrame:
             optional, any further column is ignored. Blanks around a cell are dropped, rows without
             any content are skipped.
         classes: the labels it may hold.
+        known: where these are set, for messages.
 
     Returns:
         The `COLUMNS`, all strings, '' where nothing is given. An id that is not given is the first
@@ -46,7 +49,7 @@ def load(path: str | Path, classes: list[str]) -> pd.DataFrame:
     table = _table(header, rows)
     checks = {
         "(none)": _beyond_header(len(header), rows),
-        "label": _label_faults(table["label"], classes),
+        "label": _label_faults(table["label"], classes, known),
         "url": _url_faults(table["url"], table["label"]),
         "id": _id_faults(table["id"], table["url"]),
         "split": _split_faults(table["split"]),
@@ -141,8 +144,8 @@ def _beyond_header(columns: int, rows: dict[int, list[str]]) -> Iterator[Fault]:
             yield number, f"{beyond!r} stands beyond the last of {columns} columns; {rule}"
 
 
-def _label_faults(labels: pd.Series, classes: list[str]) -> Iterator[Fault]:
-    known = f"Known (dataset.classes in config.yaml): {', '.join(classes)}"
+def _label_faults(labels: pd.Series, classes: list[str], known: str) -> Iterator[Fault]:
+    known = f"Known ({known}): {', '.join(classes)}"
     for number, label in labels[~labels.isin(classes)].items():
         if label:
             yield number, f"unknown label {label!r}.{did_you_mean(label, classes)} {known}"

@@ -61,8 +61,18 @@ def load(record: Path, models: Mapping[str, Mapping], device: torch.device) -> U
     files = {name: Path(path) for name, path in block["files"].items()}
     recipe = importlib.import_module(f"stillact.recipes.{plan.recipe}")
     run = trained.load(recipe.setup(plan, files, device), Path(told["run"]) / "weights.safetensors")
-    look = {"interpolation": "bicubic", **trained.look(plan, files)}
+    return Used(told, plan, run, look(plan, files))
+
+
+def look(plan: Plan, files: Mapping[str, Path]) -> dict[str, Any]:
+    """All that `images.square` is told of the photos that a plan's runs see: size, geometry, crop
+    and interpolation.
+
+    Args:
+        plan, files: as for `trained.look`.
+    """
+    told = {"interpolation": "bicubic", **trained.look(plan, files)}
     if "record" in files:
         facts = json.loads(files["record"].read_text(encoding="utf-8"))["facts"]
-        look["interpolation"] = facts["interpolation"]
-    return Used(told, plan, run, look)
+        told["interpolation"] = facts["interpolation"]
+    return told

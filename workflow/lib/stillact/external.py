@@ -1,0 +1,170 @@
+"""A second dataset, from elsewhere: how the study's models do on photos of another kind."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from stillact import answers, bootstrap
+from stillact.answers import Answers
+from stillact.log import InputError
+from stillact.runs import Run
+from stillact.statistics import wilson
+
+EXTERNAL = "external"  # the split of its predictions
+RESAMPLES = 2000
+
+
+def photos(
+    manifest: pd.DataFrame, images: pd.DataFrame, study: pd.DataFrame
+) -> tuple[pd.DataFrame, int]:
+    """The photos to judge on: those that could be had, and that the study does not have.
+
+    Args:
+        manifest: of the dataset: id, label.
+        images: of the dataset: id, status, sha256.
+        study: images.csv of the study.
+
+    Returns:
+        image_id, label, sha256; and how many photos of the study's were left out.
+
+    Raises:
+        InputError: none is left.
+    """
+    had = images[images["status"] == "ok"]
+    known = had["sha256"].isin(study.loc[study["status"] == "ok", "sha256"])
+    labels = manifest.set_index("id")["label"]
+    table = had.loc[~known, ["id", "sha256"]].reset_index(drop=True)
+    table.insert(1, "label", table["id"].map(labels))
+    if table.empty:
+        raise InputError(
+            f"external: all {len(had)} photos that could be had are the study's own, and nothing "
+            "can be learnt from them; name another manifest"
+        )
+    return table.rename(columns={"id": "image_id"}), int(known.sum())
+
+
+def table(
+    photos: pd.DataFrame,
+    told: Iterable[tuple[np.ndarray | None, str]],
+    runs: Sequence[Run],
+    classes: Sequence[str],
+) -> pd.DataFrame:
+    """The predictions of a model's runs, in the columns of a predictions table.
+
+    Args:
+        photos: of `photos`.
+        told: of `predict.answers`: of each photo the probabilities, (runs, classes).
+        runs: in the order of the probabilities.
+        classes: in their order.
+
+    Returns:
+        task, model, split (`EXTERNAL`), seed, subset (test), image_id, label, prob_<class>...
+
+    Raises:
+        InputError: a photo cannot be read; names it.
+    """
+    rows = []
+    for image, (row, reason) in zip(photos["image_id"], told, strict=True):
+        if row is None:
+            raise InputError(
+                f"external: photo {image} cannot be read from the cache: {reason}; fetch again "
+                "(snakemake --forcerun external_fetch)"
+            )
+        rows.append(row)
+    tables = []
+    for run, probabilities in zip(runs, np.stack(rows, 1 if len(rows) else 0), strict=True):
+        head = photos[["image_id", "label"]].assign(
+            task=run.task, model=run.model, split=EXTERNAL, seed=run.seed, subset="test"
+        )
+        head = head[["task", "model", "split", "seed", "subset", "image_id", "label"]]
+        columns = [f"prob_{name}" for name in classes]
+        tables.append(head.join(pd.DataFrame(probabilities.round(8), columns=columns)))
+    return pd.concat(tables, ignore_index=True)
+
+
+def summary(external: pd.DataFrame, study: pd.DataFrame, left_out: int) -> pd.DataFrame:
+    """How each model does there, and what is left of its accuracy on the study's test photos.
+
+    Intervals are those of `bootstrap.intervals`. The difference's takes the luck of the two sets of
+    photos, and that of the runs on each, for independent; the runs are the same, so it is rather
+    too wide than too narrow.
+
+    Args:
+        external: of `table`, any number of models.
+        study: the predictions table of the study's task, with those models.
+        left_out: photos that were the study's own.
+
+    Returns:
+        A row a model, the most accurate first: model, images, left_out, runs; accuracy,
+        balanced_accuracy, macro_f1 (0 to 1) and log_loss (nats), each with its 95 % interval
+        _ci_low, _ci_high; holdout_accuracy, on the study's test photos; difference, accuracy minus
+        that (-1 to 1), with its interval.
+    """
+    there = answers.of_models(_as_holdout(external), scheme="holdout")
+    here = answers.of_models(study, scheme="holdout")
+    found = bootstrap.intervals(_as_holdout(external), scheme="holdout", resamples=RESAMPLES)
+    rows = []
+    for model, metrics in found.groupby("model", sort=False):
+        first = metrics.iloc[0]
+        row = {"model": model, "images": first["images"], "left_out": left_out}
+        row["runs"] = first["runs"]
+        for metric in metrics.itertuples():
+            row[metric.metric] = metric.value
+            row[f"{metric.metric}_ci_low"] = metric.ci_low
+            row[f"{metric.metric}_ci_high"] = metric.ci_high
+        rows.append(row | _difference(there[model], here[model]))
+    return pd.DataFrame(rows).sort_values(
+        "accuracy", ascending=False, kind="stable", ignore_index=True
+    )
+
+
+def _difference(there: Answers, here: Answers) -> dict[str, float]:
+    draws = [
+        bootstrap.resample(given, RESAMPLES, np.random.default_rng(seed))["accuracy"]
+        for seed, given in enumerate((there, here))
+    ]
+    low, high = np.percentile(draws[0] - draws[1], [2.5, 97.5])
+    accuracy, holdout = (bootstrap.pooled(given)["accuracy"] for given in (there, here))
+    return {
+        "holdout_accuracy": holdout,
+        "difference": accuracy - holdout,
+        "difference_ci_low": low,
+        "difference_ci_high": high,
+    }
+
+
+def by_class(external: pd.DataFrame) -> pd.DataFrame:
+    """Of each model and class how many of its photos are found, and how many of the answers are
+    right, with 95 % Wilson intervals.
+
+    Args:
+        external: of `table`, any number of models.
+
+    Returns:
+        model, class; images, its photos; recall, the share of them that are given that answer, as
+        the mean over the runs; answers, how many photos a run gives that answer, in the mean;
+        precision, the share of those that are right, over all runs; both in [0, 1], each with its
+        _ci_low and _ci_high. What is over no photo is empty.
+    """
+    rows = []
+    for model, given in answers.of_models(_as_holdout(external), scheme="holdout").items():
+        for code, label in enumerate(given.classes):
+            true, claimed = given.labels == code, given.predicted == code
+            hits, images = (claimed & true).sum(1).mean(), int(true.sum())
+            claims = claimed.sum(1).mean()
+            recall, precision = _share(hits, images), _share(hits, claims)
+            rows.append((model, label, images, *recall, claims, *precision))
+    ends = ("", "_ci_low", "_ci_high")
+    columns = ["model", "class", "images", *(f"recall{end}" for end in ends)]
+    columns += ["answers", *(f"precision{end}" for end in ends)]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _share(hits: float, of: float) -> tuple[float, float, float]:
+    return (hits / of, *wilson(hits / of, of)) if of else (np.nan,) * 3
+
+
+def _as_holdout(external: pd.DataFrame) -> pd.DataFrame:
+    """Its runs judge every photo, as those of the holdout split do."""
+    return external.assign(split="holdout")

@@ -1,0 +1,125 @@
+# Needs: the weights of the main task's models, the manifest of `external`. Makes, where that is set:
+# results/external/, how the models do on a second dataset.
+
+if cfg.external:
+    if cfg.external.manifest not in MADE and not os.path.exists(cfg.external.manifest):
+        raise WorkflowError(
+            f"external.manifest: there is no file {cfg.external.manifest!r}; mend the path"
+        )
+
+    use rule manifest as external_manifest with:
+        input:
+            code=code("manifest.py"),
+            manifest=cfg.external.manifest,
+        output:
+            "results/external/manifest.csv",
+        log:
+            "results/logs/external/manifest.log",
+        benchmark:
+            "results/benchmarks/external/manifest.tsv"
+        params:
+            dict(
+                classes=cfg.tasks[MAIN].classes,
+                known=f"tasks.{MAIN}.classes in config.yaml, of which external photos are",
+            ),
+
+    use rule fetch as external_fetch with:
+        input:
+            code=code("fetch.py"),
+            manifest=rules.external_manifest.output[0],
+        output:
+            "results/external/images.csv",
+        log:
+            "results/logs/external/fetch.log",
+        benchmark:
+            "results/benchmarks/external/fetch.tsv"
+        params:
+            dict(
+                fetch=cfg.fetch.model_dump(),
+                dataset=cfg.dataset.model_dump() | cfg.external.model_dump(),
+                base=os.path.dirname(cfg.external.manifest),
+            ),
+
+    rule external_ask:
+        """Ask all runs of a model about the photos that are not the study's own."""
+        input:
+            unpack(lambda wildcards: read_by(cfg.plan(MAIN, wildcards.model))),
+            code=lambda wildcards: code(
+                "external_ask.py", *recipes(cfg.plan(MAIN, wildcards.model)), "backbones.py"
+            ),
+            asked=lambda wildcards: [
+                f"results/runs/{MAIN}/{wildcards.model}/holdout/seed_{seed}/weights.safetensors"
+                for seed in cfg.seeds_of(wildcards.model)
+            ],
+            external=rules.external_manifest.output[0],
+            external_images=rules.external_fetch.output[0],
+            study_images=rules.fetch.output[0],
+        output:
+            "results/external/answers/{model}.csv",
+        log:
+            "results/logs/external/{model}.log",
+        benchmark:
+            "results/benchmarks/external/{model}.tsv"
+        wildcard_constraints:
+            model="|".join(cfg.candidates) or "-",
+        conda:
+            "../../envs/backbones.yaml"
+        threads: 2
+        resources:
+            gpu=gpu(),
+            mem_mb=16000,
+            runtime=240,
+        params:
+            lambda wildcards: dict(
+                plan=cfg.plan(MAIN, wildcards.model).model_dump(),
+                cache=cfg.dataset.cache,
+                fetch=LIMITS,
+            ),
+        message:
+            "Asking {wildcards.model} about the photos of {cfg.external.name}"
+        script:
+            "../scripts/external_ask.py"
+
+    rule external:
+        """Metrics of the models on the second dataset, beside those on the study's test photos."""
+        input:
+            code=code("external.py"),
+            asked=expand(rules.external_ask.output, model=cfg.candidates),
+            manifest=rules.external_manifest.output[0],
+            images=rules.external_fetch.output[0],
+            study_images=rules.fetch.output[0],
+            predictions=f"results/predictions/{MAIN}.csv",
+        output:
+            predictions="results/external/predictions.csv",
+            summary=report(
+                "results/external/summary.csv",
+                caption="../report/captions/external.rst",
+                category="Another dataset",
+            ),
+            classes=report(
+                "results/external/classes.csv",
+                caption="../report/captions/external.rst",
+                category="Another dataset",
+            ),
+            svg=report(
+                "results/figures/external.svg",
+                caption="../report/captions/external.rst",
+                category="Another dataset",
+            ),
+            png="results/figures/external.png",
+        log:
+            "results/logs/external.log",
+        benchmark:
+            "results/benchmarks/external.tsv"
+        conda:
+            "../../envs/report.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=20,
+        params:
+            dict(name=cfg.external.name),
+        message:
+            "Judging the models on {cfg.external.name}"
+        script:
+            "../scripts/external.py"

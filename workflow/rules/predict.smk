@@ -1,0 +1,134 @@
+# Needs: the model that rule use names, the photos of config.yaml (photos). Makes: results/predict/.
+# Nothing here is part of a study.
+
+import stillact.album
+
+# The limits of photos, and not how they are fetched: that changes no answer.
+LIMITS = cfg.fetch.model_dump(include={"max_bytes", "max_pixels"})
+
+
+def photos_asked(wildcards=None):
+    """The path of `photos`, looked at before any job runs."""
+    if cfg.photos is None:
+        raise WorkflowError(
+            "photos: none are named. snakemake --cores 2 predict --config photos=FOLDER, "
+            "or photos=FILE.csv with a column url"
+        )
+    if not os.path.exists(cfg.photos):
+        raise WorkflowError(f"photos: there is no folder and no file {cfg.photos!r}; mend the path")
+    return cfg.photos
+
+
+def photos_listed(wildcards):
+    """A CSV is an input as any other. Of a folder Snakemake sees only itself, so that what is in it
+    is a parameter (`photos_seen`)."""
+    return [] if os.path.isdir(photos_asked()) else cfg.photos
+
+
+def photos_seen(wildcards):
+    """What find_photos depends on; it fails here where there is nothing to find."""
+    source = Path(photos_asked())
+    try:
+        if source.is_dir():
+            seen = stillact.album.fingerprint(source)
+        else:
+            stillact.album.urls(source)
+            seen = None
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+    return dict(
+        photos=cfg.photos, seen=seen, fetch=cfg.fetch.model_dump(), dataset=cfg.dataset.model_dump()
+    )
+
+
+rule find_photos:
+    """List the photos of a folder, or fetch those of a CSV into the cache."""
+    input:
+        code=code("find_photos.py"),
+        listed=photos_listed,
+    output:
+        "results/predict/photos.csv",
+    log:
+        "results/logs/predict/find_photos.log",
+    benchmark:
+        "results/benchmarks/predict/find_photos.tsv"
+    localrule: True
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        photos_seen,
+    message:
+        "Looking for photos in {params[0][photos]}"
+    script:
+        "../scripts/find_photos.py"
+
+
+rule ask_photos:
+    """Ask the model that is used about every photo."""
+    input:
+        usable_inputs(),
+        code=usable_code("ask_photos.py"),
+        used=rules.use.output[0],
+        photos=rules.find_photos.output[0],
+    output:
+        "results/predict/predictions.csv",
+    log:
+        "results/logs/predict/ask_photos.log",
+    benchmark:
+        "results/benchmarks/predict/ask_photos.tsv"
+    conda:
+        "../../envs/backbones.yaml"
+    threads: 2
+    resources:
+        gpu=gpu(),
+        mem_mb=8000,
+        runtime=240,
+    params:
+        dict(models=usable_params(), fetch=LIMITS),
+    message:
+        "Asking about the photos"
+    script:
+        "../scripts/ask_photos.py"
+
+
+rule gallery:
+    """Some of the photos on a page: the answers, and what they hang on."""
+    input:
+        usable_inputs(),
+        code=usable_code("gallery.py"),
+        used=rules.use.output[0],
+        photos=rules.find_photos.output[0],
+        predictions=rules.ask_photos.output[0],
+        template=multiext("workflow/report/", "gallery.html.j2", "report.css"),
+    output:
+        report(
+            "results/predict/gallery.html",
+            caption="../report/captions/gallery.rst",
+            category="Prediction",
+        ),
+    log:
+        "results/logs/predict/gallery.log",
+    benchmark:
+        "results/benchmarks/predict/gallery.tsv"
+    conda:
+        "../../envs/backbones.yaml"
+    threads: 2
+    resources:
+        gpu=gpu(),
+        mem_mb=8000,
+        runtime=60,
+    params:
+        dict(
+            models=usable_params(),
+            fetch=LIMITS,
+            photos=cfg.predict.gallery,
+            layers=cfg.explain.layers[0],
+        ),
+    message:
+        "Writing {output}"
+    script:
+        "../scripts/gallery.py"

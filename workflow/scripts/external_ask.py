@@ -1,0 +1,33 @@
+"""Rule external_ask: what all runs of a model say of a second dataset's photos."""
+
+import importlib
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from stillact import config, external, fetch, log, predict, training, use
+from stillact.recipes import jobs, trained
+from stillact.runs import Run
+from stillact.tables import read_csv, write_csv
+
+with log.job(snakemake.log[0]), training.repeatable(snakemake.threads):
+    params, files = snakemake.params[0], jobs.paths(snakemake.input.items())
+    plan = config.PLAN.validate_python(params["plan"])
+    recipe = importlib.import_module(f"stillact.recipes.{plan.recipe}")  # code= names it
+    device = training.choose_device("cuda" if snakemake.resources.gpu else "cpu")
+    setup = recipe.setup(plan, files, device)
+    runs = [trained.load(setup, weights) for weights in files["asked"]]
+
+    def ask(photos: np.ndarray) -> np.ndarray:
+        pixels = torch.from_numpy(photos).permute(0, 3, 1, 2)
+        return np.stack(trained.of_runs(runs, pixels), 1)
+
+    tables = [read_csv(files[name]) for name in ("external", "external_images", "study_images")]
+    photos, left_out = external.photos(*tables)
+    log.logger.info("%d photos, %d left out that the study has", len(photos), left_out)
+    cached = [(str(fetch.cached(Path(params["cache"]), sha)), "") for sha in photos["sha256"]]
+    limits = config.Fetch(**params["fetch"])
+    told = predict.answers(cached, use.look(plan, files), limits, ask, snakemake.threads)
+    who = [Run.at(weights.parent) for weights in files["asked"]]
+    write_csv(external.table(photos, told, who, plan.classes), snakemake.output[0])
