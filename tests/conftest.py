@@ -25,11 +25,24 @@ REPO = Path(__file__).parents[1]
 PROJECT = ["Snakefile", "config.yaml", "workflow", "envs", "profiles", "data"]
 SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "2"]
 
+# One model of each recipe past the paper.
+BEYOND = ["clip_zero_photo", "clip_probe", "clip_prolip", "clip_views", "clip_text"]
+BEYOND += ["clip_wise_ft", "clip_soup"]
+
 TINY = {
     "dataset": {"name": "tiny", "manifest": "results/stage/manifest.csv"},
     "stage": {"images_per_class": {"walking_running": 12, "sitting": 12, "standing": 12}},
     "splits": {"kfold": {"folds": 3, "repeats": 1}},
-    "cross_validation": {"from_scratch": 0, "fine_tune": 0, "mlp": 1},
+    "cross_validation": {
+        **dict.fromkeys(["from_scratch", "fine_tune", "prolip", "wise_ft", "views"], 0),
+        **dict.fromkeys(["mlp", "zero_shot", "linear_probe"], 1),
+    },
+    "tasks": {"activity3": {"beyond": BEYOND}},
+    "robustness": {
+        "models": ["clip_probe"],
+        "corruptions": ["grey", "shot_noise"],
+        "severities": [1],
+    },
     "recipes": {
         "from_scratch": {"size": 16, "max_epochs": 2, "batch_size": 16},
         "fine_tune": {"max_epochs": 2, "batch_size": 16, "threads": 1},

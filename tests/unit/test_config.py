@@ -256,7 +256,8 @@ def test_the_models_of_a_task():
     cfg = config.load(RAW)
     variants = [f"cnn_base_{name}" for name in RAW["augmentation_study"]["variants"]]
     variants.remove("cnn_base_none")
-    assert cfg.models_of("activity3") == [*RAW["tasks"]["activity3"]["models"], *variants]
+    task = RAW["tasks"]["activity3"]
+    assert cfg.models_of("activity3") == [*task["models"], *task["beyond"], *variants]
     assert cfg.models_of("sit_stand") == ["clip_ic", "vit", "siglip2"]
 
 
@@ -276,6 +277,10 @@ VARIANTS = {f"cnn_base_{name}" for name in RAW["augmentation_study"]["variants"]
 }
 
 
+DERIVED = {"clip_wise_ft", "clip_soup"}  # of clip_text
+PROBES = {"clip_probe", "clip_letterbox", "vit_probe", "siglip2_probe"}
+
+
 @pytest.mark.parametrize(
     ("path", "value", "expected"),
     [
@@ -286,12 +291,21 @@ VARIANTS = {f"cnn_base_{name}" for name in RAW["augmentation_study"]["variants"]
         ("models.cnn_base.network.hidden", 64, {"cnn_base", "fnn_base"} | VARIANTS),
         ("recipes.from_scratch.patience", 9, {"cnn_base", "fnn_base", "cnn_gen"} | VARIANTS),
         ("seeds", [5, 6], set()),
-        ("recipes.fine_tune.layer_decay", 0.7, {"vit", "siglip2", "clip_ic"}),
+        (
+            "recipes.fine_tune.layer_decay",
+            0.7,
+            {"vit", "siglip2", "clip_ic", "clip_text", "clip_lp_ft", "clip_flyp"} | DERIVED,
+        ),
+        # a head that starts from a probe is a probe's
+        ("recipes.linear_probe.c", [1.0], PROBES | {"clip_lp_ft", "clip_views"}),
+        ("recipes.wise_ft.steps", 20, {"clip_wise_ft"}),
+        ("models.clip_text.prompts", "ensemble", {"clip_text"} | DERIVED),
         ("recipes.mlp.dropout", 0.2, {"clip_em", "clip_cs"}),
         ("models.clip_cs.prompts", "sentences", {"clip_cs"}),
         # what the weights and the texts are, jobs read from files
         ("backbones.clip.revision", "0" * 40, set()),
-        ("prompts.words.sitting", ["sits"], set()),
+        # but for those that are embedded while their tower is trained
+        ("prompts.words.sitting", ["sits"], {"clip_flyp"}),
         ("dataset.cache", "elsewhere", set()),
         ("splits.seed", 1, set()),
         ("runs_per_job", 1, set()),
@@ -325,7 +339,8 @@ def test_the_plan_of_a_pretrained_model_says_what_is_trained_on_what():
 
 def test_the_models_of_a_recipe():
     cfg = config.load(changed(("models.fnn_base", None), ("tasks.activity3.models", [])))
-    assert cfg.models_by("fine_tune") == ["vit", "siglip2", "clip_ic"]
+    past = ["clip_text", "clip_lp_ft", "clip_flyp"]
+    assert cfg.models_by("fine_tune") == ["vit", "siglip2", "clip_ic", *past]
     assert cfg.models_by("mlp") == ["clip_em", "clip_cs"]
     assert set(cfg.models_by("from_scratch")) == {"cnn_base", "cnn_gen"} | VARIANTS
 
@@ -366,10 +381,12 @@ def test_bad_pretrained_models_are_told(changes, expected):
 
 
 def test_the_runs_of_a_task_are_seeds_on_the_holdout_and_folds_with_the_first_seed():
-    cfg = config.load(changed(("cross_validation", {"from_scratch": 0, "fine_tune": 1, "mlp": 2})))
+    repeats = {"from_scratch": 0, "fine_tune": 1, "mlp": 2}
+    cfg = config.load(changed(("cross_validation", RAW["cross_validation"] | repeats)))
     runs = cfg.runs_of("activity3")
     holdout = [run for run in runs if run.split == "holdout"]
-    assert len(holdout) == (8 + len(VARIANTS)) * 5
+    beyond = RAW["tasks"]["activity3"]["beyond"]
+    assert len(holdout) == (8 + len(VARIANTS) + len(beyond) - 1) * 5 + 1  # a soup is one run
     folds = {model: [r for r in runs if r.model == model and r not in holdout] for model in
              ("cnn_gen", "cnn_base_rotation", "clip_ic", "clip_em")}  # fmt: skip
     assert {model: len(found) for model, found in folds.items()} == {
@@ -382,3 +399,50 @@ def test_the_runs_of_a_task_are_seeds_on_the_holdout_and_folds_with_the_first_se
 def test_more_repeats_than_the_folds_have_are_told():
     told = message(changed(("cross_validation.mlp", 6)))
     assert "cross_validation.mlp: 6 repeats are more than splits.kfold.repeats, 5" in told
+
+
+def test_a_template_is_filled_with_each_text_of_another_set():
+    cfg = config.load(changed(("prompts.sentences.templates", ["a {} photo", "{}"])))
+    assert cfg.texts("sentences")["walking_running"] == [
+        "a walking photo", "a running photo", "walking", "running"
+    ]  # fmt: skip
+    assert cfg.texts("words") == RAW["prompts"]["words"]
+    assert cfg.plan("activity3", "clip_flyp").texts == cfg.texts("sentences")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ([("prompts.sentences.templates", ["a photo"])], "'a photo' must have one {}"),
+        ([("prompts.sentences.templates", ["{} and {}"])], "'{} and {}' must have one {}"),
+        ([("prompts.ensemble.of", "sentences")], "prompts.ensemble.of: unknown name 'sentences'"),
+        (
+            [("prompts.words", {"sitting": ["sits"], "standing": ["stands"]}),
+             ("tasks.activity3.models", ["vit"])],
+            "prompts.words: the class walking_running has no prompt, and the model clip_zero_words",
+        ),
+        ([("models.clip_wise_ft.of", "clip_ic")], "models.clip_wise_ft.of: unknown name 'clip_ic'"),
+        ([("models.clip_soup.of", "vit")], "models.clip_soup.of: unknown name 'vit'"),
+        (
+            [("tasks.activity3.beyond", ["clip_soup"])],
+            "models.clip_soup.of: clip_text is not trained on a task that clip_soup is made for",
+        ),
+        (
+            [("cross_validation.wise_ft", 2)],
+            "cross_validation.wise_ft: 2 repeats are more than the 1 of fine_tune",
+        ),
+        ([("tasks.activity3.beyond", ["vit"])], "models and beyond: vit is given twice"),
+        ([("use", "clip_prob")], "use: unknown name 'clip_prob'. Did you mean \"clip_probe\"?"),
+        ([("sweep.model", "clip_em")], "sweep.model: unknown name 'clip_em'"),
+    ],
+)  # fmt: skip
+def test_what_goes_past_the_paper_is_checked(changes, expected):
+    assert expected in message(changed(*changes))
+
+
+def test_folds_keep_their_weights_only_where_something_is_made_of_them():
+    cfg = config.load(RAW)
+    assert not cfg.keeps_folds("fine_tune")
+    kept = config.load(changed(("cross_validation.wise_ft", 1)))
+    assert kept.keeps_folds("fine_tune")
+    assert not kept.keeps_folds("mlp")

@@ -10,17 +10,21 @@ import pytest
 import timm
 import torch
 from safetensors.torch import load_file
+from sklearn.linear_model import LogisticRegressionCV
+from sklearn.model_selection import StratifiedKFold
 from tiny_backbones import DEPTH, SIZE, TOWERS, write
 from torch.nn.functional import cross_entropy
 
 from stillact import backbones, training
 from stillact.config import FineTunePlan
-from stillact.recipes import fine_tune, jobs
+from stillact.recipes import fine_tune, jobs, trained
 from stillact.runs import Run
 from stillact.tables import read_csv, write_csv
 
 CLASSES = ["sitting", "standing", "walking_running"]
 CPU = torch.device("cpu")
+PENALTIES = [0.1, 10.0, 1000.0]
+TEXTS = {"sitting": ["sits", "a seat"], "standing": ["stands"], "walking_running": ["walks"]}
 BYTES = ("predictions.csv", "history.csv", "weights.safetensors")
 
 
@@ -42,14 +46,16 @@ def written(tmp_path, kind):
     folder = tmp_path / kind
     made = write(kind, folder)
     path = tmp_path / "weights.json"
-    path.write_text(json.dumps({"backbone": "tiny", "folder": str(folder), **made}))
+    record = {"backbone": "tiny", "folder": str(folder), **made}
+    path.write_text(json.dumps(record))
+    path.write_text(json.dumps(record | {"facts": backbones.facts(backbones.from_record(path))}))
     return path
 
 
 def plan(head="random", augment=(), **changes) -> FineTunePlan:
     settings = dict(learning_rate=0.002, schedule="cosine", warmup=0.1, weight_decay=0.1)
     settings |= dict(clip_norm=1.0, batch_size=8, max_epochs=3, patience=3)
-    prompts = "words" if head == "text" else None
+    prompts = "words" if head in ("text", "text_tower") else None
     return FineTunePlan(
         recipe="fine_tune",
         backbone="tiny",
@@ -58,6 +64,8 @@ def plan(head="random", augment=(), **changes) -> FineTunePlan:
         augment=list(augment),
         classes=CLASSES,
         training=settings | changes,
+        probe=dict(c=PENALTIES, folds=3) if head == "probe" else None,
+        texts=TEXTS if head == "text_tower" else None,
     )
 
 
@@ -192,6 +200,75 @@ def test_a_text_head_starts_as_the_zero_shot_classifier(tmp_path, photos, texts)
     words /= np.linalg.norm(words, axis=1, keepdims=True)
     expected = whole.logit_scale.exp().item() * images @ words.T
     np.testing.assert_allclose(logits, expected, atol=1e-4)
+
+
+def embeddings_of(tmp_path, set_up, part) -> np.ndarray:
+    """By open_clip's own hand, L2-normalised."""
+    whole = open_clip.create_model(f"local-dir:{tmp_path / 'open_clip'}").eval()
+    with torch.no_grad():
+        return whole.encode_image(set_up.prepare(part.inputs, False), normalize=True).numpy()
+
+
+def test_a_probes_head_starts_as_scikit_learns_pipeline(tmp_path, photos):
+    record = written(tmp_path, "open_clip")
+    set_up = fine_tune.setup(plan("probe"), {**photos, "record": record}, CPU)
+    parts = set_up.parts(jobs.rows(photos["split"], "holdout"))
+    train, test = (parts[name][0] for name in ("train", "test"))
+    network = set_up.network(train)
+    found = training.predict(network, test.inputs, set_up.prepare).softmax(1)
+    folds = StratifiedKFold(3, shuffle=True, random_state=0)
+    pipeline = LogisticRegressionCV(
+        Cs=PENALTIES,
+        cv=folds,
+        scoring="neg_log_loss",
+        tol=1e-8,
+        max_iter=10_000,
+        use_legacy_attributes=False,
+    )
+    pipeline.fit(embeddings_of(tmp_path, set_up, train), train.labels)
+    assert network.chosen == {"c": pipeline.C_}
+    expected = pipeline.predict_proba(embeddings_of(tmp_path, set_up, test))
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_a_text_tower_starts_as_the_zero_shot_classifier_and_learns(tmp_path, photos):
+    record = written(tmp_path, "open_clip")
+    set_up = fine_tune.setup(plan("text_tower"), {**photos, "record": record}, CPU)
+    part, _ = set_up.parts(jobs.rows(photos["split"], "holdout"))["test"]
+    network = set_up.network(None)
+    logits = training.predict(network, part.inputs, set_up.prepare)
+    folder = tmp_path / "open_clip"
+    whole = open_clip.create_model(f"local-dir:{folder}").eval()
+    tokens = open_clip.get_tokenizer(f"local-dir:{folder}")(
+        [t for of in TEXTS.values() for t in of]
+    )
+    with torch.no_grad():
+        words = whole.encode_text(tokens, normalize=True).numpy()
+    words = np.stack([(words[0] + words[1]) / 2, words[2], words[3]])
+    words /= np.linalg.norm(words, axis=1, keepdims=True)
+    expected = whole.logit_scale.exp().item() * embeddings_of(tmp_path, set_up, part) @ words.T
+    np.testing.assert_allclose(logits, expected, atol=1e-4)
+
+    of_groups = [name for group in set_up.groups(network) for name in group["names"]]
+    assert sorted(of_groups) == sorted(name for name, _ in network.named_parameters())
+    cross_entropy(network(set_up.prepare(part.inputs, True)), part.labels).backward()
+    for tower in (network.head.text, network.backbone.image):
+        assert sum(p.grad.abs().sum() for p in tower.parameters() if p.grad is not None) > 0
+
+
+@pytest.mark.parametrize("head", ["probe", "text_tower"])
+def test_every_start_is_trained_and_can_be_loaded(tmp_path, photos, head):
+    files = {**photos, "record": written(tmp_path, "open_clip")}
+    folder = tmp_path / "activity3/tiny/holdout/seed_0"
+    train(plan(head), files, [folder], tmp_path / "unfinished")
+    meta = json.loads((folder / "meta.json").read_text())
+    assert set(meta["chosen"]) == {"epoch"} | ({"c"} if head == "probe" else set())
+    set_up = fine_tune.setup(plan(head), files, CPU)
+    run = trained.load(set_up, folder / "weights.safetensors")
+    part, table = set_up.parts(jobs.rows(files["split"], "holdout"))["test"]
+    told = read_csv(folder / "predictions.csv").query("subset == 'test'").set_index("image_id")
+    told = told.filter(like="prob_").loc[table["image_id"]]
+    np.testing.assert_allclose(run.probabilities(part.inputs), told, atol=1e-6)
 
 
 def test_a_random_head_is_the_seeds(photos, timm_record):

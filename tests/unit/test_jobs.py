@@ -67,7 +67,8 @@ def train(tmp_path, inputs):
     def start(runs=RUNS, results="results", plan=plan(), inputs=inputs) -> list[Path]:  # noqa: B008
         folders = [tmp_path / results / str(run) for run in runs]
         unfinished = tmp_path / results / "unfinished"
-        jobs.train_runs(from_scratch.setup, plan, inputs, folders, unfinished, "cpu", threads=1)
+        kept = not runs[0].split.startswith("cv_")
+        jobs.train_runs(from_scratch.setup, plan, inputs, folders, unfinished, "cpu", 1, kept)
         return folders
 
     return start
@@ -99,7 +100,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_a_run_leaves_its_predictions(train, inputs):
     folder = train(RUNS[:1])[0]
-    assert sorted(p.name for p in folder.iterdir()) == sorted(jobs.outputs(RUNS[0]))
+    assert sorted(p.name for p in folder.iterdir()) == sorted(jobs.outputs(True))
     predictions = read_csv(folder / "predictions.csv")
     probabilities = [f"prob_{name}" for name in CLASSES]
     run = ["task", "model", "split", "seed"]
@@ -146,7 +147,7 @@ def test_a_run_says_how_it_was_made(train):
     assert meta["device"].startswith("cpu")
     assert meta["threads"] == 1
     assert meta["epochs"] == len(history)
-    assert meta["best_epoch"] == history["validation_loss"].argmin() + 1
+    assert meta["chosen"] == {"epoch": history["validation_loss"].argmin() + 1}
     learnt = [name for name in weights if "running" not in name and "tracked" not in name]
     assert meta["parameters"] == sum(weights[name].numel() for name in learnt)
     assert meta["versions"]["torch"] == importlib.metadata.version("torch")
@@ -209,7 +210,7 @@ def test_a_job_waits_for_one_that_trains_the_same_runs(tmp_path, train, monkeypa
 
 def test_a_job_killed_while_it_clears_up_can_be_started_again(train, monkeypatch):
     def killed(folder):
-        for name in jobs.outputs(RUNS[0]):
+        for name in jobs.outputs(True):
             (folder / name).unlink()
         raise KeyboardInterrupt
 

@@ -17,6 +17,7 @@ from stillact.tables import read_csv, write_csv
 CLASSES = ["sitting", "standing", "walking_running"]
 CPU = torch.device("cpu")
 SCALE = 100.0
+FACTS = {"logit_scale": SCALE, "embedding_width": 4}
 TEXTS = np.float32([[2, 0, 0, 0], [0, 3, 0, 0], [0, 0, 1, 0]])
 
 
@@ -43,7 +44,7 @@ def files(tmp_path):
     write_csv(split, tmp_path / "split.csv")
     np.save(tmp_path / "texts.npy", TEXTS)
     write_csv(pd.DataFrame({"class": CLASSES, "text": CLASSES}), tmp_path / "texts.csv")
-    (tmp_path / "weights.json").write_text(json.dumps({"facts": {"logit_scale": SCALE}}))
+    (tmp_path / "weights.json").write_text(json.dumps({"facts": FACTS}))
     names = dict(embeddings="images.npy", index="images.csv", split="split.csv")
     names |= dict(texts="texts.npy", texts_index="texts.csv", record="weights.json")
     return {name: tmp_path / file for name, file in names.items()}

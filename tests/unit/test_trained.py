@@ -33,6 +33,8 @@ RECIPES = {
     "similarity": (mlp, dict(backbone="tiny", features="similarity", prompts="words"), LAYERS),
 }
 
+FACTS = {"logit_scale": 100.0, "embedding_width": 20}
+
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -48,7 +50,7 @@ def files(tmp_path_factory):
     photos[np.arange(36), :, :, np.arange(36) % 3] += 40
     made = tiny_backbones.write("open_clip", folder / "clip")
     record = {"backbone": "tiny", "folder": str(folder / "clip"), **made}
-    (folder / "weights.json").write_text(json.dumps({**record, "facts": {"logit_scale": 100.0}}))
+    (folder / "weights.json").write_text(json.dumps({**record, "facts": FACTS}))
     backbone = backbones.from_record(folder / "weights.json")
     np.save(folder / "photos.npy", photos)
     np.save(folder / "images.npy", embed.of_photos(backbone, photos))

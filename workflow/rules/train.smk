@@ -12,18 +12,18 @@ os.environ |= {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": s
 RUN = "results/runs/{{task}}/{{model}}/{split}/seed_{seed}"
 
 # What the jobs of each recipe need; minutes are a run's.
-TUNING = dict(env="backbones", threads=cfg.recipes.fine_tune.threads, gpu=gpu(), mem_mb=16000)
-FROZEN = dict(env="train", threads=1, gpu=0, mem_mb=2000, minutes=10)
+TUNING = dict(threads=cfg.recipes.fine_tune.threads, gpu=gpu(), mem_mb=16000)
+FROZEN = dict(threads=1, gpu=0, mem_mb=2000, minutes=10)
 RECIPES = {
     "from_scratch": dict(env="train", threads=1, gpu=gpu(), mem_mb=3000, minutes=60),
-    "fine_tune": TUNING | dict(minutes=120),
-    "mlp": FROZEN,
-    "zero_shot": FROZEN,
-    "linear_probe": FROZEN,
-    "prolip": FROZEN,
-    "wise_ft": TUNING | dict(minutes=30),
-    "seed_soup": TUNING | dict(minutes=30),
-    "views": TUNING | dict(minutes=30),
+    "fine_tune": dict(env="backbones", minutes=120, **TUNING),
+    "mlp": dict(env="train", **FROZEN),
+    "zero_shot": dict(env="train", **FROZEN),
+    "linear_probe": dict(env="train", **FROZEN),
+    "prolip": dict(env="train", **FROZEN),
+    "wise_ft": dict(env="backbones", minutes=30, **TUNING),
+    "seed_soup": dict(env="backbones", minutes=30, **TUNING),
+    "views": dict(env="backbones", minutes=30, **TUNING),
 }
 
 

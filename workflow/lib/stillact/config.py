@@ -899,11 +899,10 @@ class Config(Block):
             self._model_fits(name)
         for task in self.tasks.values():
             self._bases_are_trained(task)
-        main = self.tasks[self.main_task].every_model
         if self.use is not None:
             _known("use", [self.use], self.candidates)
         if self.sweep.model is not None:
-            _known("sweep.model", [self.sweep.model], [m for m in main if self._tuned(m)])
+            _known("sweep.model", [self.sweep.model], [m for m in self.models if self._tuned(m)])
         return self
 
     def _model_fits(self, name: str) -> None:

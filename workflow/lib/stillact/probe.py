@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from threadpoolctl import threadpool_limits
 
 from stillact.config import LinearProbe
 from stillact.log import InputError
 
-ITERATIONS = 10_000  # of the solver at most; it ends far earlier
+# Scikit-learn's tolerance, 1e-4, ends so early that probabilities hang on where the solver starts.
+SOLVER = dict(tol=1e-8, max_iter=10_000)
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,13 @@ def fit(features: np.ndarray, labels: np.ndarray, classes: int, settings: Linear
     # The same folds for all seeds: the result depends on the photos alone.
     folds = StratifiedKFold(min(settings.folds, int(fewest)), shuffle=True, random_state=0)
     search = GridSearchCV(
-        LogisticRegression(max_iter=ITERATIONS),
+        LogisticRegression(**SOLVER),
         {"C": settings.c},
         scoring="neg_log_loss",
         cv=folds,
-    ).fit(features.astype(np.float64), labels)
+    )
+    with threadpool_limits(1):  # so small that another thread costs more than it gives
+        search.fit(features.astype(np.float64), labels)
     found, tried = search.best_estimator_, search.cv_results_
     weight, bias = found.coef_, found.intercept_
     if classes == 2:  # one row tells the second class from the first

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype
 from scipy.stats import binomtest
 
-from stillact import errors, explained, judging_figures
+from stillact import errors, explained, judging_figures, robustness
 from stillact.answers import SAME
 from stillact.claims import RULE
 from stillact.config import (
@@ -133,6 +133,13 @@ SHOWN = {
         "Photos that every model gets wrong",
         "The hardest first: candidates for wrong labels.",
     ),
+    "corrupted": (
+        "Answers about corrupted photos",
+        "Accuracy, log loss (nats) and expected calibration error (ece, 0 to 1), and how much each "
+        "differs from that on the same photos clean; of accuracy with the 95 % bootstrap interval "
+        "over photos and seeds. all: the mean over the corruptions that come at severities. "
+        "Without a severity: the mean over all that were asked, or the corruption has none.",
+    ),
 }
 ON_FEATURES = MLPModel | ZeroShotModel | LinearProbeModel | ProLIPModel
 HEADS = {  # how a fine-tuned model's last layer starts
@@ -149,6 +156,7 @@ P_VALUES = {"p", "p_holm", "mcnemar_p", "mcnemar_p_holm"}
 SMALLEST_P = 0.001  # a smaller one is not told in figures
 # The section of a table, by its folder, or by its name where that has one of its own.
 SECTIONS = {"selection": "recipes", "statistics": "sure", "explain": "looking", "errors": "errors"}
+SECTIONS |= {"robustness": "robustness"}
 SECTIONS |= {"calibration": "calibration", "reliability": "calibration"}
 # Of tables with a row a metric, what makes a row of the page.
 ONE_ROW = ("task", "model", "method", "answers", "scheme")
@@ -164,8 +172,8 @@ class Study:
     images: images.csv (every row of the manifest).
     holdouts: the holdout.csv of each task.
     audit: a table of `explore.audit`.
-    shown: tables of results/selection/, results/statistics/, results/explain/ and results/errors/, by their path under
-        results/ without its ending.
+    shown: tables of results/selection/, statistics/, explain/, errors/ and robustness/, by
+        their path under results/ without its ending.
     claims: what the paper says: claim, verdict and evidence; None where none is judged.
     browser: of `browse.of_photos`; None where the study has no predictions.
     paper: paper_results.csv.
@@ -230,6 +238,8 @@ def build(study: Study, template: Path) -> str:
         choosing=_choosing(study),
         looking=_looking(study),
         erring=_erring(study),
+        withstanding=_withstanding(study),
+        not_asked=sorted({*study.config.robustness.models} - {*study.config.asked_again}),
         claims_rule=RULE,
         script=script,
         script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -509,6 +519,12 @@ def _erring(study: Study) -> list[str]:
         errors.agreement_sentence(tables["agreement"]),
         *map(errors.contrast_sentence, contrasts),
     ]
+
+
+def _withstanding(study: Study) -> list[str]:
+    """What corruption costs each model, in a sentence."""
+    summary = study.shown.get(f"robustness/{study.task}/corrupted")
+    return [] if summary is None else robustness.sentences(summary)
 
 
 def _shown(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict]]:

@@ -37,7 +37,9 @@ def recipes(table: pd.DataFrame, largest_class_rate: float) -> Figure:
             color=colour, ms=5, elinewidth=1.5, label=words.format(images=rows["images"].max()),
         )  # fmt: skip
     rate = 100 * largest_class_rate
-    axes.axvline(rate, color=QUIET, linestyle="--", linewidth=1, label=f"largest class: {rate:.1f} %")
+    axes.axvline(
+        rate, color=QUIET, linestyle="--", linewidth=1, label=f"largest class: {rate:.1f} %"
+    )
     axes.set_xlabel("accuracy (%), with its 95 % interval")
     axes.xaxis.set_major_formatter(PercentFormatter(100, decimals=0, symbol=""))
     axes.set_yticks(range(len(models)), models)

@@ -133,9 +133,9 @@ def setup(plan: FineTunePlan, files: Mapping[str, Path], device: torch.device) -
 def groups(network: Classifier, settings: FineTune) -> list[dict]:
     """The optimiser's groups: parameters of one layer, those that decay and those that do not.
 
-    The head (a text tower too) has the full learning rate, the layer below it that times `layer_decay`, and so on
-    down to the patch embedding (as BEiT does, arXiv 2106.08254). Biases, norms and embeddings do
-    not decay.
+    The head (a text tower too) has the full learning rate, the layer below it that times
+    `layer_decay`, and so on down to the patch embedding (as BEiT does, arXiv 2106.08254). Biases,
+    norms and embeddings do not decay.
 
     Args:
         network: whose parameters.

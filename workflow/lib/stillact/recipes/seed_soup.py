@@ -34,7 +34,9 @@ def mean(states: Iterable[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor
     """The mean of each tensor, taken in float64; that of one state is the state itself. Memory
     holds two states, however many there are."""
     total: dict[str, torch.Tensor] = {}
-    for count, state in enumerate(states, 1):
+    count = 0
+    for state in states:
+        count += 1
         for name, tensor in state.items():
             total[name] = total.get(name, 0) + tensor.double()
     return {name: (tensor / count).to(state[name].dtype) for name, tensor in total.items()}
