@@ -3,6 +3,7 @@
 PLOTTED = [table for table in ("table_3", "table_7") if table in COMPARED]
 JUDGED = [task for task in cfg.tasks if cfg.tasks[task].models]
 ANSWERS = [MAIN] if MAIN in JUDGED else []
+ROBUST = [MAIN] if cfg.asked_again else []
 
 
 rule report:
@@ -28,13 +29,16 @@ rule report:
                 task=JUDGED,
             ),
             *([rules.recipes_figure.output.svg] if ANSWERS else []),
+            *expand(rules.alpha_curve.output.svg, model=WISE_FT),
             *expand(rules.covered.output.svg, task=ANSWERS),
             *expand(rules.error_figures.output.photos, task=JUDGED),
             *(["results/figures/figure_5.png"] if ANSWERS else []),
+            *expand(rules.robustness.output.svg, task=ROBUST),
             *([rules.figure_4.output.png, rules.explained.output.svg] if cfg.explained else []),
         ],
         shown=[
             *([rules.choose.output.recipes, rules.choose.output.chosen] if ANSWERS else []),
+            *([rules.choose.output.views] if VIEWS else []),
             *rules.paper_tests.output,
             *expand(rules.judge.output, task=JUDGED),
             *([rules.explained.output.csv, rules.explained.output.notes] if cfg.explained else []),
@@ -44,6 +48,7 @@ rule report:
                 name=["rates", "contrasts", "agreement", "failures", "wrong_by_all"],
                 task=JUDGED,
             ),
+            *expand(rules.robustness.output.csv, task=ROBUST),
         ],
         maps=expand(rules.explain.output.maps, task=MAIN, model=cfg.explained),
         looked=expand(rules.explain.output.table, task=MAIN, model=cfg.explained),

@@ -53,6 +53,11 @@ SHOWN = {
         "photos, how it did there, and what it had chosen for itself on photos that are not tested "
         "on.",
     ),
+    "views": (
+        "Views of a photo",
+        "Validation loss (nats) and accuracy of a model asked about one view of each photo, and of "
+        "the mean of its logits over all of them; means over the runs.",
+    ),
     "pooled": (
         "Metrics with intervals",
         "Each metric as the mean over a model's runs, with a 95 % bootstrap interval over images "

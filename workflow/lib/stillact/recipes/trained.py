@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,19 +33,30 @@ class Trained:
     network: nn.Module
     setup: Setup
 
-    @torch.no_grad()
     def probabilities(self, photos: torch.Tensor) -> np.ndarray:
         """The probability of each class, float64 (photos, classes), as predictions.csv has them.
 
         Args:
             photos: packed for the model, uint8 (photos, 3, size, size), RGB; on any device.
         """
-        device = next(self.network.parameters()).device
-        logits = [
-            training.predict(self.network, self.setup.inputs(some.to(device)), self.setup.prepare)
-            for some in photos.split(BATCH)
-        ]
-        return torch.cat(logits).double().softmax(1).cpu().numpy()
+        return of_runs([self], photos)[0]
+
+
+@torch.no_grad()
+def of_runs(runs: Sequence[Trained], photos: torch.Tensor) -> list[np.ndarray]:
+    """`Trained.probabilities` of each run; what a frozen backbone makes of the photos is made once.
+
+    Args:
+        runs: of one setup, at least one.
+        photos: as there.
+    """
+    device, setup = next(runs[0].network.parameters()).device, runs[0].setup
+    logits = [[] for _ in runs]
+    for some in photos.split(BATCH):
+        inputs = setup.inputs(some.to(device))
+        for run, told in zip(runs, logits, strict=True):
+            told.append(training.predict(run.network, inputs, setup.prepare))
+    return [torch.cat(told).double().softmax(1).cpu().numpy() for told in logits]
 
 
 def look(plan: Plan, files: Mapping[str, Path]) -> dict[str, Any]:
