@@ -5,13 +5,17 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 STUDY := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: help demo study test lint lock schema clean
+.PHONY: help demo demo-full study test lint lock schema clean
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 demo: .venv/installed  ## the whole workflow on rendered scenes, offline: minutes
 	@$(STUDY) --workflow-profile profiles/demo --quiet rules
+	@echo "The report: file://$(CURDIR)/results/report.html"
+
+demo-full: .venv/installed  ## the same with every recipe and augmentation: an hour
+	@$(STUDY) --workflow-profile profiles/demo --configfile profiles/demo/study.yaml --quiet rules
 	@echo "The report: file://$(CURDIR)/results/report.html"
 
 study: .venv/installed  ## the study of config.yaml; fetches its photos

@@ -20,9 +20,9 @@ from stillact.tables import read_csv, write_csv
 PROFILE = yaml.safe_load(Path("profiles/default/config.yaml").read_text())
 TRIGGERS = frozenset(RerunTrigger.parse_choice(name) for name in PROFILE["rerun-triggers"])
 TRAIN = re.compile(r"results/runs/(?P<task>\w+)/(?P<model>\w+)/(?P<split>\w+)/seed_(?P<seed>\d+)/")
-TRAININGS = re.compile(r"(from_scratch|fine_tune|mlp)_(holdout|shuffled|cv_\d+_\d+)_seed_\d+")
+TRAININGS = re.compile(r"[a-z_]+_(holdout|shuffled|cv_\d+_\d+)_seed_\d+")
 FIGURES = {"accuracy_figure", "confusion_figure", "learning_curves"}
-JUDGED = {"claims", "judge", "judging_figures", "paper_tests"}
+JUDGED = {"claims", "judge", "judging_figures", "paper_tests", "choose", "recipes_figure"}
 ERRORS = {"errors", "error_figures", "failures_figure"}
 AFTER_TRAINING = {"predictions", "metrics", "compare", "report", "figure_4"}
 AFTER_TRAINING |= FIGURES | JUDGED | ERRORS

@@ -1,6 +1,8 @@
 # Needs: the predictions table and the metas of the main task's runs. Makes: results/selection/: every
 # recipe compared, one chosen in each run on its validation photos, and the one to use on new photos.
 
+VIEWS = [m for m in cfg.tasks[MAIN].every_model if m in cfg.models_by("views")]
+
 
 rule choose:
     """Choose a model in every run on its validation photos, and judge that way of choosing."""
@@ -8,6 +10,7 @@ rule choose:
         code=code("choose.py"),
         predictions=f"results/predictions/{MAIN}.csv",
         metas=[f"{run.folder}/meta.json" for run in cfg.runs_of(MAIN)],
+        views=[f"{run.folder}/history.csv" for run in cfg.runs_of(MAIN) if run.model in VIEWS],
     output:
         scores="results/selection/scores.csv",
         chosen=report(
@@ -20,6 +23,7 @@ rule choose:
             caption="../report/captions/selection.rst",
             category="Recipes",
         ),
+        views="results/selection/views.csv",
     log:
         "results/logs/selection/choose.log",
     benchmark:

@@ -11,9 +11,9 @@ os.environ |= {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": s
 
 RUN = "results/runs/{{task}}/{{model}}/{split}/seed_{seed}"
 
-# What the jobs of each recipe need; minutes are a run's.
+# What the jobs of each recipe need; minutes are a run's. Folds that take a second share a job.
 TUNING = dict(threads=cfg.recipes.fine_tune.threads, gpu=gpu(), mem_mb=16000)
-FROZEN = dict(threads=1, gpu=0, mem_mb=2000, minutes=10)
+FROZEN = dict(threads=1, gpu=0, mem_mb=2000, minutes=10, folds_per_job=10)
 RECIPES = {
     "from_scratch": dict(env="train", threads=1, gpu=gpu(), mem_mb=3000, minutes=60),
     "fine_tune": dict(env="backbones", minutes=120, **TUNING),
@@ -23,7 +23,7 @@ RECIPES = {
     "prolip": dict(env="train", **FROZEN),
     "wise_ft": dict(env="backbones", minutes=30, **TUNING),
     "seed_soup": dict(env="backbones", minutes=30, **TUNING),
-    "views": dict(env="backbones", minutes=30, **TUNING),
+    "views": dict(env="backbones", minutes=30, folds_per_job=10, **TUNING),
 }
 
 
@@ -31,9 +31,7 @@ def made_of(folders):
     """An input function: the weights of the runs that those of a derived model are made of."""
 
     def weights(wildcards):
-        model = cfg.models.get(wildcards.model)
-        if not isinstance(model, stillact.config.Derived):
-            return []
+        model = cfg.models[wildcards.model]
         runs = [folder.format(task=wildcards.task, model=model.of) for folder in folders]
         if model.recipe == "seed_soup":
             runs = [f"{os.path.dirname(runs[0])}/seed_{seed}" for seed in cfg.seeds]
@@ -43,13 +41,18 @@ def made_of(folders):
 
 
 for recipe, needs in RECIPES.items():
+    derived = recipe in ("wise_ft", "seed_soup", "views")
     seeds = cfg.seeds[:1] if recipe == "seed_soup" else cfg.seeds
+    # A derived run has a job of its own, so that which runs it reads hangs on nothing else.
+    seeds_per_job = 1 if derived else cfg.runs_per_job
     batches = [
         [RUN.format(split="holdout", seed=seed) for seed in batch]
-        for batch in stillact.runs.batches(seeds, cfg.runs_per_job)
+        for batch in stillact.runs.batches(seeds, seeds_per_job)
     ] + [
         [RUN.format(split=split, seed=cfg.seeds[0]) for split in batch]
-        for batch in stillact.runs.batches(cfg.cv_splits(recipe), cfg.runs_per_job)
+        for batch in stillact.runs.batches(
+            cfg.cv_splits(recipe), needs.get("folds_per_job", cfg.runs_per_job)
+        )
     ]
     if recipe == "fine_tune" and cfg.explain.shuffled_labels:
         batches.append([RUN.format(split=stillact.runs.SHUFFLED, seed=cfg.seeds[0])])
@@ -67,7 +70,7 @@ for recipe, needs in RECIPES.items():
                     "train.py", *recipes(cfg.plan(wildcards.task, wildcards.model))
                 ),
                 split=f"results/splits/{{task}}/{'kfold' if folds else 'holdout'}.csv",
-                weights=made_of(folders),
+                weights=made_of(folders) if derived else [],
             output:
                 predictions=[f"{folder}/predictions.csv" for folder in folders],
                 history=[f"{folder}/history.csv" for folder in folders],

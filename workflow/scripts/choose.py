@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from stillact import log, selection
+from stillact.runs import Run
 from stillact.tables import read_csv, write_csv
 
 with log.job(snakemake.log[0]):
@@ -22,4 +23,6 @@ with log.job(snakemake.log[0]):
     scores = scores.merge(told.drop(columns="task"), on=["split", "seed", "model"], how="left")
     write_csv(scores, out.scores)
     write_csv(scores[scores["chosen"]].drop(columns="chosen"), out.chosen)
+    views = {Run.at(Path(path).parent): read_csv(path) for path in snakemake.input.views}
+    write_csv(selection.views(views), out.views)
     write_csv(selection.recipes(together, settings["recipes"], on_holdout.to_dict()), out.recipes)

@@ -7,9 +7,10 @@ import pandas as pd
 
 from stillact import answers, bootstrap
 from stillact.calibration import apply_temperature, fit_temperature, log_loss
+from stillact.runs import Run
 
 SELECTED = "selected"  # the model that is whichever one was chosen, run by run
-RUN = ["split", "seed"]
+OF_RUN = ["split", "seed"]
 HOLDOUT = "holdout"
 
 
@@ -35,15 +36,15 @@ def scores(predictions: pd.DataFrame, candidates: list[str], by: str) -> pd.Data
     labels = pd.Index(columns).get_indexer("prob_" + rows["label"])
     probabilities = rows[columns].to_numpy()
     of_truth = np.maximum(probabilities[range(len(rows)), labels], answers.SMALLEST)
-    judged = rows[[*RUN, "model"]].assign(
+    judged = rows[[*OF_RUN, "model"]].assign(
         log_loss=-np.log(of_truth), accuracy=(probabilities.argmax(1) == labels).astype(float)
     )
-    table = judged.groupby([*RUN, "model"], sort=False).mean().reset_index()
+    table = judged.groupby([*OF_RUN, "model"], sort=False).mean().reset_index()
     table = table[table["split"].isin(_comparable(table))]
     order = table["model"].map({name: place for place, name in enumerate(candidates)})
-    table = table.assign(order=order).sort_values([*RUN, "order"], kind="stable")
+    table = table.assign(order=order).sort_values([*OF_RUN, "order"], kind="stable")
     best = table["accuracy"] if by == "accuracy" else -table["log_loss"]
-    first = best.groupby([table[name] for name in RUN], sort=False).idxmax()
+    first = best.groupby([table[name] for name in OF_RUN], sort=False).idxmax()
     table["chosen"] = table.index.isin(first)
     return table.drop(columns="order").reset_index(drop=True)
 
@@ -64,8 +65,8 @@ def selected(predictions: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
         predictions: as for `scores`.
         table: of `scores`.
     """
-    chosen = table.loc[table["chosen"], [*RUN, "model"]]
-    return predictions.merge(chosen, on=[*RUN, "model"]).assign(model=SELECTED)
+    chosen = table.loc[table["chosen"], [*OF_RUN, "model"]]
+    return predictions.merge(chosen, on=[*OF_RUN, "model"]).assign(model=SELECTED)
 
 
 def recipes(
@@ -176,6 +177,28 @@ def threshold(confidence: np.ndarray, right: np.ndarray, accuracy: float) -> flo
     last_of_equals = np.append(confidence[order][1:] != confidence[order][:-1], True)
     enough = np.flatnonzero((rate >= accuracy) & last_of_equals)
     return float(confidence[order][enough[-1]]) if len(enough) else math.nextafter(1, 2)
+
+
+def views(histories: dict[Run, pd.DataFrame]) -> pd.DataFrame:
+    """How each view of a photo does by itself, and the mean of all, on the validation photos.
+
+    Args:
+        histories: of runs of the recipe views: view, validation_loss, validation_accuracy.
+
+    Returns:
+        model, scheme (cv, holdout), view, runs; validation_loss (nats), validation_accuracy (0 to
+        1), means over the runs.
+    """
+    tables = [
+        table.assign(model=run.model, scheme=HOLDOUT if run.split == HOLDOUT else "cv")
+        for run, table in histories.items()
+    ]
+    columns = ["validation_loss", "validation_accuracy"]
+    keys = ["model", "scheme", "view"]
+    if not tables:
+        return pd.DataFrame(columns=[*keys, "runs", *columns])
+    of_views = pd.concat(tables).groupby(keys, sort=False)[columns]
+    return of_views.mean().assign(runs=of_views.size()).reset_index()[[*keys, "runs", *columns]]
 
 
 def in_words(chosen: dict[str, float]) -> str:
