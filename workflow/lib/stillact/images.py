@@ -211,8 +211,9 @@ def pack(
         array = np.lib.format.open_memmap(part, "w+", np.uint8, (len(paths), size, size, 3))
         _fill(array, paths, looks, threads)
     seconds = time.perf_counter() - start
+    how = geometry if regions is None else "around their person"
     logger.info("packed %d photos to %d px %s in %.1f s: %.0f images/s",
-                len(paths), size, geometry, seconds, len(paths) / seconds)  # fmt: skip
+                len(paths), size, how, seconds, len(paths) / seconds)  # fmt: skip
 
 
 def _fill(array, paths, looks, threads):
