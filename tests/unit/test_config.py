@@ -192,10 +192,9 @@ def test_a_key_left_out_is_named():
 @pytest.mark.parametrize("block", ["stage", "curate"])
 def test_classes_that_a_rule_makes_are_those_of_the_dataset(block):
     unlabelled = ("dataset.classes", ["sitting", "standing"]), ("tasks.activity3", None)
-    study = ("augmentation_study.task", "sit_stand")
-    config.load(changed(*unlabelled, study))  # the manifest is a file, and the block is not used
+    config.load(changed(*unlabelled))  # the manifest is a file, and the block is not used
     made = ("dataset.manifest", f"results/{block}/manifest.csv")
-    told = message(changed(*unlabelled, study, made))
+    told = message(changed(*unlabelled, made))
     assert f"{block}.images_per_class: unknown name 'walking_running'." in told
 
 
@@ -245,6 +244,46 @@ def test_no_augmentation_is_a_variant_of_a_model_that_has_some():
         )
     )
     assert own.variants()["colour_jitter"] == "cnn_base"
+
+
+@pytest.mark.parametrize(
+    ("task", "models", "studied"),
+    [
+        (None, ["cnn_base"], "activity3"),
+        (None, ["clip_em"], None),
+        ("sit_stand", ["clip_em"], "sit_stand"),
+    ],
+)
+def test_the_augmentation_study_is_of_the_main_task_where_that_has_the_model(task, models, studied):
+    cfg = config.load(
+        changed(
+            ("augmentation_study.task", task),
+            ("tasks.activity3.models", models),
+            ("tasks.activity3.beyond", []),
+        )
+    )
+    assert cfg.augmented == studied
+    assert ("cnn_base_rotation" in cfg.models_by("from_scratch")) == (studied is not None)
+    assert bool(cfg.variants()) == (studied is not None)
+    for name, block in cfg.tasks.items():
+        assert ("cnn_base_rotation" in cfg.models_of(name)) == (name == studied)
+        assert set(block.every_model) <= set(cfg.models_of(name))
+
+
+def test_prompts_of_classes_that_the_dataset_lacks_are_passed_over():
+    words = RAW["prompts"]["words"] | {"reading": ["reading"], "cooking": ["frying", "cooking"]}
+    own = {"classes": ["cooking", "reading"], "models": ["clip_cs", "clip_zero_photo"]}
+    cfg = config.load(
+        changed(
+            ("dataset.classes", ["cooking", "reading"]),
+            ("tasks", {"kitchen": own}),
+            ("prompts.words", words),
+        )
+    )
+    assert cfg.texts("words") == {"cooking": ["frying", "cooking"], "reading": ["reading"]}
+    assert list(cfg.texts("ensemble")) == ["cooking", "reading"]
+    told = "a photo of a person frying."
+    assert cfg.texts("sentences")["cooking"][0] == told
 
 
 def test_a_variant_may_not_take_the_name_of_a_model():
@@ -338,7 +377,7 @@ def test_the_plan_of_a_pretrained_model_says_what_is_trained_on_what():
 
 
 def test_the_models_of_a_recipe():
-    cfg = config.load(changed(("models.fnn_base", None), ("tasks.activity3.models", [])))
+    cfg = config.load(changed(("models.fnn_base", None), ("tasks.activity3.models", ["cnn_base"])))
     past = ["clip_text", "clip_lp_ft", "clip_flyp"]
     assert cfg.models_by("fine_tune") == ["vit", "siglip2", "clip_ic", *past]
     assert cfg.models_by("mlp") == ["clip_em", "clip_cs"]
@@ -398,7 +437,7 @@ def test_the_runs_of_a_task_are_seeds_on_the_holdout_and_folds_with_the_first_se
 
 def test_more_repeats_than_the_folds_have_are_told():
     told = message(changed(("cross_validation.mlp", 6)))
-    assert "cross_validation.mlp: 6 repeats are more than splits.kfold.repeats, 5" in told
+    assert "the 5 of splits.kfold.repeats; raise that, or lower mlp: 6" in told
 
 
 def test_a_template_is_filled_with_each_text_of_another_set():

@@ -570,7 +570,13 @@ Derived = WiseFTModel | SeedSoupModel | ViewsModel  # made of the trained runs o
 
 
 class AugmentationStudy(Block):
-    task: Annotated[Name, Field(description="Task that the variants are trained on.")]
+    task: Annotated[
+        Name | None,
+        Field(
+            description="Task that the variants are trained on; null: the main task, where that "
+            "has the model, else no study."
+        ),
+    ] = None
     model: Annotated[Name, Field(description="Model that each variant trains.")]
     variants: Annotated[
         dict[Name, list[Augmentation]],
@@ -879,13 +885,13 @@ class Config(Block):
             _known(f"tasks.{name}.classes", task.classes, self.dataset.classes)
             _known(f"tasks.{name}.models", task.models, self.models)
             _known(f"tasks.{name}.beyond", task.beyond, self.models)
-        _known("augmentation_study.task", [self.augmentation_study.task], self.tasks)
+        if self.augmentation_study.task is not None:
+            _known("augmentation_study.task", [self.augmentation_study.task], self.tasks)
         _known("augmentation_study.model", [self.augmentation_study.model], self.models)
-        for recipe, repeats in self.cross_validation:
-            if repeats > self.splits.kfold.repeats:
-                _fault("cross_validation.{recipe}: {repeats} repeats are more than "
-                       "splits.kfold.repeats, {known}", recipe=recipe, repeats=repeats,
-                       known=self.splits.kfold.repeats)  # fmt: skip
+        most = self.splits.kfold.repeats
+        if over := [f"{name}: {n}" for name, n in self.cross_validation if n > most]:
+            _fault("cross_validation: more repeats than the {most} of splits.kfold.repeats; raise "
+                   "that, or lower {over}", most=most, over=", ".join(over))  # fmt: skip
         self._study_has_augmentations()
         _unique("explain.layers", self.explain.layers)
         if self.explain.model is not None:
@@ -968,13 +974,17 @@ class Config(Block):
                        label=missing[0], model=model, task=name)  # fmt: skip
 
     def texts(self, prompts: str) -> dict[str, list[str]]:
-        """The texts of a prompt set a class, templates filled in."""
+        """The texts of a prompt set for each class of the dataset that has some, templates filled
+        in."""
         block = self.prompts[prompts]
-        if not isinstance(block, Templates):
-            return block
+        filled = isinstance(block, Templates)
+        words = self.prompts[block.of] if filled else block
+        texts = {label: words[label] for label in self.dataset.classes if label in words}
+        if not filled:
+            return texts
         return {
-            label: [template.replace("{}", text) for template in block.templates for text in texts]
-            for label, texts in self.prompts[block.of].items()
+            label: [template.replace("{}", word) for template in block.templates for word in of]
+            for label, of in texts.items()
         }
 
     @property
@@ -988,11 +998,21 @@ class Config(Block):
         tuned = self.models_by("fine_tune")
         return [model for model in self.tasks[self.main_task].models if model in tuned]
 
+    @property
+    def augmented(self) -> str | None:
+        """The task of the augmentation study, or None where there is none. Left to itself it is of
+        the main task, where that has the model: another study need not mend it."""
+        study, main = self.augmentation_study, self.tasks[self.main_task]
+        own = self.main_task if study.model in main.every_model else None
+        return study.task or own
+
     def variants(self) -> dict[str, str]:
         """The model that stands for each variant of the augmentation study.
 
         A variant that augments as the model itself does is that model, not a second one.
         """
+        if self.augmented is None:
+            return {}
         study = self.augmentation_study
         same = self.models[study.model].augment
         return {
@@ -1031,7 +1051,7 @@ class Config(Block):
     def models_of(self, task: str) -> list[str]:
         """The models trained on `task`, those of the augmentation study included, in order."""
         names = self.tasks[task].every_model
-        if task == self.augmentation_study.task:
+        if task == self.augmented:
             names += self.variants().values()
         return list(dict.fromkeys(names))
 
