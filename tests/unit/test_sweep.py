@@ -47,6 +47,11 @@ def test_values_are_written_in_one_way_in_paths():
     assert [str(value) for value in points["layer_decay"].unique()] == ["1.0"]
 
 
+def test_a_null_strength_is_left_out():
+    block = study(augment={"none": [], "flip": FLIP, "strong": None}).sweep
+    assert list(block.augment) == ["none", "flip"]
+
+
 def test_a_plan_differs_from_the_models_own_in_the_three_settings_alone():
     cfg = study()
     point = {"learning_rate": 3e-6, "layer_decay": 0.8, "augment": "flip"}
