@@ -8,6 +8,7 @@ floors below its own:
 3. models: networks, backbones, prompts, augment, limbs
 4. learning: training, recipes, embed, pretrain
 5. judging: metrics, explore, paper, answers, bootstrap, statistics, comparisons, power,
-   calibration, null_simulation, claims, covered, cover, robustness, corruptions
-6. telling: figures, judging_figures, robustness_figures, browse, report
+   calibration, null_simulation, claims, covered, cover, robustness, corruptions,
+   sweep
+6. telling: figures, judging_figures, robustness_figures, sweep_figures, browse, report
 """
