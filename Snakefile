@@ -42,6 +42,7 @@ include: "workflow/rules/errors.smk"
 include: "workflow/rules/robustness.smk"
 include: "workflow/rules/sweep.smk"
 include: "workflow/rules/predict.smk"
+include: "workflow/rules/export.smk"
 include: "workflow/rules/external.smk"
 include: "workflow/rules/report.smk"
 

@@ -10,5 +10,6 @@ floors below its own:
 5. judging: metrics, explore, paper, answers, bootstrap, statistics, comparisons, power,
    calibration, null_simulation, claims, covered, cover, robustness, corruptions,
    sweep
-6. telling: figures, judging_figures, robustness_figures, sweep_figures, browse, report
+6. telling: figures, judging_figures, robustness_figures, sweep_figures, browse, report, card,
+   export
 """

@@ -1,0 +1,44 @@
+# Needs: the model that rule use names, the test photos, the predictions table. Makes:
+# results/export/, that model as files that need nothing of this project. Nothing here is part of a
+# study: it is asked for by name, `snakemake export`.
+
+
+rule export:
+    """The model that is used: its tensors, a graph for ONNX Runtime, an example, a model card."""
+    input:
+        usable_inputs(),
+        code=usable_code("export.py"),
+        used=rules.use.output[0],
+        metas=[f"{run.folder}/meta.json" for run in cfg.runs_of(MAIN) if run.split == "holdout"],
+        predictions=rules.use.input.predictions,
+        holdout=f"results/splits/{MAIN}/holdout.csv",
+        manifest=rules.manifest.output[0],
+        source=cfg.dataset.manifest,
+        images=rules.fetch.output[0],
+        factors=f"results/errors/{MAIN}/factors.csv" if cfg.tasks[MAIN].models else [],
+        card="workflow/report/model_card.md.j2",
+        example="workflow/report/predict.py",
+    output:
+        expand(
+            "results/export/{file}",
+            file=["README.md", "config.json", "model.onnx", "model.safetensors", "predict.py"],
+        ),
+    log:
+        "results/logs/export.log",
+    benchmark:
+        "results/benchmarks/export.tsv"
+    conda:
+        "../../envs/export.yaml"
+    threads: 2
+    resources:
+        mem_mb=12000,
+        runtime=60,
+    params:
+        dict(
+            models=usable_params(),
+            dataset=cfg.dataset.model_dump(include={"name", "manifest", "cache"}),
+        ),
+    message:
+        "Exporting the model that {input.used} names"
+    script:
+        "../scripts/export.py"
