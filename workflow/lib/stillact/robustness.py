@@ -89,11 +89,10 @@ def _groups(beside: dict[tuple[str, int], Beside]) -> dict[tuple, list[Beside]]:
         groups[ALL, severity] = [one for of, one in severe.items() if of[1] == severity]
     if severe:
         groups[ALL, None] = [*severe.values()]
-    for name, severity in beside:
-        if severity:
-            groups[name, severity] = [beside[name, severity]]
-        if name != CLEAN:
-            groups[name, None] = [one for of, one in beside.items() if of[0] == name]
+    for name in dict.fromkeys(name for name, _ in beside if name != CLEAN):
+        each = {severity: one for (of, severity), one in beside.items() if of == name}
+        groups |= {(name, severity): [one] for severity, one in each.items() if severity}
+        groups[name, None] = [*each.values()]
     return groups
 
 
