@@ -45,6 +45,13 @@ def test_the_study_of_the_paper_loads():
     assert config.load(cfg.model_dump(mode="json")) == cfg
 
 
+def test_a_study_is_whole_without_what_comes_afterwards():
+    cfg = config.load(changed(("photos", "new"), ("use", "clip_ic"), ("predict.accuracy", 0.5)))
+    study = config.load(cfg.model_dump(mode="json", exclude=set(config.AFTERWARDS)))
+    assert (study.photos, study.use, study.predict) == (None, None, config.Predict())
+    assert study == config.load(RAW).model_copy(update={"predict": config.Predict()})
+
+
 def test_the_profiles_studies_load():
     """Each study file laid over config.yaml as Snakemake does it."""
     studies = {}

@@ -97,12 +97,12 @@ class Reader(HTMLParser):
 def test_the_page_tells_the_model_the_threshold_and_each_photo(built):
     page = Reader(built([("a.jpg", 0.9), ("b.jpg", 0.55), ("c.jpg", 0.02), ("d.jpg", None)]))
     for words in (
-        "3 photos answered by clip_text, 1 of them abstained on; 1 unreadable",
+        "4 photos: clip_text answers 2, abstains on 1, and 1 cannot be read",
         "clip_text (fine_tune, seed 3) tells sitting, standing apart",
         "81\xa0% of 29 test photos (95\xa0% interval 70 to 90)",
         "temperature 1.25",
-        "confidence is below 70 %, from which on it was right on 90 % of those",
-        "it is no transformer",
+        "confidence is below 70 %, from which on it was right on at least 90 % of those",
+        "What an answer hangs on is not shown: it is no transformer.",
         "sitting: 2 photos",
         "standing: 1 photo ",
         "sitting 55 % abstained b.jpg sitting 55 % standing 45 %",
@@ -151,8 +151,8 @@ def test_overlays_lie_where_the_model_looked(built):
 
 
 def test_what_is_not_known_of_the_model_is_said(built):
-    bare = {name: USED[name] for name in ("model", "recipe", "seed", "temperature")}
-    page = Reader(built([("a.jpg", 0.9)], used=bare | {"threshold": np.nextafter(1, 2)}))
+    never = {"tested": {}, "threshold": np.nextafter(1, 2)}
+    page = Reader(built([("a.jpg", 0.9)], used=USED | never))
     assert "How accurate it is on photos that it was not trained on is not known" in page.text
     assert "abstains on every photo" in page.text
 

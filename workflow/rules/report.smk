@@ -78,7 +78,7 @@ rule report:
         mem_mb=2000,
         runtime=10,
     params:
-        cfg.model_dump(mode="json"),
+        cfg.model_dump(mode="json", exclude=set(stillact.config.AFTERWARDS)),
     message:
         "Writing {output}"
     script:

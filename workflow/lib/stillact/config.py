@@ -820,10 +820,14 @@ class Predict(Block):
         Fraction,
         Field(description="Abstain below the confidence from which on the answers on validation "
               "photos are right at this rate."),
-    ]  # fmt: skip
+    ] = 0.9  # fmt: skip
     gallery: Annotated[
         int, Field(ge=0, description="Photos shown in the gallery; the table has all.")
-    ]
+    ] = 60
+
+
+# The keys of a config that are no part of its study: how the model is used afterwards.
+AFTERWARDS = ("photos", "use", "predict")
 
 
 class Config(Block):
@@ -863,7 +867,7 @@ class Config(Block):
         Name | None,
         Field(description="Model that `predict` and `export` take; null: the selected one."),
     ] = None
-    predict: Predict
+    predict: Predict = Predict()
     seeds: Annotated[list[Seed], Field(min_length=1, description="One training run each.")]
     runs_per_job: Annotated[Count, Field(description="Seeds trained in one process.")]
     device: Annotated[

@@ -129,15 +129,15 @@ def overlaid(
     regions = np.array([View.of(*size, **look).region for _, size in photos])
     nothing = {"grids": np.empty((0, 0, 0, 0), np.float32), "regions": regions}
     if not isinstance(run.network, Classifier):
-        return nothing, "it is no fine-tuned transformer"
+        return nothing, "maps are made of fine-tuned transformers, and this is none"
     if not photos:
-        return nothing, "there are no photos"
+        return nothing, "no photo is"
     device = next(run.network.parameters()).device
     pixels = torch.from_numpy(np.stack([seen for seen, _ in photos])).permute(0, 3, 1, 2)
     try:
         found = grids(run, run.setup.prepare(pixels.to(device), False), layers)
     except InputError as error:
-        return nothing, str(error)
+        return nothing, f"of this model no map can be made, {error}"
     return {"grids": found, "regions": regions}, ""
 
 

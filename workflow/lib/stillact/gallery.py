@@ -74,7 +74,7 @@ def build(
         used=used,
         tested=_tested(used),
         abstained=int((answered["abstain"] == "yes").sum()),
-        answered=len(answered),
+        asked=len(predictions),
         shown=len(shown),
         groups=[
             {

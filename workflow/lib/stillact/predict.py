@@ -198,8 +198,8 @@ def write(
             table.writerow([name, "ok", "", classes[best], *shown, shown[best], abstain])
         if not counts:
             raise InputError(_none_read(reasons))
-    logger.info("%d photos answered, %d of them abstained on; %d unreadable",
-                counts.total(), counts["yes"], sum(map(len, reasons.values())))  # fmt: skip
+    logger.info("%d answered, %d abstained on, %d unreadable",
+                counts["no"], counts["yes"], sum(map(len, reasons.values())))  # fmt: skip
 
 
 def _none_read(reasons: Mapping[str, list[str]]) -> str:

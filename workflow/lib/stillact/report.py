@@ -18,6 +18,7 @@ from stillact import errors, explained, judging_figures, robustness
 from stillact.answers import SAME
 from stillact.claims import RULE
 from stillact.config import (
+    AFTERWARDS,
     CNN,
     Config,
     FineTuneModel,
@@ -254,6 +255,7 @@ def build(study: Study, template: Path) -> str:
         config={
             key: yaml.safe_dump({key: block}, sort_keys=False)
             for key, block in study.config.model_dump(mode="json").items()
+            if key not in AFTERWARDS
         },
     )
 
