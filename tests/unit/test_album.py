@@ -75,7 +75,7 @@ def test_what_is_wrong_with_a_csv_is_told(tmp_path, content, message):
 
 
 def test_a_csv_that_is_not_there(tmp_path):
-    with pytest.raises(InputError, match=r"gone\.csv cannot be read: No such file"):
+    with pytest.raises(InputError, match=r"no folder and no file .*gone\.csv; mend the path"):
         album.urls(tmp_path / "gone.csv")
 
 

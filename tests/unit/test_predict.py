@@ -47,7 +47,7 @@ def test_a_folders_photos_have_their_path_and_file(tmp_path):
     photo(tmp_path / "new/a b/größe.png")
     photo(tmp_path / "new/=SUM(1).png")
     photo(tmp_path / "new/-1.png")
-    table = predict.gather(tmp_path / "new", LIMITS, dataset(tmp_path))
+    table = predict.in_folder(tmp_path / "new")
     assert table["path"].tolist() == ["./-1.png", "./=SUM(1).png", "a b/größe.png"]
     for path, file in zip(table["path"], table["file"], strict=True):
         assert os.path.samefile(tmp_path / "new" / path, file)  # the same, with ./ and without
@@ -56,9 +56,9 @@ def test_a_folders_photos_have_their_path_and_file(tmp_path):
 
 def test_the_table_changes_when_a_photo_does(tmp_path):
     path = photo(tmp_path / "new/a.png")
-    before = predict.gather(tmp_path / "new", LIMITS, dataset(tmp_path))
+    before = predict.in_folder(tmp_path / "new")
     os.utime(path, ns=(1, 1))
-    after = predict.gather(tmp_path / "new", LIMITS, dataset(tmp_path))
+    after = predict.in_folder(tmp_path / "new")
     assert before["modified"].tolist() != after["modified"].tolist() == [1]
 
 
@@ -66,7 +66,7 @@ def test_a_file_name_that_is_not_utf8_is_listed_and_not_read(tmp_path):
     photo(tmp_path / "a.png")
     name = os.fsdecode(b"caf\xe9.png")
     (tmp_path / "a.png").rename(tmp_path / name)
-    table = predict.gather(tmp_path, LIMITS, dataset(tmp_path))
+    table = predict.in_folder(tmp_path)
     assert table[["path", "file", "reason"]].iloc[0].tolist() == [
         "caf\\xe9.png", "", "file name is not UTF-8"
     ]  # fmt: skip
@@ -78,7 +78,7 @@ def test_the_photos_of_urls_come_into_the_cache(tmp_path, server):
         f"url\n{server.url}/photo/a\n{server.url}/status/404/b\nhere.png\n"
     )
     local = dataset(tmp_path, local_dirs=[str(tmp_path)])  # the study's own photos: not these
-    table = predict.gather(tmp_path / "photos.csv", LIMITS, local)
+    table = predict.of_urls(tmp_path / "photos.csv", LIMITS, local)
     assert table.columns.tolist() == ["url", "file", "reason"]
     assert table["reason"].tolist() == ["", "HTTP 404 Not Found", ""]
     assert table["file"][1] == ""
@@ -93,7 +93,7 @@ def test_the_photos_of_urls_come_into_the_cache(tmp_path, server):
 def test_a_csv_none_of_whose_photos_can_be_had(tmp_path, server):
     (tmp_path / "photos.csv").write_text(f"url\n{server.url}/status/404/b\n")
     with pytest.raises(InputError, match=r"1 of 1 photos of .*photos\.csv cannot be had"):
-        predict.gather(tmp_path / "photos.csv", LIMITS, dataset(tmp_path))
+        predict.of_urls(tmp_path / "photos.csv", LIMITS, dataset(tmp_path))
 
 
 def test_photos_are_seen_as_packed_photos_are(tmp_path):

@@ -7,38 +7,28 @@ import stillact.album
 LIMITS = cfg.fetch.model_dump(include={"max_bytes", "max_pixels"})
 
 
-def photos_asked(wildcards=None):
-    """The path of `photos`, looked at before any job runs."""
+def photos_listed(wildcards):
+    """A CSV is an input as any other. Of a folder Snakemake sees only itself, so that what is in it
+    is a parameter. What is wrong is told there too: an input function that fails is passed over
+    where its output is there from before."""
+    return cfg.photos if os.path.isfile(cfg.photos or "") else []
+
+
+def photos_asked(wildcards):
+    """What find_photos depends on, looked at before any job runs."""
     if cfg.photos is None:
         raise WorkflowError(
             "photos: none are named. snakemake --cores 2 predict --config photos=FOLDER, "
             "or photos=FILE.csv with a column url"
         )
-    if not os.path.exists(cfg.photos):
-        raise WorkflowError(f"photos: there is no folder and no file {cfg.photos!r}; mend the path")
-    return cfg.photos
-
-
-def photos_listed(wildcards):
-    """A CSV is an input as any other. Of a folder Snakemake sees only itself, so that what is in it
-    is a parameter (`photos_seen`)."""
-    return [] if os.path.isdir(photos_asked()) else cfg.photos
-
-
-def photos_seen(wildcards):
-    """What find_photos depends on; it fails here where there is nothing to find."""
-    source = Path(photos_asked())
+    source = Path(cfg.photos)
     try:
         if source.is_dir():
-            seen = stillact.album.fingerprint(source)
-        else:
-            stillact.album.urls(source)
-            seen = None
+            return dict(photos=cfg.photos, seen=stillact.album.fingerprint(source))
+        stillact.album.urls(source)
     except InputError as error:
         raise WorkflowError(str(error)) from None
-    return dict(
-        photos=cfg.photos, seen=seen, fetch=cfg.fetch.model_dump(), dataset=cfg.dataset.model_dump()
-    )
+    return dict(photos=cfg.photos, fetch=cfg.fetch.model_dump(), dataset=cfg.dataset.model_dump())
 
 
 rule find_photos:
@@ -60,7 +50,7 @@ rule find_photos:
         mem_mb=2000,
         runtime=240,
     params:
-        photos_seen,
+        photos_asked,
     message:
         "Looking for photos in {params[0][photos]}"
     script:

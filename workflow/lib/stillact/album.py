@@ -49,6 +49,8 @@ def urls(path: Path) -> list[str]:
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             rows = [[cell.strip() for cell in row] for row in csv.reader(file, strict=True)]
+    except FileNotFoundError:
+        raise InputError(f"photos: there is no folder and no file {path}; mend the path") from None
     except OSError as error:
         raise InputError(f"photos: {path} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:

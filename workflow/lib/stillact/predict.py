@@ -26,31 +26,51 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet's formula start
 Item, Made = TypeVar("Item"), TypeVar("Made")
 
 
-def gather(source: Path, settings: config.Fetch, dataset: config.Dataset) -> pd.DataFrame:
-    """The photos of a folder, or those of a CSV's URLs, brought into the cache.
+def in_folder(folder: Path) -> pd.DataFrame:
+    """The photos below a folder.
+
+    Returns:
+        path, relative to the folder; file, where the photo is; reason, why it is not read, or '':
+        its name is not UTF-8; modified, the time of it (ns since 1970), so that the table changes
+        when a photo does. A path that a spreadsheet would take for a formula has ./ in front, with
+        which it is the same path.
+
+    Raises:
+        InputError: as `album.files`.
+    """
+    rows = []
+    for name in album.files(folder):
+        shown = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        file, reason = str(folder / name), ""
+        if shown != name:
+            file, reason = "", "file name is not UTF-8"
+        modified = 0
+        with contextlib.suppress(OSError):  # a link to nothing; `answers` will say so
+            modified = (folder / name).stat().st_mtime_ns
+        rows.append((_no_formula(shown), file, reason, modified))
+    return pd.DataFrame(rows, columns=["path", "file", "reason", "modified"])
+
+
+def of_urls(path: Path, settings: config.Fetch, dataset: config.Dataset) -> pd.DataFrame:
+    """The photos of a CSV's URLs, brought into the cache.
 
     Args:
-        source: the folder or the CSV; paths in it start from its own folder.
+        path: of the CSV; paths in it start from its own folder.
         settings: of the fetch.
         dataset: of the study, for its cache.
 
     Returns:
-        path (relative to the folder) or url; file, where the photo is; reason, why there is none,
-        or ''; of a folder's photos modified, the time of it (ns since 1970), so that the table
-        changes when a photo does. A path that a spreadsheet would take for a formula has ./ in
-        front, with which it is the same path. A file whose name is not UTF-8 is not read.
+        url; file, where the photo is; reason, why there is none, or ''. A formula as in
+        `in_folder`.
 
     Raises:
-        InputError: as `album.files` and `album.urls`; no URL gives a photo; the cache cannot be
-            written.
+        InputError: as `album.urls`; no URL gives a photo; the cache cannot be written.
     """
-    if source.is_dir():
-        return pd.DataFrame([_in_folder(source, name) for name in album.files(source)])
-    urls = album.urls(source)
+    urls = album.urls(path)
     rows = pd.DataFrame({"id": urls, "url": urls, "sha256": ""})
     # not by file name from local_dirs: those are the study's
-    asked = {"manifest": str(source), "local_dirs": [], "on_missing": "drop"}
-    had = fetch.fetch_all(rows, settings, dataset.model_copy(update=asked), source.parent)
+    asked = {"manifest": str(path), "local_dirs": [], "on_missing": "drop"}
+    had = fetch.fetch_all(rows, settings, dataset.model_copy(update=asked), path.parent)
     cache = Path(dataset.cache)
     files = [str(fetch.cached(cache, sha256)) if sha256 else "" for sha256 in had["sha256"]]
     shown = had["url"].map(_no_formula)
@@ -59,19 +79,6 @@ def gather(source: Path, settings: config.Fetch, dataset: config.Dataset) -> pd.
 
 def _no_formula(path: str) -> str:
     return f"./{path}" if path.startswith(FORMULA) else path
-
-
-def _in_folder(folder: Path, name: str) -> dict[str, Any]:
-    shown, modified = name.encode(errors="surrogateescape").decode(errors="backslashreplace"), 0
-    with contextlib.suppress(OSError):  # a link to nothing; `answers` will say so
-        modified = (folder / name).stat().st_mtime_ns
-    known = shown == name
-    return {
-        "path": _no_formula(shown),
-        "file": str(folder / name) if known else "",
-        "reason": "" if known else "file name is not UTF-8",
-        "modified": modified,
-    }
 
 
 def answers(
@@ -171,7 +178,7 @@ def write(
     are empty.
 
     Args:
-        photos: of `gather`.
+        photos: of `in_folder` or `of_urls`.
         told: of `answers`: the probability of each class.
         classes: in their order.
         threshold: in [0, 1].
