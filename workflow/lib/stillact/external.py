@@ -97,41 +97,32 @@ def summary(external: pd.DataFrame, study: pd.DataFrame, left_out: int) -> pd.Da
 
     Returns:
         A row a model, the most accurate first: model, images, left_out, runs; accuracy,
-        balanced_accuracy, macro_f1 (0 to 1) and log_loss (nats), each with its 95 % interval
-        _ci_low, _ci_high; holdout_accuracy, on the study's test photos; difference, accuracy minus
-        that (-1 to 1), with its interval.
+        balanced_accuracy, macro_f1 (0 to 1) and log_loss (nats); difference, accuracy minus that on
+        the study's test photos (-1 to 1); each with its 95 % interval _ci_low, _ci_high; and
+        holdout_accuracy, what is subtracted.
     """
-    there = answers.of_models(_as_holdout(external), scheme="holdout")
     here = answers.of_models(study, scheme="holdout")
-    found = bootstrap.intervals(_as_holdout(external), scheme="holdout", resamples=RESAMPLES)
     rows = []
-    for model, metrics in found.groupby("model", sort=False):
-        first = metrics.iloc[0]
-        row = {"model": model, "images": first["images"], "left_out": left_out}
-        row["runs"] = first["runs"]
-        for metric in metrics.itertuples():
-            row[metric.metric] = metric.value
-            row[f"{metric.metric}_ci_low"] = metric.ci_low
-            row[f"{metric.metric}_ci_high"] = metric.ci_high
-        rows.append(row | _difference(there[model], here[model]))
+    for model, given in answers.of_models(_as_holdout(external), scheme="holdout").items():
+        value, draws = _bootstrapped(given, seed=0)
+        theirs, their_draws = _bootstrapped(here[model], seed=1)
+        value["difference"] = value["accuracy"] - theirs["accuracy"]
+        draws["difference"] = draws["accuracy"] - their_draws["accuracy"]
+        row = {"model": model, "images": len(given.labels), "left_out": left_out}
+        row["runs"] = len(given.probabilities)
+        for name, found in value.items():
+            ends = np.percentile(draws[name], [2.5, 97.5])
+            row |= {name: found, f"{name}_ci_low": ends[0], f"{name}_ci_high": ends[1]}
+        rows.append(row | {"holdout_accuracy": theirs["accuracy"]})
     return pd.DataFrame(rows).sort_values(
         "accuracy", ascending=False, kind="stable", ignore_index=True
     )
 
 
-def _difference(there: Answers, here: Answers) -> dict[str, float]:
-    draws = [
-        bootstrap.resample(given, RESAMPLES, np.random.default_rng(seed))["accuracy"]
-        for seed, given in enumerate((there, here))
-    ]
-    low, high = np.percentile(draws[0] - draws[1], [2.5, 97.5])
-    accuracy, holdout = (bootstrap.pooled(given)["accuracy"] for given in (there, here))
-    return {
-        "holdout_accuracy": holdout,
-        "difference": accuracy - holdout,
-        "difference_ci_low": low,
-        "difference_ci_high": high,
-    }
+def _bootstrapped(given: Answers, seed: int) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """Each metric, and what it is in each resample."""
+    rng = np.random.default_rng(seed)
+    return bootstrap.pooled(given), bootstrap.resample(given, RESAMPLES, rng)
 
 
 def by_class(external: pd.DataFrame) -> pd.DataFrame:
