@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from conftest import BEYOND
 from safetensors.numpy import load_file
 
 from stillact.tables import read_csv
@@ -26,10 +27,11 @@ def test_every_table_figure_and_run_is_there(finished):
     assert set(read_csv(results / "tables/table_7.csv")["model"]) == MODELS
     assert len(read_csv(results / "tables/table_3.csv")) == 10
     runs = read_csv(results / "metrics/runs.csv")
-    # models and variants of activity3, models of sit_stand; seeds; validation and test
-    assert len(runs.query("split == 'holdout'")) == (8 + 9 + 3) * 2 * 2
-    # the two MLPs on three folds
-    assert len(runs.query("split != 'holdout'")) == 2 * 3 * 2
+    # models and variants of activity3, models of sit_stand and past the paper, of which the soup is
+    # one run; seeds; validation and test
+    assert len(runs.query("split == 'holdout'")) == ((8 + 9 + 3 + 6) * 2 + 1) * 2
+    # the two MLPs, the zero-shot model and the probe on three folds
+    assert len(runs.query("split != 'holdout'")) == 4 * 3 * 2
     page = (results / "report.html").read_text()
     assert all(word in page for word in (*MODELS, "Table 1", "Table 7", "36 photos"))
 
@@ -80,6 +82,39 @@ def test_every_model_is_asked_with_people_covered(finished):
     assert set(zip(covered["model"], covered["fill"], strict=True)) == {
         (model, fill) for model in MODELS for fill in ("mean", "blur")
     }
+
+
+def test_one_model_is_chosen_in_every_run_on_its_validation_photos(finished):
+    results = finished.folder / "results"
+    recipes = read_csv(results / "selection/recipes.csv")
+    cv = set(recipes.query("scheme == 'cv'")["model"])
+    assert cv == {"clip_em", "clip_cs", "clip_zero_photo", "clip_probe", "selected"}
+    assert set(recipes.query("scheme == 'holdout'")["model"]) == {*MODELS, *BEYOND, "selected"}
+    chosen = read_csv(results / "selection/chosen.csv")
+    assert chosen["split"].tolist() == ["cv_0_0", "cv_0_1", "cv_0_2", "holdout", "holdout"]
+    predictions = read_csv(results / "predictions/activity3.csv").query("subset == 'validation'")
+    classes = [c for c in predictions if c.startswith("prob_")]
+    labels = predictions["label"].map({c.removeprefix("prob_"): i for i, c in enumerate(classes)})
+    of_truth = predictions[classes].to_numpy()[range(len(predictions)), labels]
+    loss = predictions.assign(loss=-np.log(of_truth))
+    loss = loss[~loss["model"].str.startswith("cnn_base_")]
+    loss = loss[loss["model"] != "clip_views"].groupby(["split", "seed", "model"])["loss"].mean()
+    for row in chosen.itertuples():
+        assert row.model == loss[row.split, row.seed].idxmin()
+    assert set(read_csv(results / "selection/views.csv")["view"]) == {
+        "whole", "flip", "person", "mean"
+    }  # fmt: skip
+
+
+def test_the_model_to_use_is_named_with_its_run(rerun):
+    rerun.run("--", "results/selection/used.json")
+    used = json.loads((rerun.folder / "results/selection/used.json").read_text())
+    assert used["model"] in {"clip_em", "clip_cs", "clip_zero_photo", "clip_probe"}
+    assert (rerun.folder / used["run"] / "weights.safetensors").exists()
+    assert used["chosen_on"] == "cv"
+    rerun.run("--config", "use=vit", "--", "results/selection/used.json")
+    used = json.loads((rerun.folder / "results/selection/used.json").read_text())
+    assert (used["model"], used["chosen_on"]) == ("vit", "holdout")
 
 
 def test_splits_hold_each_photo_once(finished):

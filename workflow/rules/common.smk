@@ -54,8 +54,9 @@ def gpu():
 
 
 def recipes(plan):
-    """The modules that a plan's setup is in, which scripts import by name."""
-    return [f"recipes/{one.recipe}.py" for one in (plan, getattr(plan, "of", None)) if one]
+    """The modules that a plan's setup is in, which are imported by name."""
+    named = [f"recipes/{one.recipe}.py" for one in (plan, getattr(plan, "of", None)) if one]
+    return named + (["backbones.py"] if plan.recipe == "views" else [])  # for views not embedded
 
 
 def trained_on(wildcards):

@@ -41,7 +41,7 @@ class Fitted:
     chosen: what was chosen on photos that are not tested on, by name: an epoch, a penalty.
     """
 
-    history: list[dict[str, float]]
+    history: list[dict[str, float | str]]
     chosen: dict[str, float]
 
 
@@ -343,11 +343,11 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _versions(plan: Plan) -> dict[str, str]:
-    plan = getattr(plan, "of", plan)
+    base = getattr(plan, "of", plan)
     packages = ["torch", "torchvision", "numpy"]
-    if plan.recipe == "fine_tune":
+    if {plan.recipe, base.recipe} & {"fine_tune", "views"}:
         packages += ["open_clip_torch", "timm", "transformers"]
-    if plan.recipe == "linear_probe" or getattr(plan, "probe", None):
+    if base.recipe == "linear_probe" or getattr(base, "probe", None):
         packages += ["scikit-learn"]
     versions = {name: importlib.metadata.version(name) for name in packages}
     return {"python": platform.python_version(), **versions}
