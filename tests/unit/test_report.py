@@ -477,3 +477,27 @@ def test_same_study_same_page(study):
 def test_durations_are_told_in_words(study, seconds, said):
     text = page(study, metas=[meta("cnn_base", 0, seconds=seconds)]).text
     assert f"1 run, {said} added" in text
+
+
+def test_another_dataset_has_its_section(study):
+    assert "To test the models on one, with the classes of activity3" in page(study).text
+    there = {"model": ["vit", "cnn_base"], "images": 40, "left_out": 3, "runs": 5}
+    for name, value in {"accuracy": 0.7, "difference": -0.1}.items():
+        there |= {name: value, f"{name}_ci_low": value - 0.1, f"{name}_ci_high": value + 0.1}
+    summary = pd.DataFrame({**there, "holdout_accuracy": [0.8, 0.9]})
+    classes = pd.DataFrame({"model": ["vit"], "class": ["sitting"], "recall": [0.25]})
+    settings = study.config.model_copy(
+        update={"external": config.External(name="stanford40", manifest="there.csv")}
+    )
+    made = page(
+        study,
+        config=settings,
+        figures={**study.figures, "external": study.figures["table_7"]},
+        shown={"external/summary": summary, "external/classes": classes},
+    )
+    assert "vit does best on the 40 photos of stanford40: it is right on 70 % [60, 80]" in made.text
+    assert "cnn_base, the best on those (90 %), is right on 70 %" in made.text
+    assert "3 more are the study's own" in made.text
+    assert "vit 40 3 5 0.7 [0.6, 0.8] −0.1 [−0.2, 0]" in made.cells("Models on the other dataset.")
+    assert "vit sitting 0.25" in made.cells("Classes of the other dataset.")
+    assert "No second dataset is named" not in made.text

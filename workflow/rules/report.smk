@@ -4,6 +4,7 @@ PLOTTED = [table for table in ("table_3", "table_7") if table in COMPARED]
 JUDGED = [task for task in cfg.tasks if cfg.tasks[task].models]
 ANSWERS = [MAIN] if MAIN in JUDGED else []
 ROBUST = [MAIN] if cfg.asked_again else []
+ELSEWHERE = ["summary", "classes"] if cfg.external else []
 
 
 rule report:
@@ -34,6 +35,7 @@ rule report:
             *expand(rules.error_figures.output.photos, task=JUDGED),
             *(["results/figures/figure_5.png"] if ANSWERS else []),
             *expand(rules.robustness.output.svg, task=ROBUST),
+            *([rules.external.output.svg] if cfg.external else []),
             *([rules.figure_4.output.png, rules.explained.output.svg] if cfg.explained else []),
         ],
         shown=[
@@ -49,6 +51,7 @@ rule report:
                 task=JUDGED,
             ),
             *expand(rules.robustness.output.csv, task=ROBUST),
+            *expand("results/external/{name}.csv", name=ELSEWHERE),
         ],
         maps=expand(rules.explain.output.maps, task=MAIN, model=cfg.explained),
         looked=expand(rules.explain.output.table, task=MAIN, model=cfg.explained),

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype
 from scipy.stats import binomtest
 
-from stillact import errors, explained, judging_figures, robustness
+from stillact import errors, explained, external, judging_figures, robustness
 from stillact.answers import SAME
 from stillact.claims import RULE
 from stillact.config import (
@@ -146,6 +146,16 @@ SHOWN = {
         "over photos and seeds. all: the mean over the corruptions that come at severities. "
         "Without a severity: the mean over all that were asked, or the corruption has none.",
     ),
+    "summary": (
+        "Models on the other dataset",
+        "Metrics over its photos and the seeds, with 95 % bootstrap intervals. Difference: "
+        "accuracy minus that on the study's own test photos, which is the last column.",
+    ),
+    "classes": (
+        "Classes of the other dataset",
+        "Recall: the share of a class's photos that are found; precision: the share of the answers "
+        "that are right; both with 95 % Wilson intervals. Answers: photos a run gives that class.",
+    ),
 }
 ON_FEATURES = MLPModel | ZeroShotModel | LinearProbeModel | ProLIPModel
 HEADS = {  # how a fine-tuned model's last layer starts
@@ -162,7 +172,7 @@ P_VALUES = {"p", "p_holm", "mcnemar_p", "mcnemar_p_holm"}
 SMALLEST_P = 0.001  # a smaller one is not told in figures
 # The section of a table, by its folder, or by its name where that has one of its own.
 SECTIONS = {"selection": "recipes", "statistics": "sure", "explain": "looking", "errors": "errors"}
-SECTIONS |= {"robustness": "robustness"}
+SECTIONS |= {"robustness": "robustness", "external": "elsewhere"}
 SECTIONS |= {"calibration": "calibration", "reliability": "calibration"}
 # Of tables with a row a metric, what makes a row of the page.
 ONE_ROW = ("task", "model", "method", "answers", "scheme")
@@ -178,8 +188,8 @@ class Study:
     images: images.csv (every row of the manifest).
     holdouts: the holdout.csv of each task.
     audit: a table of `explore.audit`.
-    shown: tables of results/selection/, statistics/, explain/, errors/ and robustness/, by
-        their path under results/ without its ending.
+    shown: tables of results/selection/, statistics/, explain/, errors/, robustness/ and
+        external/, by their path under results/ without its ending.
     claims: what the paper says: claim, verdict and evidence; None where none is judged.
     browser: of `browse.of_photos`; None where the study has no predictions.
     paper: paper_results.csv.
@@ -245,6 +255,7 @@ def build(study: Study, template: Path) -> str:
         looking=_looking(study),
         erring=_erring(study),
         withstanding=_withstanding(study),
+        elsewhere=_elsewhere(study),
         not_asked=sorted({*study.config.robustness.models} - {*study.config.asked_again}),
         claims_rule=RULE,
         script=script,
@@ -532,6 +543,11 @@ def _withstanding(study: Study) -> list[str]:
     """What corruption costs each model, in a sentence."""
     summary = study.shown.get(f"robustness/{study.task}/corrupted")
     return [] if summary is None else robustness.sentences(summary)
+
+
+def _elsewhere(study: Study) -> list[str]:
+    summary = study.shown.get("external/summary")
+    return [] if summary is None else external.sentences(summary, study.config.external.name)
 
 
 def _shown(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict]]:
