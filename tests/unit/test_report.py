@@ -352,6 +352,40 @@ def test_an_interval_stands_in_the_cell_of_its_value(study):
     assert "model difference vit 0.25 [0.1, 0.4]" in table
 
 
+CORRUPTED = pd.DataFrame(
+    [("vit", "clean", 0, 0.8, 0.0, 0.0, 0.0), ("vit", "all", None, 0.6, -0.2, -0.3, -0.1),
+     ("vit", "fog", 3, 0.6, -0.2, -0.3, -0.1), ("vit", "fog", None, 0.6, -0.2, -0.3, -0.1)],
+    columns=["model", "corruption", "severity", "accuracy", "accuracy_difference",
+             "accuracy_difference_ci_low", "accuracy_difference_ci_high"],
+).assign(photos=29)  # fmt: skip
+
+
+def test_what_corruption_costs_is_told_and_shown(study, tmp_path):
+    made = page(
+        study,
+        shown={"robustness/activity3/corrupted": CORRUPTED},
+        figures={**study.figures, "robustness_activity3": tmp_path / "plot.svg"},
+    )
+    assert (
+        "vit is right on 80.0 % of the 29 photos, and on 60.0 % when they are corrupted (−20 "
+        "points, 95 % interval −30 to −10); it loses most by fog (−20 points, 95 % interval −30 to "
+        "−10)."
+    ) in made.text
+    assert "vit fog 3 0.6 −0.2 [−0.3, −0.1]" in made.cells("Answers about corrupted photos")
+    assert "robustness_activity3-figure" in made.all("id")
+    assert "No model was asked about corrupted photos" not in made.text
+
+
+def test_where_nothing_is_asked_the_report_says_how_to(study):
+    made = page(study)
+    assert "name models of activity3 under robustness.models in the config" in made.text
+    assert "Named there, but not asked" not in made.text
+    asking = study.config.robustness.model_copy(update={"models": ["clip_views", "other"]})
+    settings = study.config.model_copy(update={"robustness": asking})
+    told = "since they are no models of activity3, or views: clip_views, other."
+    assert told in page(study, config=settings).text
+
+
 def test_every_table_and_figure_names_its_blocks_of_the_config(study):
     made = page(study)
     blocks = {link for link in made.all("href") if link.startswith("#config-")}
