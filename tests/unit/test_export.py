@@ -295,6 +295,23 @@ def test_what_one_onnx_file_cannot_hold_is_refused(clip, tmp_path, monkeypatch):
         exported(used_of(PLANS["from_scratch"], clip, tmp_path), tmp_path / "out")
 
 
+class Branching(torch.nn.Module):
+    def forward(self, photos: torch.Tensor) -> torch.Tensor:
+        logits = photos.flatten(1)[:, :3]
+        return logits * 2 if logits.sum() > 3 else logits
+
+
+def test_what_no_graph_can_hold_is_refused(clip, tmp_path):
+    used = used_of(PLANS["from_scratch"], clip, tmp_path)
+    network = torch.nn.Sequential(Branching(), torch.nn.Linear(3, 3)).eval()
+    run = dataclasses.replace(used.trained, network=network)
+    with pytest.raises(
+        InputError, match=r"cannot be written as ONNX \(\w+: .*\); name another"
+    ) as told:
+        exported(dataclasses.replace(used, trained=run), tmp_path / "out")
+    assert "\n" not in str(told.value)
+
+
 def test_files_appear_together_or_not_at_all(tmp_path):
     folder = tmp_path / "export"
     (folder / ".part").mkdir(parents=True)

@@ -46,5 +46,5 @@ for file in sys.argv[1:]:
         pixels = np.asarray(square(photo)).transpose(2, 0, 1)[None]  # uint8 (1, 3, size, size)
     ((probabilities,),) = model.run(["probabilities"], {"photos": pixels})
     best = probabilities.argmax()
-    sure = "" if probabilities[best] >= CONFIG["threshold"] else " (unsure)"
-    print(f"{file}: {CONFIG['classes'][best]} {probabilities[best]:.4f}{sure}")
+    unsure = " (unsure)" if probabilities[best] < CONFIG["threshold"] else ""
+    print(f"{file}: {CONFIG['classes'][best]} {probabilities[best]:.4f}{unsure}")

@@ -18,7 +18,7 @@ import onnx
 import onnxruntime
 import onnxscript
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 from torch.nn.modules.module import (
     register_module_forward_hook,
@@ -127,7 +127,7 @@ def write(used: Used, photos: np.ndarray, folder: Path) -> dict[str, Any]:
     tensors = {**program.exported_program.state_dict, **program.exported_program.constants}
     # clones: tensors that share memory are not saved
     kept = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
-    save_file(kept, folder / WEIGHTS, {"format": "pt"})
+    (folder / WEIGHTS).write_bytes(save(kept, {"format": "pt"}))
     proto = _proto(program)
     onnx.save(proto, folder / GRAPH)
     onnx.checker.check_model(folder / GRAPH, full_check=True)
@@ -170,11 +170,17 @@ def _program(model: Answering, example: torch.Tensor) -> torch.onnx.ONNXProgram:
         )
     except torch.onnx.OnnxExporterError as error:
         raise InputError(
-            f"the model cannot be written as ONNX ({str(error).strip().splitlines()[0]}); name "
-            "another one (use: in config.yaml)"
+            f"the model cannot be written as ONNX ({_reason(error)}); name another one (use: in "
+            "config.yaml)"
         ) from error
     finally:
         logging.disable(before)
+
+
+def _reason(error: BaseException) -> str:
+    """What the exporter stumbled over, in a line: it wraps that in advice to torch's developers."""
+    cause = error.__cause__ or error
+    return f"{type(cause).__name__}: {str(cause).strip().splitlines()[0]}"
 
 
 def _proto(program: torch.onnx.ONNXProgram) -> onnx.ModelProto:
