@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import precision_score, recall_score
 
-from stillact import bootstrap, external, external_figures
+from stillact import bootstrap, elsewhere, external, external_figures
 from stillact.log import InputError
 from stillact.runs import Run
 
@@ -100,7 +100,7 @@ def test_a_photo_that_cannot_be_read_is_named():
 
 def test_metrics_and_their_intervals_are_those_of_the_study_on_other_photos(judged):
     there, study = judged
-    table = external.summary(there, study, left_out=5)
+    table = elsewhere.summary(there, study, left_out=5)
     assert table["model"].tolist() == ["strong", "weak"]
     assert (table[["images", "left_out", "runs"]] == [40, 5, 3]).all(axis=None)
     reference = bootstrap.intervals(there.assign(split="holdout"), scheme="holdout")
@@ -112,7 +112,7 @@ def test_metrics_and_their_intervals_are_those_of_the_study_on_other_photos(judg
 
 def test_the_difference_is_from_the_holdouts_test_photos_alone(judged):
     there, study = judged
-    table = external.summary(there, study, left_out=0).set_index("model")
+    table = elsewhere.summary(there, study, left_out=0).set_index("model")
     for model, row in table.iterrows():
         mine = right(there[there["model"] == model]).mean()
         theirs = right(study.query("model == @model and split == 'holdout'")).mean()
@@ -134,7 +134,7 @@ def wilson(share, n):
 
 def test_recall_and_precision_of_a_class(judged):
     there, _ = judged
-    table = external.by_class(there).set_index(["model", "class"])
+    table = elsewhere.by_class(there).set_index(["model", "class"])
     assert len(table) == 4
     for (model, label), row in table.iterrows():
         rows = there[there["model"] == model]
@@ -152,14 +152,14 @@ def test_recall_and_precision_of_a_class(judged):
 def test_a_class_without_photos_or_answers_has_no_share(judged):
     there, _ = judged
     of_one = there[there["label"] == "sitting"].assign(prob_sitting=0.9, prob_standing=0.1)
-    table = external.by_class(of_one).set_index(["model", "class"]).loc["weak"]
+    table = elsewhere.by_class(of_one).set_index(["model", "class"]).loc["weak"]
     assert table.loc["sitting", ["recall", "precision"]].tolist() == [1, 1]
     assert table.loc["standing", ["images", "answers"]].tolist() == [0, 0]
     assert table.loc["standing", ["recall", "precision", "recall_ci_low"]].isna().all()
 
 
 def test_the_sentences_tell_who_is_best_there_and_here(judged):
-    table = external.summary(*judged, left_out=1)
+    table = elsewhere.summary(*judged, left_out=1)
     table.loc[:, ["accuracy", "accuracy_ci_low", "accuracy_ci_high"]] = [
         [0.8, 0.7, 0.9],
         [0.6, 0.5, 0.7],
@@ -170,11 +170,11 @@ def test_the_sentences_tell_who_is_best_there_and_here(judged):
         "and on 75 % of the study's own test photos."
     )
     left_out = "1 more is the study's own, and left out."
-    told = [said.replace("\xa0", " ") for said in external.sentences(table, "elsewhere")]
+    told = [said.replace("\xa0", " ") for said in elsewhere.sentences(table, "elsewhere")]
     assert told == [first, left_out]
     table["holdout_accuracy"] = [0.75, 0.78]
     table["left_out"] = 0
-    told = [said.replace("\xa0", " ") for said in external.sentences(table, "elsewhere")]
+    told = [said.replace("\xa0", " ") for said in elsewhere.sentences(table, "elsewhere")]
     assert told[1:] == [
         "weak, the best on those (78 %), is right on 60 % [50, 70] of elsewhere."
     ]  # fmt: skip
@@ -182,7 +182,7 @@ def test_the_sentences_tell_who_is_best_there_and_here(judged):
 
 def test_the_figure_shows_both_accuracies_and_each_class(judged):
     there, study = judged
-    summary, classes = external.summary(there, study, 0), external.by_class(there)
+    summary, classes = elsewhere.summary(there, study, 0), elsewhere.by_class(there)
     figure = external_figures.external(summary, classes, "elsewhere")
     figure.canvas.draw()
     left, recalls = figure.axes

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from stillact import external, external_figures, figures, log
+from stillact import elsewhere, external, external_figures, figures, log
 from stillact.tables import read_csv, write_csv
 
 with log.job(snakemake.log[0]):
@@ -10,8 +10,8 @@ with log.job(snakemake.log[0]):
     predictions = pd.concat(map(read_csv, source.asked), ignore_index=True)
     images, study = read_csv(source.images), read_csv(source.study_images)
     _, left_out = external.photos(read_csv(source.manifest), images, study)
-    summary = external.summary(predictions, read_csv(source.predictions), left_out)
-    classes = external.by_class(predictions)
+    summary = elsewhere.summary(predictions, read_csv(source.predictions), left_out)
+    classes = elsewhere.by_class(predictions)
     for table, path in ((predictions, out.predictions), (summary, out.summary)):
         write_csv(table, path)
     write_csv(classes, out.classes)

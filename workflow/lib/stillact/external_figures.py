@@ -14,8 +14,8 @@ def external(summary: pd.DataFrame, classes: pd.DataFrame, name: str) -> Figure:
     """Accuracy of each model there and on the study's test photos, and the recall of each class.
 
     Args:
-        summary: of `external.summary`; drawn from top to bottom.
-        classes: of `external.by_class`.
+        summary: of `elsewhere.summary`; drawn from top to bottom.
+        classes: of `elsewhere.by_class`.
         name: of the dataset.
     """
     place = np.arange(len(summary))

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype
 from scipy.stats import binomtest
 
-from stillact import errors, explained, external, judging_figures, robustness
+from stillact import elsewhere, errors, explained, judging_figures, robustness
 from stillact.answers import SAME
 from stillact.claims import RULE
 from stillact.config import (
@@ -547,7 +547,7 @@ def _withstanding(study: Study) -> list[str]:
 
 def _elsewhere(study: Study) -> list[str]:
     summary = study.shown.get("external/summary")
-    return [] if summary is None else external.sentences(summary, study.config.external.name)
+    return [] if summary is None else elsewhere.sentences(summary, study.config.external.name)
 
 
 def _shown(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict]]:
