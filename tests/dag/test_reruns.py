@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from conftest import BEYOND
 from safetensors.torch import load_file, save_file
 from snakemake.api import SnakemakeApi
 from snakemake.settings.enums import Quietness, RerunTrigger
@@ -28,7 +29,9 @@ AFTER_TRAINING = {"predictions", "metrics", "compare", "report", "figure_4"}
 AFTER_TRAINING |= FIGURES | JUDGED | ERRORS
 COVERED = {"cover", "covered"}
 EXPLAINED = {"explain", "explained"}
+ASKED_AGAIN = {"corrupt", "robustness"}
 TUNED = {"vit", "siglip2", "clip_ic"}
+TEXT = {"clip_text", "clip_wise_ft", "clip_soup"}  # a fine-tuned model, and what is made of it
 
 
 class Stale:
@@ -54,6 +57,7 @@ class Stale:
         self.files = {line[0] for line in stale}
         self.rules = {line[2] for line in stale}
         matches = [match for file in self.files if (match := TRAIN.match(file))]
+        self.runs = matches
         self.models = {match["model"] for match in matches}
         self.trained = {(match["task"], match["model"]) for match in matches}
         self.seeds = {int(match["seed"]) for match in matches}
@@ -83,21 +87,23 @@ def test_a_copy_elsewhere_makes_nothing_stale(rerun):
 def test_augment_makes_trainings_stale_and_what_follows(rerun):
     edit(rerun.folder, "workflow/lib/stillact/augment.py")
     stale = Stale(rerun.folder)
-    assert stale.other_rules == AFTER_TRAINING | COVERED | EXPLAINED
+    assert stale.other_rules == AFTER_TRAINING | COVERED | EXPLAINED | {"alpha_curve"}
     assert stale.seeds == {0, 1}
-    assert {"fnn_base", "cnn_base", "cnn_gen", "cnn_base_rotation", *TUNED} <= stale.models
+    seeing = {"fnn_base", "cnn_base", "cnn_gen", "cnn_base_rotation", *TUNED, *TEXT}
+    assert seeing <= stale.models
     assert not {"clip_em", "clip_cs"} & stale.models  # which see no photos
 
 
 def test_other_prompts_make_what_reads_them_stale(rerun):
     rerun.configure({"prompts": {"words": {"sitting": ["seated"]}}})
     stale = Stale(rerun.folder)
-    assert stale.models == {"clip_cs"}
-    assert stale.other_rules == AFTER_TRAINING | COVERED | {"embed_texts"}
+    # the sentences are made of the words
+    assert stale.models == {"clip_cs", "clip_zero_photo", "clip_prolip", *TEXT}
+    assert stale.other_rules == AFTER_TRAINING | COVERED | {"embed_texts", "alpha_curve"}
 
 
 def test_prompts_that_nothing_reads_make_nothing_stale(rerun):
-    rerun.configure({"prompts": {"sentences": {"sitting": ["a photo of a seated person"]}}})
+    rerun.configure({"prompts": {"ensemble": {"templates": ["a {} person"]}}})
     stale = Stale(rerun.folder)
     assert stale.rules <= {"report"}  # which shows the config
 
@@ -123,7 +129,7 @@ def test_the_recipe_of_the_heads_makes_the_heads_stale(rerun):
 def test_the_code_of_the_backbones_leaves_the_models_from_scratch_alone(rerun):
     edit(rerun.folder, "workflow/lib/stillact/backbones.py")
     stale = Stale(rerun.folder)
-    assert stale.models == {*TUNED, "clip_em", "clip_cs"}
+    assert stale.models == {*TUNED, "clip_em", "clip_cs", *BEYOND}
 
 
 def test_a_parameter_of_one_variant_makes_that_variant_stale(rerun):
@@ -137,8 +143,9 @@ def test_a_parameter_of_one_variant_makes_that_variant_stale(rerun):
 def test_a_new_seed_trains_that_seed(rerun):
     rerun.configure({"seeds": [0, 1, 2]})
     stale = Stale(rerun.folder)
-    assert stale.seeds == {2}
-    assert stale.other_rules == AFTER_TRAINING | COVERED
+    soup = "results/runs/activity3/clip_soup/holdout/seed_0/"  # is of all seeds
+    assert {int(run["seed"]) for run in stale.runs if not run[0].startswith(soup)} == {2}
+    assert stale.other_rules == AFTER_TRAINING | COVERED | ASKED_AGAIN | {"alpha_curve"}
 
 
 def test_runs_per_job_makes_nothing_stale(rerun):
@@ -162,7 +169,7 @@ def test_the_model_of_figure_4_draws_that_figure(rerun):
 
 def test_a_changed_seed_list_that_keeps_its_runs_trains_nothing(rerun):
     rerun.configure({"seeds": [0]})
-    assert not Stale(rerun.folder).models
+    assert Stale(rerun.folder).models <= {"clip_soup"}  # of one seed now
 
 
 def test_a_new_row_fetches_packs_and_splits_again(rerun):
@@ -182,6 +189,7 @@ def test_a_new_row_fetches_packs_and_splits_again(rerun):
             "workflow/lib/stillact/figures.py",
             {"figure_1", "figure_2", "figure_4", "judging_figures", "covered", "explained"}
             | {"error_figures", "failures_figure", "report"}
+            | {"recipes_figure", "alpha_curve", "robustness"}
             | FIGURES,
         ),
         ("workflow/report/report.css", {"report"}),

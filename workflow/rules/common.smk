@@ -76,7 +76,9 @@ def read_by(plan):
         packed = f"results/backbones/{plan.of.backbone}"
         photos = dict(photos=f"{packed}/photos.npy", photos_index=f"{packed}/photos.csv")
         made = {view: f"{packed}/views/{view}.npy" for view in plan.views}
-        return read_by(plan.of) | photos | {v: made[v] for v in ("letterbox", "person") if v in made}
+        return (
+            read_by(plan.of) | photos | {v: made[v] for v in ("letterbox", "person") if v in made}
+        )
     backbone = f"results/backbones/{plan.backbone}"
     embeddings = f"results/embeddings/{plan.backbone}"
     files = dict(record=f"{backbone}/weights.json")
