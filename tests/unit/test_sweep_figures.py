@@ -63,6 +63,15 @@ def test_best_median_and_spread_are_told():
     ]
 
 
+def test_accuracies_that_are_all_alike_have_an_axis_without_repeated_numbers():
+    for value in (0.0, 0.25, 1.0):
+        alike = points().assign(validation_accuracy=value)
+        figure = sweep_figures.sweep(alike, sweep.summary(alike), {}, "clip_lp_ft", 28)
+        figure.canvas.draw()
+        numbers = [tick.get_text() for tick in figure.axes[3].get_yticklabels()]
+        assert len(set(numbers)) == len(numbers) > 2
+
+
 def history(*accuracies):
     alphas = np.linspace(0, 1, len(accuracies))
     loss = [1 - value for value in accuracies]

@@ -52,7 +52,7 @@ def sweep(
         axes.set_xticks(range(len(values)), marked)
         axes.set_xlim(-0.5, len(values) - 0.5)
         axes.set_xlabel(NAMES[setting])
-    grid[-1, 0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
+    _percent(grid[-1, 0], points["validation_accuracy"])
     told = f"{model}: {len(points)} combinations, one seed, {photos} validation photos"
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=3, alignment="left",
@@ -122,10 +122,17 @@ def alpha_curve(
         )
         axes.set(xlabel="alpha", ylabel=AXES[metric], xlim=(-0.05, 1.05))
         axes.grid(axis="y", color=QUIET, alpha=0.25, linewidth=0.7)
-    figure.axes[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
+    _percent(figure.axes[0], every["validation_accuracy"])
     handles, labels = figure.axes[0].get_legend_handles_labels()
     each = dict(zip(labels, handles, strict=True))
     seeds = "one seed" if len(histories) == 1 else f"{len(histories)} seeds"
     figure.legend(each.values(), each, loc="outside upper left", ncols=3, alignment="left",
                   title=f"{model}: {seeds}, {photos} validation photos")  # fmt: skip
     return figure
+
+
+def _percent(axes, accuracies: pd.Series) -> None:
+    """Whole per cents on the vertical axis, and room around the accuracies, so that one photo more
+    or less does not fill it."""
+    axes.set_ylim(max(accuracies.min() - 0.05, -0.02), min(accuracies.max() + 0.05, 1.02))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
