@@ -115,3 +115,63 @@ def local_weights(wildcards):
         os.path.exists(block.weights) or block.weights.startswith("results/")
     )
     return block.weights if local else []
+
+
+def usable_params():
+    """Of each model that may be used its plan, and the files that its setup reads."""
+    plans = {model: cfg.plan(MAIN, model) for model in USABLE}
+    return {
+        model: dict(plan=plan.model_dump(), files=read_by(plan)) for model, plan in plans.items()
+    }
+
+
+def usable_inputs():
+    """What loading any of them takes: the files of its setup and the weights of its runs."""
+    files = [file for block in usable_params().values() for file in block["files"].values()]
+    files += [
+        f"results/runs/{MAIN}/{model}/holdout/seed_{seed}/weights.safetensors"
+        for model in USABLE
+        for seed in cfg.seeds_of(model)
+    ]
+    return list(dict.fromkeys(files))
+
+
+def usable_code(script):
+    """The code of a script that loads one of them."""
+    modules = [module for model in USABLE for module in recipes(cfg.plan(MAIN, model))]
+    return code(script, *dict.fromkeys(modules), "backbones.py")
+
+
+def swept(wildcards):
+    """The histories of all combinations, in the order of the space."""
+    if cfg.sweep.model is None:
+        raise WorkflowError(
+            "sweep.model: null, so that there is nothing to sweep; name a fine-tuned model of "
+            f"{MAIN}"
+        )
+    run = stillact.runs.Run(MAIN, cfg.sweep.model, "holdout", cfg.seeds[0])
+    return [f"results/sweep/{point}/{run}/history.csv" for point in SPACE.instance_patterns]
+
+
+def photos_listed(wildcards):
+    """A CSV is an input as any other. Of a folder Snakemake sees only itself, so that what is in it
+    is a parameter. What is wrong is told there too: an input function that fails is passed over
+    where its output is there from before."""
+    return cfg.photos if os.path.isfile(cfg.photos or "") else []
+
+
+def photos_asked(wildcards):
+    """What find_photos depends on, looked at before any job runs."""
+    if cfg.photos is None:
+        raise WorkflowError(
+            "photos: none are named. snakemake --cores 2 predict --config photos=FOLDER, "
+            "or photos=FILE.csv with a column url"
+        )
+    source = Path(cfg.photos)
+    try:
+        if source.is_dir():
+            return dict(photos=cfg.photos, seen=stillact.album.fingerprint(source))
+        stillact.album.urls(source)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+    return dict(photos=cfg.photos, fetch=cfg.fetch.model_dump(), dataset=cfg.dataset.model_dump())

@@ -7,30 +7,6 @@ import stillact.album
 LIMITS = cfg.fetch.model_dump(include={"max_bytes", "max_pixels"})
 
 
-def photos_listed(wildcards):
-    """A CSV is an input as any other. Of a folder Snakemake sees only itself, so that what is in it
-    is a parameter. What is wrong is told there too: an input function that fails is passed over
-    where its output is there from before."""
-    return cfg.photos if os.path.isfile(cfg.photos or "") else []
-
-
-def photos_asked(wildcards):
-    """What find_photos depends on, looked at before any job runs."""
-    if cfg.photos is None:
-        raise WorkflowError(
-            "photos: none are named. snakemake --cores 2 predict --config photos=FOLDER, "
-            "or photos=FILE.csv with a column url"
-        )
-    source = Path(cfg.photos)
-    try:
-        if source.is_dir():
-            return dict(photos=cfg.photos, seen=stillact.album.fingerprint(source))
-        stillact.album.urls(source)
-    except InputError as error:
-        raise WorkflowError(str(error)) from None
-    return dict(photos=cfg.photos, fetch=cfg.fetch.model_dump(), dataset=cfg.dataset.model_dump())
-
-
 rule find_photos:
     """List the photos of a folder, or fetch those of a CSV into the cache."""
     input:

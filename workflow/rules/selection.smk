@@ -106,28 +106,3 @@ rule use:
         "Choosing the model to use"
     script:
         "../scripts/use.py"
-
-
-def usable_params():
-    """Of each model that may be used its plan, and the files that its setup reads."""
-    plans = {model: cfg.plan(MAIN, model) for model in USABLE}
-    return {
-        model: dict(plan=plan.model_dump(), files=read_by(plan)) for model, plan in plans.items()
-    }
-
-
-def usable_inputs():
-    """What loading any of them takes: the files of its setup and the weights of its runs."""
-    files = [file for block in usable_params().values() for file in block["files"].values()]
-    files += [
-        f"results/runs/{MAIN}/{model}/holdout/seed_{seed}/weights.safetensors"
-        for model in USABLE
-        for seed in cfg.seeds_of(model)
-    ]
-    return list(dict.fromkeys(files))
-
-
-def usable_code(script):
-    """The code of a script that loads one of them."""
-    modules = [module for model in USABLE for module in recipes(cfg.plan(MAIN, model))]
-    return code(script, *dict.fromkeys(modules), "backbones.py")

@@ -8,17 +8,6 @@ SPACE = Paramspace(stillact.sweep.combinations(cfg.sweep))
 POINT = f"results/sweep/{SPACE.wildcard_pattern}/{{task}}/{{model}}/holdout/seed_{{seed}}"
 
 
-def swept(wildcards):
-    """The histories of all combinations, in the order of the space."""
-    if cfg.sweep.model is None:
-        raise WorkflowError(
-            "sweep.model: null, so that there is nothing to sweep; name a fine-tuned model of "
-            f"{MAIN}"
-        )
-    run = stillact.runs.Run(MAIN, cfg.sweep.model, "holdout", cfg.seeds[0])
-    return [f"results/sweep/{point}/{run}/history.csv" for point in SPACE.instance_patterns]
-
-
 rule sweep_point:
     """Train the model of the sweep with one combination; its weights are not kept."""
     input:
