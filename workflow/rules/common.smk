@@ -12,6 +12,7 @@ sys.path.insert(0, str(LIB))
 found = filter(None, [str(LIB), os.getenv("PYTHONPATH")])
 os.environ |= {"PYTHONPATH": os.pathsep.join(found)}  # for the scripts
 
+import stillact.album
 import stillact.config
 import stillact.runs
 from stillact.code import closure

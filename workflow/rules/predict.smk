@@ -1,8 +1,6 @@
 # Needs: the model that rule use names, the photos of config.yaml (photos). Makes: results/predict/.
 # Nothing here is part of a study.
 
-import stillact.album
-
 # The limits of photos, and not how they are fetched: that changes no answer.
 LIMITS = cfg.fetch.model_dump(include={"max_bytes", "max_pixels"})
 

@@ -1,0 +1,140 @@
+"""The finished tiny study asked about other photos: a folder, URLs, and a second dataset."""
+
+import shutil
+
+import pandas as pd
+import pytest
+from fault_server import photo
+
+from stillact import stage
+from stillact.tables import read_csv
+
+NEW = ["a b.jpg", "below/größe.JPEG", "=1+1.jpg"]
+
+
+@pytest.fixture
+def asked(rerun):
+    """A finished study and a folder of photos, two of which cannot be read."""
+    folder = rerun.folder / "new photos"
+    (folder / "below").mkdir(parents=True)
+    for name in NEW:
+        (folder / name).write_bytes(photo(name, (60, 40)))
+    (folder / "cut.jpg").write_bytes(photo("cut", (60, 40))[:400])
+    (folder / "page <b>.png").write_text("<!doctype html>")
+    return rerun
+
+
+def predict(project, **config):
+    pairs = [f"{key}={value}" for key, value in {"photos": "new photos", **config}.items()]
+    return project.run("--config", *pairs, "--", "predict")
+
+
+def test_a_folder_is_answered_and_the_study_stays_as_it_is(asked):
+    before = asked.csv_bytes()
+    predict(asked, use="clip_text")
+    results = asked.folder / "results"
+    table = read_csv(results / "predict/predictions.csv").set_index("path")
+    assert table["status"].to_dict() == {
+        "./=1+1.jpg": "ok",
+        "a b.jpg": "ok",
+        "below/größe.JPEG": "ok",
+        "cut.jpg": "unreadable",
+        "page <b>.png": "unreadable",
+    }
+    assert table.loc["cut.jpg", "reason"] == "damaged image"
+    assert table.loc["page <b>.png", "reason"] == "not an image (starts with '<!doctype html')"
+    read = table[table["status"] == "ok"]
+    probabilities = read.filter(like="prob_")
+    assert probabilities.sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-7)
+    assert ("prob_" + read["predicted"] == probabilities.idxmax(axis=1)).all()
+    assert (read["confidence"] == probabilities.max(axis=1)).all()
+    assert set(read["abstain"]) <= {"yes", "no"}
+    page = (results / "predict/gallery.html").read_text()
+    assert page.count('class="overlay"') == 3
+    assert "page &lt;b&gt;.png" in page
+    assert "<b>" not in page
+
+    assert "Nothing to be done" in predict(asked, use="clip_text")
+    assert "Nothing to be done" in asked.run()  # the study and its report
+    asked.configure({"photos": "new photos", "use": "clip_text", "predict": {"gallery": 1}})
+    assert "Nothing to be done" in asked.run()
+    after = asked.csv_bytes()
+    assert {name: after[name] for name in before} == before
+
+    (asked.folder / "new photos/below/more.png").write_bytes(photo("more"))
+    printed = asked.run("-n", "--", "predict")
+    assert all(f"rule {name}:" in printed for name in ("find_photos", "ask_photos", "gallery"))
+    assert "_holdout_" not in printed
+
+
+def test_photos_by_url_and_a_model_without_maps(asked, server):
+    urls = [f"{server.url}/photo/a", f"{server.url}/status/404/b", "new photos/a b.jpg"]
+    pd.DataFrame({"url": urls}).to_csv(asked.folder / "urls.csv", index=False)
+    predict(asked, photos="urls.csv", use="clip_probe")
+    table = read_csv(asked.folder / "results/predict/predictions.csv")
+    assert table["url"].tolist() == urls
+    assert table["status"].tolist() == ["ok", "unreadable", "ok"]
+    assert table["reason"][1] == "HTTP 404 Not Found"
+    page = (asked.folder / "results/predict/gallery.html").read_text()
+    assert "maps are made of fine-tuned transformers, and this is none" in page
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"photos": "nowhere"}, "photos: there is no folder and no file nowhere"),
+        ({"photos": "results/logs"}, "no photo in the folder results/logs"),
+        ({"photos": "data/paper_claims.csv"}, "data/paper_claims.csv has no column url"),
+        ({"seeds": "[0,1]"}, "snakemake --cores 2 predict --config photos=FOLDER"),
+    ],
+)
+def test_photos_that_are_not_there_are_told_at_once(rerun, config, message):
+    predicted = rerun.folder / "results/predict"
+    predicted.mkdir()
+    for name in ("photos.csv", "predictions.csv", "gallery.html"):  # of an earlier time
+        (predicted / name).write_text("")
+    (pair,) = (f"{key}={value}" for key, value in config.items())
+    assert message in rerun.fail("-n", "--config", pair, "--", "predict")
+
+
+def dataset(project, rows):
+    folder = project.folder / "there"
+    folder.mkdir(exist_ok=True)
+    made = []
+    for number, label in enumerate(rows):
+        scene = stage.render(stage.LABELS[number % 3], 7000 + number, longest=120)
+        scene.image.save(folder / f"{number}.jpg")
+        made.append((f"{number}.jpg", label))
+    own = read_csv(project.folder / "results/stage/manifest.csv").iloc[0]
+    shutil.copy(project.folder / "results/stage" / own["url"], folder / "own.jpg")
+    made.append(("own.jpg", own["label"]))
+    pd.DataFrame(made, columns=["url", "label"]).to_csv(folder / "there.csv", index=False)
+    return {"external": {"name": "there", "manifest": "there/there.csv"}}
+
+
+def test_a_second_dataset(rerun):
+    external = dataset(rerun, [stage.LABELS[i % 3] for i in range(6)])
+    few = {"models": ["cnn_gen", "clip_ic"], "beyond": ["clip_probe"]}
+    rerun.configure(external, {"tasks": {"activity3": few}, "robustness": {"models": []}})
+    runs = rerun.folder / "results/runs/activity3"
+    weights = {path: path.stat().st_mtime_ns for path in runs.rglob("weights.safetensors")}
+    rerun.run("--", "results/external/summary.csv")
+    summary = read_csv(rerun.folder / "results/external/summary.csv")
+    assert set(summary["model"]) == {"cnn_gen", "clip_ic", "clip_probe"}
+    assert (summary[["images", "left_out", "runs"]] == [6, 1, 2]).all(axis=None)
+    predictions = read_csv(rerun.folder / "results/external/predictions.csv")
+    study = read_csv(rerun.folder / "results/predictions/activity3.csv")
+    assert predictions.columns.tolist() == study.columns.tolist()
+    assert len(predictions) == 3 * 2 * 6
+    assert (predictions[["split", "subset"]] == ["external", "test"]).all(axis=None)
+    assert {path: path.stat().st_mtime_ns for path in weights} == weights
+    printed = rerun.run("-n")
+    assert "results/external/summary.csv" in printed  # the report reads it
+
+
+def test_labels_that_the_task_does_not_have_are_refused(rerun):
+    rerun.configure(dataset(rerun, ["sitting", "lying"]))
+    printed = rerun.fail("--", "results/external/manifest.csv")
+    assert "manifest there/there.csv has 1 fault" in printed
+    assert "row 3, column label: unknown label 'lying'" in printed
+    assert "tasks.activity3.classes" in printed
