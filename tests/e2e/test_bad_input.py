@@ -31,7 +31,7 @@ def write_manifest(project, rows: list[tuple[str, str]]) -> None:
         ({"prompts": {"words": {"sitting": []}}}, ["prompts.words.sitting", "at least 1 item"]),
         (
             {"prompts": {"words": None}},
-            ["models.clip_cs.prompts", "'words'", "Known: sentences"],
+            ["prompts.sentences.of", "unknown name 'words'"],
         ),
     ],
 )
