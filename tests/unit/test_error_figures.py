@@ -116,6 +116,22 @@ def test_figure_5_has_room_for_eight_models_and_long_names(paths, classes):
     assert_nothing_overlaps(error_figures.failures(table, LONG, classes, paths, OVER))
 
 
+def test_figure_5_of_many_classes_shows_the_most_confident_errors_of_each_model(paths):
+    classes = [f"riding_a_vehicle_{i}" for i in range(50)]
+    rows = [("most confident", "vit", label, f"p{i % 3}", classes[0], (i + 1) / 100, 0.1)
+            for i, label in enumerate(classes)]  # fmt: skip
+    rows += [("most confident", "clip_ic", "riding_a_vehicle_7", "p0", classes[1], 0.5, 0.1)]
+    table = pd.DataFrame(rows, columns=errors.FAILURE)
+    drawn = error_figures.failures(table, ["vit", "clip_ic"], classes, paths, OVER)
+    assert_nothing_overlaps(drawn)
+    grid = np.array(drawn.axes).reshape(2, error_figures.CLASSES)
+    below = [axes.get_xlabel().replace("\n", " ").replace("_ ", "_") for axes in grid[0]]
+    assert below == [f"label riding_a_vehicle_{i} answer riding_a_vehicle_0, {i + 1} %"
+                     for i in range(49, 43, -1)]  # fmt: skip
+    assert [len(axes.images) for axes in grid[1]] == [1, 0, 0, 0, 0, 0]
+    assert grid[1, 1].texts[0].get_text() == "no more"
+
+
 def test_photos_wrong_by_all_are_at_most_twelve(paths):
     drawn = error_figures.wrong_by_all(wrong(15), paths, "All are wrong on 15.", OVER)
     shown = [axes for axes in drawn.axes if axes.images]

@@ -55,6 +55,27 @@ def test_maps_lie_where_the_model_sees(tmp_path):
     assert [patch.get_bbox().bounds for patch in photo.patches] == [(1, 2, 3, 4)] * 2
 
 
+def test_of_many_classes_the_likeliest_have_maps(tmp_path):
+    Image.new("RGB", (40, 40), "white").save(tmp_path / "a.png")
+    classes = [f"riding_a_vehicle_{i}" for i in range(20)]
+    given = {f"prob_{label}": (i + 1) / 210 for i, label in enumerate(classes)}
+    rows = [
+        {"why": why, "image_id": "a", "label": classes[0], "predicted": classes[-1], **given}
+        for why in [*classes, "hard"]
+    ]
+    grids = {"a": np.arange(20.0).reshape(20, 1, 1) / 20}  # of each class another value
+    where = {"a": tmp_path / "a.png"}, grids, {"a": (0, 0, 40, 40)}, {"a": []}
+    figure = explain_figures.maps(pd.DataFrame(rows), *where, "vit, seed 0")
+    assert any("vit, seed 0; 8 more classes are not shown" in text for text in words(figure))
+    assert len(figure.axes) == 13 * 5
+    heads = [axes.get_title(loc="left").replace("_\n", "_").split("\n") for axes in figure.axes]
+    shown = [classes[i] for i in (0, 19, 18, 17)]
+    assert [head[0] for head in heads[1:5]] == shown
+    assert heads[-5][0] == f"hard: {classes[0]}"
+    drawn = [axes.images[1].get_array()[0, 0, 3] for axes in figure.axes[1:5]]
+    assert drawn == pytest.approx([explain_figures.MOST * i / 20 for i in (0, 19, 18, 17)])
+
+
 def test_no_maps_is_said():
     empty = pd.DataFrame(columns=["why", "image_id", "label", "predicted", "prob_a", "prob_b"])
     said = words(explain_figures.maps(empty, {}, {}, {}, {}, ""))

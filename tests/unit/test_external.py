@@ -193,3 +193,14 @@ def test_the_figure_shows_both_accuracies_and_each_class(judged):
     for line in recalls.lines:
         of = classes[classes["class"] == line.get_label()].set_index("model")["recall"]
         assert line.get_xdata().tolist() == of[["strong", "weak"]].tolist()
+
+
+def test_many_classes_are_dots_that_no_legend_names(judged):
+    there, study = judged
+    summary, classes = elsewhere.summary(there, study, 0), elsewhere.by_class(there)
+    first = classes.drop_duplicates("model")
+    more = [first.assign(**{"class": f"class_{i}"}) for i in range(9)]
+    figure = external_figures.external(summary, pd.concat(more), "elsewhere")
+    recalls = figure.axes[1]
+    assert len(recalls.lines) == 9
+    assert recalls.get_legend_handles_labels()[1] == ["one class"]

@@ -159,13 +159,59 @@ def test_a_class_without_photos_is_blank():
     assert len(axes.texts) == 2 * 6
 
 
-@pytest.mark.parametrize("classes", [2, 3, 4, 8])
+@pytest.mark.parametrize("classes", [2, 3, 4, 7])
 def test_words_stay_in_their_cells(classes):
     figure = figures.confusion(confusions("vit", classes=[f"class_{i}" for i in range(classes)]))
     figure.draw_without_rendering()
     (axes,) = [a for a in figure.axes if a.axison]
     cell = axes.get_window_extent().width / classes
     assert max(text.get_window_extent().width for text in axes.texts) < cell
+
+
+@pytest.mark.parametrize("classes", [8, 12, 50])
+def test_a_confusion_of_many_classes_can_be_read(classes):
+    names = [f"riding_a_vehicle_{i}" for i in range(classes)]
+    figure = figures.confusion(confusions("best", "worst", classes=names))
+    figure.draw_without_rendering()
+    panels = [axes for axes in figure.axes if axes.get_title()]
+    assert [axes.get_title().split("\n")[0] for axes in panels] == ["best", "worst"]
+    for axes in panels:
+        ticks = axes.get_yticklabels()
+        assert [text.get_text() for text in ticks] == [f"{name} (4)" for name in names]
+        ends = [text.get_window_extent() for text in ticks]
+        assert min(ends[i].y0 - ends[i + 1].y1 for i in range(classes - 1)) > -1
+        assert ends[0].x0 >= 0
+        cell = axes.get_window_extent().width / classes
+        assert all(text.get_window_extent().width < cell for text in axes.texts)
+    if classes < 50:  # shares of 0 are not told
+        said = [text.get_text() for text in panels[0].texts]
+        assert said == ["88", "12", *["100"] * (classes - 1)]
+        assert sum(len(axes.texts) for axes in panels) == 2 * (classes + 1)
+
+
+def test_many_classes_have_names_in_place_of_colours():
+    classes = [f"class_{i}" for i in range(8)]
+    sizes = photos(80).assign(label=np.repeat(classes, 10))
+    scatter, width, height, ratio = figures.sizes(sizes, classes).axes
+    assert len(scatter.collections) == 1
+    assert len(scatter.collections[0].get_offsets()) == 80
+    assert [tick.get_text() for tick in width.get_yticklabels()] == classes
+    assert width.yaxis_inverted()
+    assert height.yaxis_inverted()
+    medians = sizes.groupby("label")["width"].median()
+    lines = [line.get_xdata() for line in width.lines if len(line.get_xdata()) == 2]
+    drawn = {x[0] for x in lines if x[0] == x[1]}
+    assert set(medians) <= drawn
+    assert len({tuple(patch.get_facecolor()) for patch in width.patches + height.patches}) == 1
+    assert sum(bar.get_height() for bar in ratio.patches) == 80
+
+
+def test_of_many_classes_there_is_one_example_each(tmp_path):
+    files = example_files(tmp_path)["sitting"]
+    paths = {f"class_{i}": files for i in range(9)} | {"empty": []}
+    figure = figures.examples(paths)
+    assert [axes.get_title() for axes in figure.axes[:10]] == list(paths)
+    assert [len(axes.images) for axes in figure.axes] == [1] * 9 + [0] * 3
 
 
 def test_learning_curves_have_a_panel_a_model_and_a_dot_at_each_seeds_best_epoch():

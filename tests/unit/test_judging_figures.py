@@ -78,7 +78,9 @@ def test_a_reliability_diagram_shows_the_error_and_that_of_a_calibrated_model():
     [
         ("holdout", [5, 5], "over 29 test photos and 5 seeds"),
         ("holdout", [1, 5], "over 29 test photos and 1 to 5 seeds"),
+        ("holdout", [1, 1], "over 29 test photos and 1 seed"),
         ("cv", [1, 5], "over 29 photos, each tested in its fold, 1 to 5 times"),
+        ("cv", [1, 1], "over 29 photos, each tested in its fold, once"),
     ],
 )
 def test_a_figure_says_what_it_is_over(scheme, runs, expected):

@@ -222,9 +222,11 @@ def test_the_papers_validation_figures_bear_no_mark(reported):
 
 def test_another_task_has_nothing_of_the_papers(reported):
     table, note = readable(summary_of(("a", "test", 5, 0.5)), reported, None, task="mine")
-    assert table["paper"].tolist() == table["difference"].tolist() == ["–"] * 4
+    assert "paper" not in table
+    assert "difference" not in table
     assert "of this study's photos; accuracies" in note
     assert "not known" not in note
+    assert "paper" not in note
 
 
 def test_readable_sizes():
@@ -232,7 +234,7 @@ def test_readable_sizes():
     row = {f"{of}_{value}": number for of in ("width", "height") for value, number in sizes.items()}
     row |= {"aspect_ratio_mean": 1.2, "aspect_ratio_median": 4 / 3, "aspect_ratio_iqr": 0.5}
     empty = dict.fromkeys(row, float("nan"))
-    table, _ = paper.readable_sizes(
+    table, note = paper.readable_sizes(
         pd.DataFrame([
             {"label": "sitting", "count": 2, "share": 1.0, **row},
             {"label": "standing", "count": 0, "share": 0.0, **empty},
@@ -245,6 +247,11 @@ def test_readable_sizes():
         ["sitting", "2", "100.0\xa0%", *["571 (600, 150)"] * 2, "1.20 (1.33, 0.50)"],
         ["standing", "0", "0.0\xa0%", *["– (–, –)"] * 3],
     ]
+    assert note == "Sizes are mean (median, interquartile range)."  # not the paper's classes
+    of_paper = pd.DataFrame([{"label": label, "count": 1, "share": 1, **row} for label in
+                             (*paper.CLASSES, "Overall")])  # fmt: skip
+    _, note = paper.readable_sizes(of_paper)
+    assert "285 photos of its own, 98 of walking_running, 95 of sitting and 92 of standing" in note
 
 
 def test_every_table_has_a_title():

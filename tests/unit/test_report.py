@@ -249,16 +249,51 @@ def test_a_study_of_a_users_own_has_no_word_of_what_it_lacks(study):
         "Always answering the largest class is right on 50.0 % of this study's 6 test photos; "
         in made.cells("Table 2.")
     )
-    assert (
-        "No row of Table 5 is part of this study; the paper's has clip_ic, vit, siglip2."
-        in made.text
-    )
-    assert "Figure 3 is not part of this study." in made.text
+    for word in ("Table 5", "Figure 3", "Which augmentation?", "sitting or standing?", "285"):
+        assert word not in made.text.partition("The whole config")[0]
+        assert word in page(study).text
+    assert "paper" not in made.cells("How to read the tables").partition("What else could")[0]
     assert "sit_stand" not in made.cells("The photos")
     assert "features" not in made.cells("What does a model cost?").partition("How sure?")[0]
     for word in ("class counts of the paper's", "Here CLIP itself", "paper's own Table 7"):
         assert word not in made.text
         assert word in page(study).text
+
+
+def many(study, count):
+    """The study with the labels c0, c1, ... of which the model tells apart `count`."""
+    classes = [f"c{i}" for i in range(count)]
+    task = study.config.tasks["activity3"].model_copy(update={"classes": classes})
+    given = [1000000 // count] * count
+    browser = {
+        **BROWSER,
+        "classes": classes,
+        "groups": [{"name": "test", "photos": [[0, [given]]]}],
+    }
+    tasks = {**study.config.tasks, "activity3": task}
+    own = study.config.model_copy(update={"tasks": tasks})
+    return page(study, config=own, browser=browser)
+
+
+def test_no_two_classes_have_one_colour(study):
+    def legend(made):
+        words = made.text.partition("Reset")[2].partition("Files")[0]
+        (app,) = [attrs for _, attrs in made.tags if attrs.get("id") == "browser-app"]
+        hues = [part.split(":")[1].strip() for part in app["style"].split(";")[:-1]]
+        assert len(hues) == len(set(hues))
+        return words.strip(), "data-many" in app
+
+    words, roles = legend(many(study, 7))
+    assert words.startswith("c0 c1 c2 c3 c4 c5 c6")
+    assert not roles
+    words, roles = legend(many(study, 8))
+    assert words.startswith("true class wrong answer all others")
+    assert roles
+
+
+def test_many_classes_are_counted_in_the_headline(study):
+    assert "cnn_base tells c0, c1, c2, c3, c4, c5 and c6 apart best" in many(study, 7).text
+    assert "cnn_base tells 50 classes apart best" in many(study, 50).text
 
 
 def test_answer_admits_what_is_not_settled(study):

@@ -110,7 +110,7 @@ function browse(app, data) {
     const given = answers.flatMap((answer, model) => {
       if (!answer) return [];
       const says = predicted(answer);
-      return [{ model: models[model], answer, says, right: says === truth }];
+      return [{ model: models[model], answer, says, truth, right: says === truth }];
     });
     const sure = given.reduce((sum, { answer }) => sum + answer[truth], 0) / given.length;
     const split = new Set(given.map(({ says }) => says)).size > 1;
@@ -126,12 +126,19 @@ function browse(app, data) {
     return !wrong || errors.some(({ model }) => model === wrong);
   }
 
-  function bar({ answer, says }) {
+  // Where there are more classes than colours, what counts has one.
+  function hue(i, says, truth) {
+    if (!("many" in app.dataset)) return i;
+    if (i === truth) return "truth";
+    return i === says ? "wrong" : "other";
+  }
+
+  function bar({ answer, says, truth }) {
     const words = classes.map((label, i) => `${label} ${percent(answer[i])}`).join(", ");
     const segments = answer.map((share, i) => {
       const segment = make("span", { className: i === says ? "says" : "" });
       segment.style.flexGrow = share;
-      segment.style.setProperty("--class", `var(--class-${i})`);
+      segment.style.setProperty("--class", `var(--class-${hue(i, says, truth)})`);
       return segment;
     });
     return make("span", { className: "bar", title: words, role: "img", ariaLabel: words }, ...segments);

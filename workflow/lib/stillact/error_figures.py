@@ -14,13 +14,14 @@ from matplotlib.ticker import PercentFormatter
 from PIL import Image, ImageOps
 
 from stillact.errors import FACTORS, MOST_CONFIDENT, NO_BOXES, UNKNOWN, agreement_sentence
-from stillact.figures import COLOURS, INK, MARKERS, QUIET, SIDE, STYLE, WIDTH
+from stillact.figures import COLOURS, INK, MARKERS, QUIET, SIDE, STYLE, WIDTH, broken
 from stillact.images import upright
 
 SMALL = 9  # points: below a photo, and of a bin's limits
 LETTERS = 24  # of SMALL, that are as wide as a photo
 COLUMN = 1.75  # inches of a photo and what is between two
 PHOTOS = 12  # wrong by all, shown at most
+CLASSES = 6  # that have a column each; of more the most confident errors are shown
 
 
 @rc_context(STYLE)
@@ -32,7 +33,8 @@ def failures(
     over: str,
 ) -> Figure:
     """Figure 5: a row a model, a column a true class, the photo of the most confident wrong answer,
-    whole and undistorted; below it the answer and its probability.
+    whole and undistorted; below it the answer and its probability. Of many classes those of the
+    `CLASSES` most confident wrong answers of each model, and the class below the photo too.
 
     Args:
         table: of `errors.failures`.
@@ -40,28 +42,39 @@ def failures(
         paths: the photo files, by image_id.
         over: what the figure is over, for its title.
     """
-    surest = table[table["rule"] == MOST_CONFIDENT].set_index(["model", "class"])
-    said = surest["answer"] + ", " + (100 * surest["probability"]).map("{:.0f} %".format)
-    below = {cell: _broken(text, LETTERS) for cell, text in said.items()}
-    heads = [_broken(label, 18) for label in classes]
-    row_height = COLUMN + 0.2 * _most_lines(below.values())
+    cells, columns = _surest(table[table["rule"] == MOST_CONFIDENT], classes)
+    heads = [broken(str(head), 18) for head in columns.values()]
+    row_height = COLUMN + 0.2 * _most_lines(cells["below"])
     height = 0.7 + 0.2 * _most_lines(heads) + row_height * len(models)
-    figure = Figure(figsize=(0.5 + COLUMN * max(len(classes), 2), height))
+    figure = Figure(figsize=(0.5 + COLUMN * max(len(columns), 2), height))
     figure.get_layout_engine().set(h_pad=0.1)
-    grid = figure.subplots(len(models), len(classes), squeeze=False)
-    for (row, column), axes in np.ndenumerate(grid):
-        cell = models[row], classes[column]
-        if cell in below:
-            _photo(axes, paths[surest.loc[cell, "image_id"]])
-            axes.set_xlabel(below[cell], fontsize=SMALL)
+    grid = figure.subplots(len(models), len(columns), squeeze=False)
+    for (row, place), axes in np.ndenumerate(grid):
+        cell = models[row], list(columns)[place]
+        if cell in cells.index:
+            _photo(axes, paths[cells.loc[cell, "image_id"]])
+            axes.set_xlabel(cells.loc[cell, "below"], fontsize=SMALL)
         else:
-            _nothing(axes, "none wrong")
+            _nothing(axes, "none wrong" if any(heads) else "no more")
     for axes, head in zip(grid[0], heads, strict=True):
         axes.set_title(head)
     for axes, model in zip(grid[:, 0], models, strict=True):
-        axes.set_ylabel(_broken(model, 18))
+        axes.set_ylabel(broken(model, 18))
     _title(figure, f"The most confident wrong answers, {over}")
     return figure
+
+
+def _surest(table: pd.DataFrame, classes: Sequence[str]) -> tuple[pd.DataFrame, dict]:
+    """The photos of figure 5 (image_id, below) by model and column, and the head of each column."""
+    said = table["answer"] + ", " + (100 * table["probability"]).map("{:.0f} %".format)
+    below = said.map(lambda text: broken(text, LETTERS))
+    if len(classes) <= CLASSES:
+        return table.assign(below=below).set_index(["model", "class"]), {c: c for c in classes}
+    label = table["class"].map(lambda text: broken(f"label {text}", LETTERS))
+    below = label + "\n" + said.map(lambda text: broken(f"answer {text}", LETTERS))
+    place = table.groupby("model")["probability"].rank(method="first", ascending=False)
+    cells = table.assign(below=below, place=place.astype(int)).set_index(["model", "place"])
+    return cells, dict.fromkeys(range(1, CLASSES + 1), "")
 
 
 @rc_context(STYLE)
@@ -83,7 +96,7 @@ def wrong_by_all(
     columns = 3
     rows = -(-len(shown) // columns)
     below = [
-        "\n".join(_broken(line, LETTERS) for line in (f"label {label}", f"answer {answer}"))
+        "\n".join(broken(line, LETTERS) for line in (f"label {label}", f"answer {answer}"))
         for label, answer in zip(shown["label"], shown["answer"], strict=True)
     ]
     figure = Figure(figsize=(WIDTH, 0.9 + (COLUMN + 0.2 * _most_lines(below)) * rows))
@@ -202,11 +215,6 @@ def _nothing(axes: Axes, why: str) -> None:
 def _bare(axes: Axes) -> None:
     axes.set(xlim=(-SIDE / 2, SIDE / 2), ylim=(-SIDE / 2, SIDE / 2), xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
-
-
-def _broken(text: str, letters: int) -> str:
-    """Broken into lines of so many letters, at spaces and underscores where there are any."""
-    return textwrap.fill(text.replace("_", "_ "), letters).replace("_ ", "_")
 
 
 def _most_lines(texts: Iterable[str]) -> int:

@@ -12,14 +12,15 @@ from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
 from stillact.explained import LOCATED
-from stillact.figures import COLOURS, INK, QUIET, STYLE, WIDTH
+from stillact.figures import COLOURS, INK, QUIET, STYLE, WIDTH, broken
 from stillact.images import upright
 from stillact.views import Box
 
 HEAT = "inferno"  # of a map's values, on the photo
 MOST = 0.75  # opacity of the largest value
 TALLEST = 1.4  # height over width of a photo's place
-TITLE = 0.45  # inches of the two lines above it
+LINE = 0.17  # inches of a line above it
+MAPS, ROWS = 4, 13  # at most: maps of a photo, photos
 TITLES = {
     "pointing": "highest point\non a person (%)",
     "energy": "relevance\non people (%)",
@@ -87,7 +88,8 @@ def maps(
     boxes: Mapping[str, Sequence[Box]],
     run: str,
 ) -> Figure:
-    """Figure 4: photos, and on each the map of every class.
+    """Figure 4: photos, and on each the map of every class; of many classes those of the truth and
+    of the other most probable ones, and of many photos the first ones and the last.
 
     Args:
         examples: of `explained.examples`.
@@ -100,29 +102,47 @@ def maps(
     classes = [name.removeprefix("prob_") for name in examples if name.startswith("prob_")]
     if examples.empty:
         return _sentence("No fine-tuned transformer has maps to show.")
+    examples, left_out = examples.drop(examples.index[ROWS - 1 : -1]), len(examples) - ROWS
     photos = [_photo(paths[image]) for image in examples["image_id"]]
-    columns = 1 + len(classes)
+    columns = 1 + min(len(classes), MAPS)
     side = 1.5 * WIDTH / columns  # inches
-    tall = [min(photo.height / photo.width, TALLEST) * side + TITLE for photo in photos]
-    figure = Figure(figsize=(1.5 * WIDTH, sum(tall) + TITLE))
-    figure.suptitle(run, fontsize=11, x=0.005, ha="left")
+    heads = [_heads(row, classes, int(side * 11)) for row in examples.to_dict("records")]
+    above = LINE * (0.7 + max(head.count("\n") + 1 for line in heads for head in line.values()))
+    tall = [min(photo.height / photo.width, TALLEST) * side + above for photo in photos]
+    figure = Figure(figsize=(1.5 * WIDTH, sum(tall) + 0.45))
+    told = f"{run}; {left_out} more classes are not shown" if left_out > 0 else run
+    figure.suptitle(told, fontsize=11, x=0.005, ha="left")
     panels = figure.subplots(len(photos), columns, squeeze=False, height_ratios=tall)
-    rows = examples.to_dict("records")
-    for line, row, photo in zip(panels, rows, photos, strict=True):
-        image = row["image_id"]
+    for line, image, said, photo in zip(panels, examples["image_id"], heads, photos, strict=True):
         for axes in line:
             axes.set_axis_off()
             axes.imshow(photo)
         _people(line[0], boxes[image])
-        hard = "hard: " if row["why"] == "hard" else ""
-        _label(line[0], f"{hard}{row['label']}", f"answer: {row['predicted']}")
         left, top, width, height = regions[image]
-        for axes, label, grid in zip(line[1:], classes, grids[image], strict=True):
+        for axes, (label, head) in zip(line, said.items(), strict=True):
+            axes.set_title(head, fontsize=9.5, loc="left")
+            if label is None:
+                continue
+            grid = grids[image][classes.index(label)]
             axes.imshow(coloured(grid), extent=(left, left + width, top + height, top),
                         interpolation="bilinear")  # fmt: skip
             axes.set(xlim=(0, photo.width), ylim=(photo.height, 0))
-            _label(axes, label, f"{100 * row[f'prob_{label}']:.0f} %")
     return figure
+
+
+def _heads(row: Mapping, classes: Sequence[str], letters: int) -> dict[str | None, str]:
+    """What stands above a photo (None) and above each of its maps, by class."""
+    hard = "hard: " if row["why"] == "hard" else ""
+    said = f"{hard}{row['label']}", f"answer: {row['predicted']}"
+    heads = {None: "\n".join(broken(line, letters) for line in said)}
+    shown = classes
+    if len(classes) > MAPS:
+        others = [label for label in classes if label != row["label"]]
+        others.sort(key=lambda label: -row[f"prob_{label}"])
+        shown = [row["label"], *others[: MAPS - 1]]
+    for label in shown:
+        heads[label] = f"{broken(label, letters)}\n{100 * row[f'prob_{label}']:.0f} %"
+    return heads
 
 
 def _photo(path: Path) -> Image.Image:
@@ -134,10 +154,6 @@ def _people(axes, boxes: Sequence[Box]) -> None:
     for x, y, width, height in boxes:
         for colour, thickness in (("white", 2.6), (COLOURS[0], 1.3)):
             axes.add_patch(Rectangle((x, y), width, height, fill=False, ec=colour, lw=thickness))
-
-
-def _label(axes, *lines: str) -> None:
-    axes.set_title("\n".join(lines), fontsize=9.5, loc="left")
 
 
 def _sentence(words: str) -> Figure:

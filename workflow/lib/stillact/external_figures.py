@@ -31,10 +31,14 @@ def external(summary: pd.DataFrame, classes: pd.DataFrame, name: str) -> Figure:
     left.set_yticks(place, summary["model"])
     labels = list(classes["class"].unique())
     recall = classes.pivot(index="model", columns="class", values="recall").loc[summary["model"]]
+    many = len(labels) > len(COLOURS)  # more than can be told apart: the table names them
     for i, label in enumerate(labels):
         offset = 0.22 * (i - (len(labels) - 1) / 2) / max(1, (len(labels) - 1) / 2)
-        right.plot(recall[label], place + offset, MARKERS[i % len(MARKERS)],
-                   color=COLOURS[i % len(COLOURS)], ms=6, linestyle="", label=label)  # fmt: skip
+        look = {"marker": ".", "color": QUIET, "label": None if i else "one class"}
+        if not many:
+            marker = MARKERS[i % len(MARKERS)]
+            look = {"marker": marker, "color": COLOURS[i], "ms": 6, "label": label}
+        right.plot(recall[label], place + offset, linestyle="", **look)
     right.set_xlabel(f"found of each class of {name} (%)")
     for axes in (left, right):
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))

@@ -35,8 +35,9 @@ def over(table: pd.DataFrame, scheme: str) -> str:
     images, few, many = table["images"].max(), table["runs"].min(), table["runs"].max()
     runs = f"{few}" if few == many else f"{few} to {many}"
     if scheme == "holdout":
-        return f"over {images} test photos and {runs} seeds"
-    return f"over {images} photos, each tested in its fold, {runs} times"
+        return f"over {images} test photos and {runs} seed{'s' * (runs != '1')}"
+    times = "once" if runs == "1" else f"{runs} times"
+    return f"over {images} photos, each tested in its fold, {times}"
 
 
 def drawn(pooled: pd.DataFrame) -> tuple[str, list[str], str]:
@@ -170,7 +171,7 @@ def _over_covered(table: pd.DataFrame) -> str:
             for name in ("photos", "without_boxes", "over_half", "runs")
         )
     )
-    text = f"over {photos} test photos and {runs} seeds"
+    text = f"over {photos} test photos and {runs} seed{'s' * (runs != '1')}"
     left_out = {"without person boxes": without, "with people over more than half": over_half}
     told = [f"{count} {why}" for why, count in left_out.items() if count != "0"]
     return text + (f"\nleft out: {' and '.join(told)}" if told else "")

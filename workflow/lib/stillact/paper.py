@@ -12,6 +12,7 @@ METRICS = ("accuracy", "precision", "recall", "f1")
 # Photos of the largest class, and of all classes, in the paper's test set of each task. It does
 # not say; the per-class figures of its tables 2 to 6 fit 13, 8 and 8, and 12 and 8.
 LARGEST_CLASS = {"activity3": (13, 29), "sit_stand": (12, 20)}
+CLASSES = {"walking_running": 98, "sitting": 95, "standing": 92}  # photos of each
 DIGITS = 4  # of the paper's figures
 
 TITLES = {
@@ -103,9 +104,9 @@ def readable(table: pd.DataFrame, photos: int, rate: float) -> tuple[pd.DataFram
         rate: the accuracy (0 to 1) of answering always their largest class.
 
     Returns:
-        metric (named once), the name, runs, mean ± sd, 95 % interval, paper, difference; accuracies
-        not above the rate of their own photos bear a †. The paper's counts are known of its test
-        photos alone, see LARGEST_CLASS.
+        metric (named once), the name, runs, mean ± sd, 95 % interval, and, where the paper has
+        any figure, paper and difference; accuracies not above the rate of their own photos bear a
+        †. The paper's counts are known of its test photos alone, see LARGEST_CLASS.
     """
     task, subset = table[["task", "subset"]].iloc[0]
     largest, of = LARGEST_CLASS.get(task, (None, None)) if subset == "test" else (None, None)
@@ -127,21 +128,28 @@ def readable(table: pd.DataFrame, photos: int, rate: float) -> tuple[pd.DataFram
                 "paper": _number(given["paper"], DIGITS) + marks["paper"],
                 "difference": _signed(given["difference"]),
             })  # fmt: skip
+    readable = pd.DataFrame(rows)
+    known = table["accuracy_paper"].notna().any()
+    if not known:
+        readable = readable.drop(columns=["paper", "difference"])
     theirs = f" and on {largest} of {of} ({_percent(largest / of)}) of the paper's" if of else ""
+    difference = (
+        "Difference: this study's mean minus the paper's figure, which comes from other photos. "
+    )
     note = (
         f"On the {photos} {subset} photos of {task}. Mean, standard deviation and t-interval of "
         "the mean are over runs: seeds on one split, which say how far another seed may move the "
         "result, not how far other photos may. Precision, recall and F1 are macro averages. "
-        "Difference: this study's mean minus the paper's figure, which comes from other photos. "
+        f"{difference if known else ''}"
         f"Always answering the largest class is right on {_percent(rate)} of this study's photos"
         f"{theirs}; accuracies not above that bear a {MARK}."
     )
-    if not of and table["accuracy_paper"].notna().any():
+    if not of and known:
         note += (
             f" The class counts of the paper's {subset} photos are not known; its figures bear no "
             "mark."
         )
-    return pd.DataFrame(rows), note
+    return readable, note
 
 
 def readable_sizes(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -161,11 +169,13 @@ def readable_sizes(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
             unit = "" if measure == "aspect_ratio" else " (px)"
             cells[measure.replace("_", " ") + unit] = f"{mean} ({median}, {iqr})"
         rows.append(cells)
-    note = (
-        "Sizes are mean (median, interquartile range). The paper has 285 photos of its own, 98 of "
-        "walking_running, 95 of sitting and 92 of standing, and gives means of about 566 px, 499 "
-        "px and 1.2."
-    )
+    note = "Sizes are mean (median, interquartile range)."
+    if {*CLASSES} <= {*table["label"]}:
+        of = [f"{count} of {label}" for label, count in CLASSES.items()]
+        note += (
+            f" The paper has {sum(CLASSES.values())} photos of its own, {of[0]}, {of[1]} and "
+            f"{of[2]}, and gives means of about 566 px, 499 px and 1.2."
+        )
     return pd.DataFrame(rows), note
 
 

@@ -219,6 +219,11 @@ class Study:
     def task(self) -> str:
         return self.config.main_task
 
+    @property
+    def of_paper(self) -> bool:
+        """Whether it has a task of the paper's, so that there are figures to set beside its own."""
+        return not {*self.config.tasks}.isdisjoint(self.paper["task"])
+
 
 def build(study: Study, template: Path) -> str:
     """The report: one self-contained HTML page, as text.
@@ -260,7 +265,7 @@ def build(study: Study, template: Path) -> str:
         claims_rule=RULE,
         script=script,
         script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        colours=COLOURS,
+        hues=_hues(study.config.tasks[study.task].classes),
         images={name: _data_uri(path) for name, path in study.figures.items()},
         links={path: quote(path) for path in study.files},
         config={
@@ -277,14 +282,15 @@ def _answer(study: Study, table: str) -> dict | None:
     if models is None or models.empty:
         return None
     best = models.iloc[0]
-    classes = _listed(study.config.tasks[best["task"]].classes)
+    classes = study.config.tasks[best["task"]].classes
+    told = _listed(classes) if len(classes) <= len(COLOURS) else f"{len(classes)} classes"
     photos, rate = _judged(study, best["task"], best["subset"])
     low, high = best["accuracy_ci_low"], best["accuracy_ci_high"]
     sure = f"95\xa0% interval {_percent(low)} to {_percent(high)}" if pd.notna(low) else "one run"
     if pd.notna(low) and high - low < SAME:
         sure = f"the same with each of {best['runs']} seeds"
     headline = (
-        f"{best['model']} tells {classes} apart best: right on {_percent(best['accuracy_mean'])} "
+        f"{best['model']} tells {told} apart best: right on {_percent(best['accuracy_mean'])} "
         f"of {photos} {best['subset']} photos ({sure}). Always answering the largest class is "
         f"right on {_percent(rate)}."
     )
@@ -407,6 +413,19 @@ def _choosing(study: Study) -> list[str]:
     return said
 
 
+def _hues(classes: Sequence[str]) -> list[tuple[str, str, str]]:
+    """The colours of the photo browser: name, colour and what it stands for; a class each, or where
+    there are more of them than colours, what an answer is."""
+    if len(classes) <= len(COLOURS):
+        return [(str(place), COLOURS[place], label) for place, label in enumerate(classes)]
+    wrong, right, none = COLOURS[1], COLOURS[2], "var(--quiet)"
+    return [
+        ("truth", right, "true class"),
+        ("wrong", wrong, "wrong answer"),
+        ("other", none, "all others"),
+    ]
+
+
 def _photos(images: pd.DataFrame) -> dict:
     missing = images[images["status"] != "ok"]
     return {
@@ -470,6 +489,7 @@ def _results(study: Study, name: str) -> dict:
     """A table of results, its cells as text, and what has to be said about it."""
     table = study.tables.get(name)
     reported = study.paper[study.paper["table"] == int(name.removeprefix("table_"))]
+    reported = reported if study.of_paper else reported.head(0)
     if table is None or table.empty:
         return {"rows": [], "absent": reported["model"].tolist()}
     task, subset = table["task"].iloc[0], table["subset"].iloc[0]
