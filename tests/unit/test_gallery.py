@@ -170,3 +170,21 @@ def test_a_long_list_of_unreadable_photos_is_cut(built, monkeypatch):
     assert "bad1.jpg" in page.text
     assert "bad2.jpg" not in page.text
     assert "3 more are in predictions.csv alone" in page.text
+
+
+def test_of_many_classes_the_likeliest_are_shown(tmp_path):
+    classes = [f"class_{i}" for i in range(50)]
+    row = {"path": "a", "status": "ok", "reason": "", "predicted": "class_49", "confidence": 0.5}
+    given = {f"prob_{label}": (i + 1) / 1275 for i, label in enumerate(classes)}
+    predictions = pd.DataFrame([{**row, "abstain": "no", **given}])
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
+    made = gallery.build(
+        predictions, predictions, {"a": tmp_path / "a.png"}, {}, "", USED, classes, TEMPLATE
+    )
+    page = Reader(made)
+    assert "tells 50 classes apart" in page.text
+    bars = [attributes["title"] for _, attributes in page.tags if "title" in attributes]
+    assert bars == [f"class_{i}" for i in (49, 48, 47, 46, 45)]
+    hues = re.findall(r"width: ([\d.]+)%; --class: (#\w+)", made)
+    assert [width for width, _ in hues] == ["3.9", "3.8", "3.8", "3.7", "3.6"]
+    assert len({colour for _, colour in hues}) == 1

@@ -11,6 +11,7 @@ from stillact.browse import thumbnail
 from stillact.figures import COLOURS
 
 UNREADABLE = 200  # shown at most; the table has all
+LIKELIEST = 5  # classes shown of a photo, where there are more than colours
 
 
 def chosen(predictions: pd.DataFrame, classes: Sequence[str], most: int) -> pd.DataFrame:
@@ -87,7 +88,7 @@ def build(
             }
             for label in classes
         ],
-        colours=[COLOURS[place % len(COLOURS)] for place in range(len(classes))],
+        told=", ".join(classes) if len(classes) <= len(COLOURS) else f"{len(classes)} classes",
         unreadable=unread.head(UNREADABLE)[[name, "reason"]].to_numpy().tolist(),
         unread=len(unread),
         name=name,
@@ -105,8 +106,18 @@ def _card(row: Mapping, name: str, files: Mapping, overlays: Mapping, classes) -
         "predicted": row["predicted"],
         "percent": f"{100 * row['confidence']:.0f}",
         "abstained": row["abstain"] == "yes",
-        "bars": [(label, 100 * row[f"prob_{label}"]) for label in classes],
+        "bars": _bars(row, classes),
     }
+
+
+def _bars(row: Mapping, classes: Sequence[str]) -> list[tuple[str, float, str]]:
+    """Classes with their probability in percent and their colour; of many the likeliest, which
+    have one colour."""
+    given = [(label, 100 * row[f"prob_{label}"]) for label in classes]
+    if len(classes) <= len(COLOURS):
+        return [(*one, colour) for one, colour in zip(given, COLOURS, strict=False)]
+    given.sort(key=lambda one: -one[1])
+    return [(*one, COLOURS[0]) for one in given[:LIKELIEST]]
 
 
 def _tested(used: Mapping[str, Any]) -> str:
