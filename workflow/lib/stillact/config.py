@@ -886,7 +886,8 @@ class Config(Block):
         for name, task in self.tasks.items():
             _unique(f"tasks.{name}.classes", task.classes)
             _unique(f"tasks.{name}.models and beyond", task.every_model)
-            _known(f"tasks.{name}.classes", task.classes, self.dataset.classes)
+            _known(f"tasks.{name}.classes", task.classes, self.dataset.classes,
+                   f". A task that is not wanted is removed by tasks.{name}: null")  # fmt: skip
             _known(f"tasks.{name}.models", task.models, self.models)
             _known(f"tasks.{name}.beyond", task.beyond, self.models)
         if self.augmentation_study.task is not None:
@@ -1163,12 +1164,12 @@ def _fault(message: str, **values: Any) -> NoReturn:
     raise PydanticCustomError("fault", message, values)
 
 
-def _known(where: str, names: Any, known: Any) -> None:
+def _known(where: str, names: Any, known: Any, otherwise: str = "") -> None:
     for name in names:
         if name not in known:
-            _fault("{where}: unknown name {name}.{hint} Known: {known}", where=where,
-                   name=repr(name), hint=did_you_mean(name, known),
-                   known=", ".join(known))  # fmt: skip
+            _fault("{where}: unknown name {name}.{hint} Known: {known}{otherwise}", where=where,
+                   name=repr(name), hint=did_you_mean(name, known), known=", ".join(known),
+                   otherwise=otherwise)  # fmt: skip
 
 
 def load(raw: dict, source: str = "config.yaml") -> Config:
@@ -1204,7 +1205,11 @@ def _without_nulls(blocks: Any) -> Any:
 def _line(fault: Any, raw: dict) -> str:
     where, value = _where(fault, raw), fault["input"]
     shown = f" (got {value!r})" if not isinstance(value, dict | list) else ""
-    return f"  {where}{': ' if where else ''}{fault['msg']}{shown}"
+    of_name = fault["type"] == "string_pattern_mismatch"
+    said = (
+        "a name has lower-case letters, digits and _, a letter first" if of_name else fault["msg"]
+    )
+    return f"  {where}{': ' if where else ''}{said}{shown}"
 
 
 def _where(fault: Any, raw: Any) -> str:
