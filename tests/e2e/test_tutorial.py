@@ -1,0 +1,137 @@
+"""docs/own_classes.md, followed to the letter: its blocks are this test's files and commands."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import TINY, environment, merge
+from PIL import Image
+
+from stillact.tables import read_csv
+
+TUTORIAL = Path(__file__).parents[2] / "docs/own_classes.md"
+CLASSES = {"reading": (170, 90, 60), "cooking": (60, 150, 90), "phoning": (80, 80, 190)}
+THEIRS = re.compile("walking|sitting|standing|activity3|sit_stand")  # the paper's
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", TUTORIAL.read_text(), re.M | re.S)
+
+
+def photograph(folder: Path, names: list[str], colour: tuple, rng: np.random.Generator) -> None:
+    """Photos of noise around a class's colour."""
+    folder.mkdir(parents=True)
+    for name in names:
+        width, height = rng.integers(40, 80, 2)
+        light = rng.normal(0, 25, 3)
+        pixels = np.array(colour) + light + rng.normal(0, 40, (height, width, 3))
+        Image.fromarray(pixels.clip(0, 255).astype("uint8")).save(folder / name)
+
+
+class Reader:
+    """Somebody with a clone of the project and photos of their own."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        rng = np.random.default_rng(0)
+        odd = ["anna, at home #1.jpg", "Größe.PNG"]
+        for label, colour in CLASSES.items():
+            names = [*odd, *(f"{i}.jpg" for i in range(10))]
+            photograph(folder / "photos" / label, names, colour, rng)
+            photograph(folder / "new" / label, [f"{i}.jpg" for i in range(4)], colour, rng)
+        (folder / "photos/reading/.DS_Store").write_bytes(b"\0")
+        for text in blocks("yaml"):
+            (folder / re.match(r"# (\w+\.yaml)\n", text)[1]).write_text(text)
+
+    def enter(self, command: str) -> str:
+        """What a command prints."""
+        path = f"{Path(sys.executable).parent}:{environment()['PATH']}"
+        ran = subprocess.run(
+            ["bash", "-ec", command], cwd=self.folder, env={**environment(), "PATH": path},
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=540,
+        )  # fmt: skip
+        assert ran.returncode == 0, ran.stdout
+        return ran.stdout
+
+    def table(self, name: str) -> pd.DataFrame:
+        return read_csv(self.folder / "results" / name)
+
+
+@pytest.fixture
+def reader(project):
+    """The tutorial's reader; what it leaves to config.yaml is tiny."""
+    config = yaml.safe_load((project.folder / "config.yaml").read_text())
+    once = dict.fromkeys(config["cross_validation"], 1) | {"wise_ft": 0}
+    tiny = {
+        "backbones": {"clip": TINY["backbones"]["clip"]},
+        "recipes": {"linear_probe": {"c": [1, 100], "folds": 2}, "mlp": TINY["recipes"]["mlp"]},
+        "cross_validation": once,
+        "robustness": {"models": []},
+        "seeds": [0],
+        "device": "cpu",
+    }
+    config = merge(config, tiny)
+    (project.folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    return Reader(project.folder)
+
+
+def test_the_tutorial(reader):
+    write_csv, dry, run, predict, more = blocks("sh")
+    reader.enter(write_csv)
+    listed = read_csv(reader.folder / "mine.csv")
+    assert listed["label"].value_counts().to_dict() == dict.fromkeys(CLASSES, 12)
+
+    assert "This was a dry-run" in reader.enter(dry)
+    assert not (reader.folder / "results").exists()
+    reader.enter(run)
+    assert_it_is_about_the_readers_classes(reader)
+
+    reader.enter(predict)
+    answers = reader.table("predict/predictions.csv")
+    assert len(answers) == 12
+    assert [name for name in answers if "prob_" in name] == [f"prob_{label}" for label in CLASSES]
+    truth = answers["path"].str.partition("/")[0]
+    assert (answers["predicted"] == truth).mean() > 0.5
+    assert "12 photos" in (reader.folder / "results/predict/gallery.html").read_text()
+
+    planned = reader.enter(more)
+    assert "prolip_holdout_seed_0" in planned
+    assert "fine_tune_holdout_seed_0" in planned
+    for done in ("linear_probe_", "zero_shot_", "mlp_", "embed_images", "fetch", "split"):
+        assert f"\n{done}" not in planned
+
+
+def assert_it_is_about_the_readers_classes(reader):
+    predictions = reader.table("predictions/mine.csv")
+    assert [name for name in predictions if "prob_" in name] == [f"prob_{c}" for c in CLASSES]
+    assert set(predictions["label"]) == set(CLASSES)
+    texts = reader.table("embeddings/clip/texts_sentences.csv")
+    assert texts.groupby("class", sort=False)["text"].agg(list).to_dict() == {
+        "reading": ["a photo of a person reading."],
+        "cooking": ["a photo of a person cooking."],
+        "phoning": [
+            "a photo of a person talking on the phone.",
+            "a photo of a person looking at a phone.",
+        ],
+    }
+    recipes = reader.table("selection/recipes.csv").set_index(["scheme", "model"])
+    models = {"clip_zero_photo", "clip_probe", "clip_em", "selected"}
+    assert set(recipes.loc["cv"].index) == models
+    assert recipes.loc[("cv", "clip_probe"), "images"] == 36
+    assert recipes.loc[("cv", "clip_probe"), "accuracy"] > 0.5  # of photos that differ in colour
+
+    results = reader.folder / "results"
+    told = [
+        *results.rglob("*.csv"), *results.rglob("*.md"), *results.rglob("*.tex"),
+        *results.rglob("*.svg"),
+    ]  # fmt: skip
+    assert len(told) > 50
+    assert [path for path in told if THEIRS.search(path.read_text())] == []
+    page = (results / "report.html").read_text()
+    assert "tells reading, cooking and phoning apart best" in page
+    assert not THEIRS.search(re.sub('src="data:[^"]*"', "", page.partition("<pre>")[0]))
