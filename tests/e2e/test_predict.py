@@ -130,9 +130,9 @@ def test_a_second_dataset(rerun):
     assert len(predictions) == 3 * 2 * 6
     assert (predictions[["split", "subset"]] == ["external", "test"]).all(axis=None)
     assert {path: path.stat().st_mtime_ns for path in weights} == weights
-    printed = rerun.run("--detailed-summary").splitlines()
-    (report,) = (line for line in printed if line.startswith("results/report.html"))
-    assert "results/external/summary.csv" in report  # reads it
+    graph = rerun.run("--rulegraph")
+    number = {rule: i for i, rule in re.findall(r'(\d+)\[label = "(\w+)"', graph)}
+    assert f"{number['external']} -> {number['report']}\n" in graph  # reads it
 
 
 def test_labels_that_the_task_does_not_have_are_refused(rerun):
