@@ -1,6 +1,7 @@
 """Which files of this project a script stands on."""
 
 import ast
+import functools
 from pathlib import Path
 
 
@@ -24,17 +25,20 @@ def closure(script: Path, lib: Path) -> list[Path]:
 
 
 def _imports(file: Path, lib: Path) -> set[Path]:
-    files: set[Path] = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    names = _imported(file.read_text(encoding="utf-8"))
+    return {module for name in names for module in _modules(name, lib)}
+
+
+@functools.cache  # most files are stood on by many scripts, and Snakemake asks for all at each start
+def _imported(source: str) -> frozenset[str]:
+    """The names that a file's text imports: modules, and what may be one."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for name in names:
-            files.update(_modules(name, lib))
-    return files
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(names)
 
 
 def _modules(name: str, lib: Path) -> list[Path]:
