@@ -41,7 +41,7 @@ def made_of(folders):
 
 
 for recipe, needs in RECIPES.items():
-    derived = recipe in ("wise_ft", "seed_soup", "views")
+    derived = "of" in stillact.config.PLANS[recipe].model_fields
     seeds = cfg.seeds[:1] if recipe == "seed_soup" else cfg.seeds
     # A derived run has a job of its own, so that which runs it reads hangs on nothing else.
     seeds_per_job = 1 if derived else cfg.runs_per_job

@@ -1,6 +1,5 @@
 """Rule corrupt: what a model's runs say of the test photos made worse."""
 
-import importlib
 import time
 
 import pandas as pd
@@ -15,10 +14,9 @@ TOGETHER = 5  # runs that are in memory, for which photos are corrupted once
 with log.job(snakemake.log[0]), training.repeatable(snakemake.threads):
     given = snakemake.params[0]
     plan = config.PLAN.validate_python(given["plan"])
-    recipe = importlib.import_module(f"stillact.recipes.{plan.recipe}")  # code= names it
     files = jobs.paths(snakemake.input.items())
     device = training.choose_device("cuda" if snakemake.resources.gpu else "cpu")
-    setup = recipe.setup(plan, files, device)
+    setup = jobs.setup_of(plan)(plan, files, device)
     pixels, photos = trained.test_photos(files, plan.classes)
     look = trained.look(plan, files)
     asked = corruptions.asked(given["corruptions"], given["severities"])

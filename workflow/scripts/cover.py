@@ -1,7 +1,5 @@
 """Rule cover: what a model's runs say of the test photos with people or background covered."""
 
-import importlib
-
 import pandas as pd
 
 from stillact import config, cover, log, training
@@ -11,10 +9,9 @@ from stillact.tables import write_csv
 
 with log.job(snakemake.log[0]), training.repeatable(snakemake.threads):
     plan = config.PLAN.validate_python(snakemake.params[0])
-    recipe = importlib.import_module(f"stillact.recipes.{plan.recipe}")  # code= names it
     files = jobs.paths(snakemake.input.items())
     device = training.choose_device("cuda" if snakemake.resources.gpu else "cpu")
-    setup = recipe.setup(plan, files, device)
+    setup = jobs.setup_of(plan)(plan, files, device)
     pixels, photos = trained.test_photos(files, plan.classes)
     regions = cover.regions_of(photos, trained.look(plan, files))
     photos["person_share"] = [of.share for of in regions]

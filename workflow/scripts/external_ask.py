@@ -1,6 +1,5 @@
 """Rule external_ask: what all runs of a model say of a second dataset's photos."""
 
-import importlib
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,8 @@ from stillact.tables import read_csv, write_csv
 with log.job(snakemake.log[0]), training.repeatable(snakemake.threads):
     params, files = snakemake.params[0], jobs.paths(snakemake.input.items())
     plan = config.PLAN.validate_python(params["plan"])
-    recipe = importlib.import_module(f"stillact.recipes.{plan.recipe}")  # code= names it
     device = training.choose_device("cuda" if snakemake.resources.gpu else "cpu")
-    setup = recipe.setup(plan, files, device)
+    setup = jobs.setup_of(plan)(plan, files, device)
     runs = [trained.load(setup, weights) for weights in files["asked"]]
 
     def ask(photos: np.ndarray) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Rules {recipe}_*: the runs of one batch of seeds or folds, in one process."""
 
-import importlib
 from pathlib import Path
 
 from stillact import config, log
@@ -8,9 +7,8 @@ from stillact.recipes import jobs
 
 with log.job(snakemake.log[0]):
     plan = config.PLAN.validate_python(snakemake.params[0])
-    recipe = importlib.import_module(f"stillact.recipes.{plan.recipe}")  # code= names it
     jobs.train_runs(
-        recipe.setup,
+        jobs.setup_of(plan),
         plan,
         jobs.paths(snakemake.input.items()),
         [Path(meta).parent for meta in snakemake.output.meta],

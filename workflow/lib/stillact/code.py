@@ -29,7 +29,7 @@ def _imports(file: Path, lib: Path) -> set[Path]:
     return {module for name in names for module in _modules(name, lib)}
 
 
-@functools.cache  # most files are stood on by many scripts, and Snakemake asks for all at each start
+@functools.cache  # many scripts stand on the same files, and each start asks for all of them
 def _imported(source: str) -> frozenset[str]:
     """The names that a file's text imports: modules, and what may be one."""
     names: set[str] = set()

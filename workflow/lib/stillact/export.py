@@ -27,7 +27,7 @@ from torch.nn.modules.module import (
 
 from stillact import images
 from stillact.answers import SMALLEST
-from stillact.config import FromScratchPlan, Plan
+from stillact.config import Plan
 from stillact.fetch import cached
 from stillact.log import InputError, logger
 from stillact.recipes.fine_tune import Classifier, TextTowerHead
@@ -274,7 +274,7 @@ def prompts(plan: Plan, files: Mapping[str, Path]) -> dict[str, list[str]] | Non
     base = getattr(plan, "of", plan)
     if texts := getattr(base, "texts", None):
         return texts
-    if "texts_index" not in files or isinstance(base, FromScratchPlan):
+    if "texts_index" not in files:
         return None
     rows = read_csv(files["texts_index"])
     return {name: rows.loc[rows["class"] == name, "text"].tolist() for name in base.classes}

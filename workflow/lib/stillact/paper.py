@@ -6,6 +6,7 @@ import pandas as pd
 
 from stillact.answers import SAME
 from stillact.log import logger
+from stillact.typeset import percent
 
 METRICS = ("accuracy", "precision", "recall", "f1")
 
@@ -132,7 +133,7 @@ def readable(table: pd.DataFrame, photos: int, rate: float) -> tuple[pd.DataFram
     known = table["accuracy_paper"].notna().any()
     if not known:
         readable = readable.drop(columns=["paper", "difference"])
-    theirs = f" and on {largest} of {of} ({_percent(largest / of)}) of the paper's" if of else ""
+    theirs = f" and on {largest} of {of} ({percent(largest / of)}) of the paper's" if of else ""
     difference = (
         "Difference: this study's mean minus the paper's figure, which comes from other photos. "
     )
@@ -141,7 +142,7 @@ def readable(table: pd.DataFrame, photos: int, rate: float) -> tuple[pd.DataFram
         "the mean are over runs: seeds on one split, which say how far another seed may move the "
         "result, not how far other photos may. Precision, recall and F1 are macro averages. "
         f"{difference if known else ''}"
-        f"Always answering the largest class is right on {_percent(rate)} of this study's photos"
+        f"Always answering the largest class is right on {percent(rate)} of this study's photos"
         f"{theirs}; accuracies not above that bear a {MARK}."
     )
     if not of and known:
@@ -160,7 +161,7 @@ def readable_sizes(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
         cells = {
             "class": row["label"],
             "photos": str(row["count"]),
-            "share": _percent(row["share"]),
+            "share": percent(row["share"]),
         }
         for measure, shown in digits.items():
             mean, median, iqr = (
@@ -196,7 +197,3 @@ def _signed(value: float) -> str:
 
 def _number(value: float, digits: int) -> str:
     return "–" if pd.isna(value) else f"{value:.{digits}f}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}\xa0%"

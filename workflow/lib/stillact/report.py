@@ -37,6 +37,7 @@ from stillact.figures import COLOURS
 from stillact.paper import LARGEST_CLASS, METRICS
 from stillact.runs import SUBSETS
 from stillact.selection import SELECTED
+from stillact.typeset import percent
 
 RESULTS = ("table_2", "table_3", "table_4", "table_5", "table_6", "table_7")
 
@@ -286,16 +287,16 @@ def _answer(study: Study, table: str) -> dict | None:
     told = _listed(classes) if len(classes) <= len(COLOURS) else f"{len(classes)} classes"
     photos, rate = _judged(study, best["task"], best["subset"])
     low, high = best["accuracy_ci_low"], best["accuracy_ci_high"]
-    sure = f"95\xa0% interval {_percent(low)} to {_percent(high)}" if pd.notna(low) else "one run"
+    sure = f"95\xa0% interval {percent(low)} to {percent(high)}" if pd.notna(low) else "one run"
     if pd.notna(low) and high - low < SAME:
         sure = f"the same with each of {best['runs']} seeds"
     headline = (
-        f"{best['model']} tells {told} apart best: right on {_percent(best['accuracy_mean'])} "
+        f"{best['model']} tells {told} apart best: right on {percent(best['accuracy_mean'])} "
         f"of {photos} {best['subset']} photos ({sure}). Always answering the largest class is "
-        f"right on {_percent(rate)}."
+        f"right on {percent(rate)}."
     )
     qualified = _against_constant(best, rate), _against_second(models), _photo_luck(models, photos)
-    plot = "; ".join(f"{m['model']} {_percent(m['accuracy_mean'])}" for _, m in models.iterrows())
+    plot = "; ".join(f"{m['model']} {percent(m['accuracy_mean'])}" for _, m in models.iterrows())
     return {"headline": headline, "qualified": " ".join(filter(None, qualified)), "plot": plot}
 
 
@@ -321,7 +322,7 @@ def _against_second(models: pd.DataFrame) -> str:
     if len(models) < 2:
         return ""
     best, second = models.iloc[0], models.iloc[1]
-    said = f"The next best, {second['model']}, is right on {_percent(second['accuracy_mean'])}"
+    said = f"The next best, {second['model']}, is right on {percent(second['accuracy_mean'])}"
     if pd.isna(best["accuracy_ci_low"]) or pd.isna(second["accuracy_ci_high"]):
         return f"{said}."
     if second["accuracy_ci_high"] < best["accuracy_ci_low"]:
@@ -338,8 +339,8 @@ def _photo_luck(models: pd.DataFrame, photos: int) -> str:
     )
     return (
         f"Seeds show the luck of training alone. With only {photos} test photos, the luck of "
-        f"which they are gives by itself a 95\xa0% interval of {_percent(interval.low)} to "
-        f"{_percent(interval.high)} (Wilson){chosen}."
+        f"which they are gives by itself a 95\xa0% interval of {percent(interval.low)} to "
+        f"{percent(interval.high)} (Wilson){chosen}."
     )
 
 
@@ -403,12 +404,12 @@ def _choosing(study: Study) -> list[str]:
         if SELECTED not in rows.index or len(rows) < 2:
             continue
         ours, best = rows.loc[SELECTED], rows.drop(index=SELECTED).iloc[0]
-        low, high = _percent(ours["accuracy_ci_low"]), _percent(ours["accuracy_ci_high"])
+        low, high = percent(ours["accuracy_ci_low"]), percent(ours["accuracy_ci_high"])
         where = SCHEMES[scheme].format(images=ours["images"])
         said.append(
             f"{where}: whichever model is best on the validation photos is right on "
-            f"{_percent(ours['accuracy'])} (95\xa0% interval {low} to {high}). The best single "
-            f"one, {best.name}, known only afterwards, is right on {_percent(best['accuracy'])}."
+            f"{percent(ours['accuracy'])} (95\xa0% interval {low} to {high}). The best single "
+            f"one, {best.name}, known only afterwards, is right on {percent(best['accuracy'])}."
         )
     return said
 
@@ -481,7 +482,7 @@ def _sizes(table: pd.DataFrame | None) -> list[dict]:
             for value in ("mean", "median", "iqr")
         ]
         rows.append({"label": row["label"], "count": row["count"],
-                     "share": _percent(row["share"]), "values": values})  # fmt: skip
+                     "share": percent(row["share"]), "values": values})  # fmt: skip
     return rows
 
 
@@ -509,8 +510,8 @@ def _results(study: Study, name: str) -> dict:
         "task": task,
         "subset": subset,
         "photos": photos,
-        "rate": _percent(rate),
-        "paper_rate": f"{largest} of {of} ({_percent(largest / of)})" if of else None,
+        "rate": percent(rate),
+        "paper_rate": f"{largest} of {of} ({percent(largest / of)})" if of else None,
         "in_paper": bool(table["accuracy_paper"].notna().any()),
     }
 
@@ -660,10 +661,6 @@ def _number(value: float, digits: int) -> str:
 def _listed(words: Sequence[str]) -> str:
     """'a', 'a and b' or 'a, b and c'."""
     return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}\xa0%"
 
 
 def _duration(seconds: float) -> str:

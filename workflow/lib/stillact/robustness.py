@@ -9,6 +9,7 @@ import pandas as pd
 
 from stillact import answers, bootstrap, calibration
 from stillact.answers import Answers
+from stillact.typeset import percent
 
 CLEAN = "clean"  # the corruption of photos as they are; its severity is 0
 ALL = "all"  # the mean over those corruptions that come at severities
@@ -120,10 +121,10 @@ def sentences(summary: pd.DataFrame) -> list[str]:
         each = rows[rows["corruption"] != ALL].sort_values("accuracy_difference", kind="stable")
         worst = each.iloc[0]
         clean = summary[(summary["model"] == model) & (summary["corruption"] == CLEAN)].iloc[0]
-        text = f"{model} is right on {_percent(clean['accuracy'])} of the {clean['photos']} photos"
+        text = f"{model} is right on {percent(clean['accuracy'])} of the {clean['photos']} photos"
         for overall in rows[rows["corruption"] == ALL].to_dict("records"):
             text += (
-                f", and on {_percent(overall['accuracy'])} when they are corrupted "
+                f", and on {percent(overall['accuracy'])} when they are corrupted "
                 f"({_points(overall)})"
             )
         if worst["accuracy_difference"] < 0:
@@ -138,10 +139,6 @@ def by_loss(summary: pd.DataFrame) -> list[str]:
     rows = rows[rows["corruption"] == ALL] if (rows["corruption"] == ALL).any() else rows
     lost = rows.groupby("model", sort=False)["accuracy_difference"].mean()
     return lost.sort_values(ascending=False, kind="stable").index.tolist()
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}\xa0%"
 
 
 def _points(row) -> str:

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import PercentFormatter
 
+from stillact import judging_figures
 from stillact.figures import COLOURS, INK, MARKERS, QUIET, STYLE, WIDTH
 from stillact.robustness import ALL, CLEAN, by_loss
 
@@ -29,19 +30,13 @@ def robustness(summary: pd.DataFrame) -> Figure:
     heights = [0.3, 3.2 + 0.2 * len(models) if ALL in cost else 0.01, 1.6 + 0.3 * len(corruptions)]
     figure = Figure(figsize=(max(WIDTH, 2.1 + 0.62 * len(models)), sum(heights)))
     over, lines, heat = figure.subfigures(3, 1, height_ratios=heights)
-    over.text(0.01, 0.5, _over(summary), va="center")
+    clean = summary[summary["corruption"] == CLEAN].rename(columns={"photos": "images"})
+    over.text(0.01, 0.5, judging_figures.over(clean, "holdout"), va="center")
     if ALL in cost:
         _lines(lines, summary, models)
     _heat(heat.subplots(), lost, models, corruptions)
     heat.suptitle("accuracy minus that on clean photos (points)", fontsize=11, x=0.01, ha="left")
     return figure
-
-
-def _over(summary: pd.DataFrame) -> str:
-    clean = summary[summary["corruption"] == CLEAN]
-    few, many = clean["runs"].min(), clean["runs"].max()
-    runs = f"{few}" if few == many else f"{few} to {many}"
-    return f"over {clean['photos'].max()} test photos and {runs} seed{'' if many == 1 else 's'}"
 
 
 def _lines(figure: SubFigure, summary: pd.DataFrame, models: list[str]) -> None:

@@ -78,3 +78,8 @@ def _latex(table: pd.DataFrame, caption: str, note: str, words: int, name: str) 
 
 def _cells(row, escapes: dict) -> list[str]:
     return [str(cell).translate(escapes) for cell in row]
+
+
+def percent(share: float) -> str:
+    """A share (0 to 1) in per cent, the sign kept with its number."""
+    return f"{100 * share:.1f}\xa0%"

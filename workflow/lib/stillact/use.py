@@ -1,6 +1,5 @@
 """The model that new photos are asked about, as the study has left it."""
 
-import importlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import torch
 
 from stillact.calibration import apply_temperature
 from stillact.config import PLAN, Plan
-from stillact.recipes import trained
+from stillact.recipes import jobs, trained
 from stillact.recipes.trained import Trained
 
 
@@ -59,8 +58,8 @@ def load(record: Path, models: Mapping[str, Mapping], device: torch.device) -> U
     block = models[told["model"]]
     plan = PLAN.validate_python(block["plan"])
     files = {name: Path(path) for name, path in block["files"].items()}
-    recipe = importlib.import_module(f"stillact.recipes.{plan.recipe}")
-    run = trained.load(recipe.setup(plan, files, device), Path(told["run"]) / "weights.safetensors")
+    setup = jobs.setup_of(plan)(plan, files, device)
+    run = trained.load(setup, Path(told["run"]) / jobs.WEIGHTS)
     return Used(told, plan, run, look(plan, files))
 
 

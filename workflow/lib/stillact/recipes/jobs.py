@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import functools
 import hashlib
+import importlib
 import importlib.metadata
 import json
 import os
@@ -76,8 +77,17 @@ class Setup:
     fit: Fit | None = None
 
 
+Recipe = Callable[[Plan, Mapping[str, Path], torch.device], Setup]
+
+
+def setup_of(plan: Plan) -> Recipe:
+    """What sets a plan up: the function of that name in its recipe's module, imported by its name,
+    which a rule's `code` therefore has to name."""
+    return importlib.import_module(f"stillact.recipes.{plan.recipe}").setup
+
+
 def train_runs(
-    recipe: Callable[[Plan, Mapping[str, Path], torch.device], Setup],
+    recipe: Recipe,
     plan: Plan,
     files: Mapping[str, Path | list[Path]],
     folders: list[Path],

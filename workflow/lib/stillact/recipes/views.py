@@ -1,6 +1,5 @@
 """A trained model asked about several views of a photo; its logits are averaged."""
 
-import importlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from torch import nn
 from stillact import training, weights
 from stillact.config import ViewsPlan
 from stillact.log import InputError
-from stillact.recipes.jobs import Fitted, Parts, Setup, load_parts, weights_of
+from stillact.recipes.jobs import Fitted, Parts, Setup, load_parts, setup_of, weights_of
 from stillact.runs import Run
 
 BATCH = 64  # photos that go through a backbone at a time
@@ -50,8 +49,7 @@ def setup(plan: ViewsPlan, files: Mapping[str, Path | list[Path]], device: torch
             these views of them (npy, the same rows), where they are asked for.
         device: where all is put.
     """
-    recipe = importlib.import_module(f"stillact.recipes.{plan.of.recipe}")  # code= names it
-    base = recipe.setup(plan.of, files, device)
+    base = setup_of(plan.of)(plan.of, files, device)
 
     def network(_) -> nn.Module:
         return Views(base.network(None), base.prepare)
