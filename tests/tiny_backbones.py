@@ -4,7 +4,9 @@ import functools
 import json
 from pathlib import Path
 
+import numpy as np
 import open_clip
+import pandas as pd
 import timm
 import torch
 import transformers
@@ -26,6 +28,29 @@ def load(kind: str, folder: Path) -> backbones.Backbone:
     """Write it, and load it as the workflow does."""
     block = config.Backbone(**write(kind, folder), weights=str(folder))
     return backbones.load(block, folder)
+
+
+def record(kind: str, folder: Path) -> Path:
+    """Write it below `folder`, and there its weights.json as rule fetch_weights leaves it."""
+    path, place = folder / "weights.json", folder / kind
+    told = {"backbone": "tiny", "folder": str(place), **write(kind, place)}
+    path.write_text(json.dumps(told))
+    path.write_text(json.dumps(told | {"facts": backbones.facts(backbones.from_record(path))}))
+    return path
+
+
+def photos(
+    classes: list[str], subsets: dict[str, int], darkest: int = 180, lighter: int = 40
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """A split table (image_id, label, subset) and packed photos in its order: noise, of which a
+    class has a colour lighter than the others have it, so that there is something to learn."""
+    count = sum(subsets.values())
+    split = pd.DataFrame({"image_id": [f"{i:02}" for i in range(count)]})
+    split["label"] = [classes[i % 3] for i in range(count)]
+    split["subset"] = [name for name, of in subsets.items() for _ in range(of)]
+    packed = np.random.default_rng(0).integers(0, darkest, (count, SIZE, SIZE, 3), np.uint8)
+    packed[np.arange(count), :, :, np.arange(count) % 3] += lighter
+    return split, packed
 
 
 def timm_vit(folder, **more):

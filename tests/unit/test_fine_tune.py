@@ -8,11 +8,12 @@ import open_clip
 import pandas as pd
 import pytest
 import timm
+import tiny_backbones
 import torch
 from safetensors.torch import load_file
 from sklearn.linear_model import LogisticRegressionCV
 from sklearn.model_selection import StratifiedKFold
-from tiny_backbones import DEPTH, SIZE, TOWERS, write
+from tiny_backbones import DEPTH, TOWERS
 from torch.nn.functional import cross_entropy
 
 from stillact import backbones, training
@@ -34,22 +35,12 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture(params=TOWERS)
 def record(request, tmp_path):
     """The weights.json of a tiny backbone."""
-    return written(tmp_path, request.param)
+    return tiny_backbones.record(request.param, tmp_path)
 
 
 @pytest.fixture
 def timm_record(tmp_path):
-    return written(tmp_path, "timm")
-
-
-def written(tmp_path, kind):
-    folder = tmp_path / kind
-    made = write(kind, folder)
-    path = tmp_path / "weights.json"
-    record = {"backbone": "tiny", "folder": str(folder), **made}
-    path.write_text(json.dumps(record))
-    path.write_text(json.dumps(record | {"facts": backbones.facts(backbones.from_record(path))}))
-    return path
+    return tiny_backbones.record("timm", tmp_path)
 
 
 def plan(head="random", augment=(), **changes) -> FineTunePlan:
@@ -72,12 +63,7 @@ def plan(head="random", augment=(), **changes) -> FineTunePlan:
 @pytest.fixture
 def photos(tmp_path):
     """Packed photos in one order, the split table in another."""
-    rng = np.random.default_rng(0)
-    split = pd.DataFrame({"image_id": [f"{i:02}" for i in range(36)]})
-    split["label"] = [CLASSES[i % 3] for i in range(36)]
-    split["subset"] = ["train"] * 21 + ["validation"] * 9 + ["test"] * 6
-    array = rng.integers(0, 180, (36, SIZE, SIZE, 3), np.uint8)
-    array[np.arange(36), :, :, np.arange(36) % 3] += 40
+    split, array = tiny_backbones.photos(CLASSES, {"train": 21, "validation": 9, "test": 6})
     index = split[["image_id"]].sample(frac=1, random_state=1)
     np.save(tmp_path / "photos.npy", array[index.index])
     write_csv(index.assign(sha256="ab"), tmp_path / "photos.csv")
@@ -138,7 +124,7 @@ UNDECAYED = {
 
 @pytest.mark.parametrize("kind", TOWERS)
 def test_the_groups_of_layer_decay(kind, tmp_path):
-    backbone = backbones.from_record(written(tmp_path, kind))
+    backbone = backbones.from_record(tiny_backbones.record(kind, tmp_path))
     backbone.text = None
     network = fine_tune.Classifier(backbone, torch.nn.Linear(backbone.embedding_width, 3), False)
     settings = plan(layer_decay=0.5).training
@@ -187,7 +173,7 @@ def texts(tmp_path):
 
 
 def test_a_text_head_starts_as_the_zero_shot_classifier(tmp_path, photos, texts):
-    record = written(tmp_path, "open_clip")
+    record = tiny_backbones.record("open_clip", tmp_path)
     set_up = fine_tune.setup(plan("text"), {**photos, **texts, "record": record}, CPU)
     part, _ = set_up.parts(jobs.rows(photos["split"], "holdout"))["test"]
     logits = training.predict(seeded(set_up), part.inputs, set_up.prepare)
@@ -210,7 +196,7 @@ def embeddings_of(tmp_path, set_up, part) -> np.ndarray:
 
 
 def test_a_probes_head_starts_as_scikit_learns_pipeline(tmp_path, photos):
-    record = written(tmp_path, "open_clip")
+    record = tiny_backbones.record("open_clip", tmp_path)
     set_up = fine_tune.setup(plan("probe"), {**photos, "record": record}, CPU)
     parts = set_up.parts(jobs.rows(photos["split"], "holdout"))
     train, test = (parts[name][0] for name in ("train", "test"))
@@ -232,7 +218,7 @@ def test_a_probes_head_starts_as_scikit_learns_pipeline(tmp_path, photos):
 
 
 def test_a_text_tower_starts_as_the_zero_shot_classifier_and_learns(tmp_path, photos):
-    record = written(tmp_path, "open_clip")
+    record = tiny_backbones.record("open_clip", tmp_path)
     set_up = fine_tune.setup(plan("text_tower"), {**photos, "record": record}, CPU)
     part, _ = set_up.parts(jobs.rows(photos["split"], "holdout"))["test"]
     network = set_up.network(None)
@@ -258,7 +244,7 @@ def test_a_text_tower_starts_as_the_zero_shot_classifier_and_learns(tmp_path, ph
 
 @pytest.mark.parametrize("head", ["probe", "text_tower"])
 def test_every_start_is_trained_and_can_be_loaded(tmp_path, photos, head):
-    files = {**photos, "record": written(tmp_path, "open_clip")}
+    files = {**photos, "record": tiny_backbones.record("open_clip", tmp_path)}
     folder = tmp_path / "activity3/tiny/holdout/seed_0"
     train(plan(head), files, [folder], tmp_path / "unfinished")
     meta = json.loads((folder / "meta.json").read_text())

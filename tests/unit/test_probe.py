@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import open_clip
-import pandas as pd
 import pytest
 import tiny_backbones
 import torch
@@ -31,18 +30,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def files(tmp_path_factory):
     """A tiny CLIP, photos packed for it, of which a class is lighter, and what it makes of them."""
     folder = tmp_path_factory.mktemp("files")
-    rng = np.random.default_rng(0)
-    split = pd.DataFrame({"image_id": [f"{i:02}" for i in range(60)]})
-    split["label"] = [CLASSES[i % 3] for i in range(60)]
-    split["subset"] = ["train"] * 36 + ["validation"] * 12 + ["test"] * 12
-    size = tiny_backbones.SIZE
-    photos = rng.integers(0, 120, (60, size, size, 3), np.uint8)
-    photos[np.arange(60), :, :, np.arange(60) % 3] += 12
-    made = tiny_backbones.write("open_clip", folder / "clip")
-    record = {"backbone": "tiny", "folder": str(folder / "clip"), **made}
-    (folder / "weights.json").write_text(json.dumps(record))
-    backbone = backbones.from_record(folder / "weights.json")
-    (folder / "weights.json").write_text(json.dumps(record | {"facts": backbones.facts(backbone)}))
+    counts = {"train": 36, "validation": 12, "test": 12}
+    split, photos = tiny_backbones.photos(CLASSES, counts, darkest=120, lighter=12)
+    backbone = backbones.from_record(tiny_backbones.record("open_clip", folder))
     table = embed.text_table(WORDS)
     np.save(folder / "photos.npy", photos)
     np.save(folder / "images.npy", embed.of_photos(backbone, photos))
@@ -114,7 +104,7 @@ def test_a_class_with_fewer_photos_than_folds_has_as_many_folds():
 def test_zero_shot_is_what_open_clip_computes(files, tmp_path):
     plan = ZeroShotPlan(recipe="zero_shot", backbone="tiny", prompts="words", classes=CLASSES)
     run, found = trained_by(zero_shot, plan, files, tmp_path)
-    folder = files["record"].parent / "clip"
+    folder = files["record"].parent / "open_clip"
     whole = open_clip.create_model(f"local-dir:{folder}").eval()
     tokens = open_clip.get_tokenizer(f"local-dir:{folder}")
     photos = np.load(files["record"].parent / "photos.npy")[48:]

@@ -1,7 +1,5 @@
 """Runs of every recipe, loaded from what they have left and asked about packed photos."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,8 +31,6 @@ RECIPES = {
     "similarity": (mlp, dict(backbone="tiny", features="similarity", prompts="words"), LAYERS),
 }
 
-FACTS = {"logit_scale": 100.0, "embedding_width": 20}
-
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -42,16 +38,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def files(tmp_path_factory):
     """A tiny CLIP; photos packed for it, of which a class is lighter; what it says of them."""
     folder = tmp_path_factory.mktemp("files")
+    split, photos = tiny_backbones.photos(CLASSES, {"train": 21, "validation": 9, "test": 6})
+    backbone = backbones.from_record(tiny_backbones.record("open_clip", folder))
     rng = np.random.default_rng(0)
-    split = pd.DataFrame({"image_id": [f"{i:02}" for i in range(36)]})
-    split["label"] = [CLASSES[i % 3] for i in range(36)]
-    split["subset"] = ["train"] * 21 + ["validation"] * 9 + ["test"] * 6
-    photos = rng.integers(0, 180, (36, SIZE, SIZE, 3), np.uint8)
-    photos[np.arange(36), :, :, np.arange(36) % 3] += 40
-    made = tiny_backbones.write("open_clip", folder / "clip")
-    record = {"backbone": "tiny", "folder": str(folder / "clip"), **made}
-    (folder / "weights.json").write_text(json.dumps({**record, "facts": FACTS}))
-    backbone = backbones.from_record(folder / "weights.json")
     np.save(folder / "photos.npy", photos)
     np.save(folder / "images.npy", embed.of_photos(backbone, photos))
     np.save(folder / "texts.npy", rng.normal(size=(3, backbone.embedding_width)).astype("f4"))

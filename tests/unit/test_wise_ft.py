@@ -30,18 +30,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def files(tmp_path_factory):
     """What the base's setup reads, and the weights of its runs with two seeds."""
     folder = tmp_path_factory.mktemp("files")
-    rng = np.random.default_rng(0)
-    split = pd.DataFrame({"image_id": [f"{i:02}" for i in range(36)]})
-    split["label"] = [CLASSES[i % 3] for i in range(36)]
-    split["subset"] = ["train"] * 18 + ["validation"] * 9 + ["test"] * 9
-    size = tiny_backbones.SIZE
-    photos = rng.integers(0, 180, (36, size, size, 3), np.uint8)
-    photos[np.arange(36), :, :, np.arange(36) % 3] += 40
-    made = tiny_backbones.write("open_clip", folder / "clip")
-    record = {"backbone": "tiny", "folder": str(folder / "clip"), **made}
-    (folder / "weights.json").write_text(json.dumps(record))
-    backbone = backbones.from_record(folder / "weights.json")
-    (folder / "weights.json").write_text(json.dumps(record | {"facts": backbones.facts(backbone)}))
+    split, photos = tiny_backbones.photos(CLASSES, {"train": 18, "validation": 9, "test": 9})
+    backbone = backbones.from_record(tiny_backbones.record("open_clip", folder))
     np.save(folder / "photos.npy", photos)
     np.save(folder / "texts.npy", embed.of_texts(backbone, CLASSES))
     write_csv(split[["image_id"]].assign(sha256="ab"), folder / "photos.csv")
