@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 import torch
 import yaml
+from filelock import FileLock
 
 sys.path.insert(0, str(Path(__file__).parent))
 import tiny_backbones
@@ -174,9 +175,14 @@ def project(tmp_path: Path, weights: Path) -> Project:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Project:
-    """The tiny study, run to its end. Shared: look, do not touch."""
-    project = fresh(tmp_path_factory.mktemp("finished") / "stillact", weights)
-    project.run()
+    """The tiny study, run to its end. Shared, by all processes of pytest: look, do not touch."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    project, done = Project(base / "finished" / "stillact"), base / "finished.done"
+    with FileLock(base / "finished.lock"):
+        if not done.exists():
+            fresh(project.folder, weights).run()
+            done.touch()
     return project
 
 

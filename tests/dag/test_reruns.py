@@ -162,6 +162,11 @@ def test_how_maps_are_made_trains_nothing(rerun):
     assert stale.rules == EXPLAINED | {"figure_4", "report"}
 
 
+def test_other_corruptions_ask_again_and_train_nothing(rerun):
+    rerun.configure({"robustness": {"corruptions": ["grey"]}})
+    assert Stale(rerun.folder).rules == ASKED_AGAIN | {"report"}
+
+
 def test_the_model_of_figure_4_draws_that_figure(rerun):
     rerun.configure({"explain": {"model": "clip_ic"}})
     assert Stale(rerun.folder).rules <= {"figure_4", "report"}
