@@ -1,6 +1,11 @@
+import contextlib
+import errno
 import logging
+import os
 
+import numpy as np
 import pytest
+import torch
 
 from stillact import log
 from stillact.log import InputError, did_you_mean, logger
@@ -12,7 +17,8 @@ def _logger_as_before():
     handlers, level, propagate = logger.handlers, logger.level, logger.propagate
     yield
     for handler in logger.handlers:
-        handler.close()
+        with contextlib.suppress(OSError):  # of /dev/full
+            handler.close()
     logger.handlers, logger.propagate = handlers, propagate
     logger.setLevel(level)
 
@@ -64,3 +70,49 @@ def test_any_other_error_goes_on_with_its_traceback_in_the_file(tmp_path, capsys
         1 / 0  # noqa: B018
     assert capsys.readouterr().err == ""  # Python itself shows it
     assert "ZeroDivisionError: division by zero" in (tmp_path / "job.log").read_text()
+
+
+def memory_of_numpy():
+    np.zeros((10**9, 10**9))
+
+
+def memory_of_torch():
+    torch.zeros(10**15)
+
+
+def a_folder_in_a_file():
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "results/x.csv")
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (memory_of_numpy, ["error: out of memory (Unable to allocate", "--cores", "start again"]),
+        (memory_of_torch, ["error: out of memory (", "--resources mem_mb="]),
+        (a_folder_in_a_file, ["error: results/x.csv: Permission denied. Make it writable"]),
+    ],
+)
+def test_what_the_machine_refuses_is_told_without_a_traceback(tmp_path, capsys, fault, words):
+    with pytest.raises(SystemExit) as ended, log.job(tmp_path / "job.log"):
+        fault()
+    assert ended.value.code == 1
+    shown = capsys.readouterr().err
+    assert all(word in shown for word in words)
+    assert "Traceback" not in shown
+    assert f"in {fault.__name__}" in (tmp_path / "job.log").read_text()
+
+
+def test_ctrl_c_ends_with_a_word_and_the_shells_status(tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended, log.job(tmp_path / "job.log"):
+        raise KeyboardInterrupt
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "interrupted; start again: what is finished is kept\n"
+
+
+def test_a_full_disk_keeps_no_word_from_the_user(capsys):
+    with pytest.raises(SystemExit), log.job("/dev/full"):
+        np.zeros(1000).tofile("/dev/full")
+    assert capsys.readouterr().err == (
+        "error: a file could not be written (1000 requested and 0 written). Make room on the disk, "
+        "and start again: what is finished is kept\n"
+    )

@@ -207,24 +207,25 @@ def pack(
         look if region is None else {**look, **WHOLE, "region": region}
         for region in regions or [None] * len(paths)
     ]
-    with replacing(target) as part:
-        array = np.lib.format.open_memmap(part, "w+", np.uint8, (len(paths), size, size, 3))
-        _fill(array, paths, looks, threads)
+    with replacing(target) as part, open(part, "wb") as file:
+        shape = (len(paths), size, size, 3)
+        described = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, described)
+        _fill(file, paths, looks, threads)
     seconds = time.perf_counter() - start
     how = geometry if regions is None else "around their person"
     logger.info("packed %d photos to %d px %s in %.1f s: %.0f images/s",
                 len(paths), size, how, seconds, len(paths) / seconds)  # fmt: skip
 
 
-def _fill(array, paths, looks, threads):
+def _fill(file, paths, looks, threads):
     last = time.perf_counter()
     with ThreadPoolExecutor(threads) as pool:
         for row, pixels in enumerate(pool.map(_decode, paths, looks)):
-            array[row] = pixels
+            file.write(pixels.tobytes())
             if time.perf_counter() - last > 5:
                 last = time.perf_counter()
                 logger.info("packed %d of %d photos", row + 1, len(paths))
-    array.flush()
 
 
 def _decode(path: Path, look: dict) -> np.ndarray:
