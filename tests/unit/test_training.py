@@ -341,6 +341,27 @@ def test_every_setting_of_a_step_is_as_in_a_plain_loop(tmp_path):
         assert torch.allclose(a, b, atol=2e-5)
 
 
+def test_its_adamw_is_torchs_to_the_bit():
+    """Two groups; a parameter without a gradient stays as it is, whatever the weight decay."""
+    one, other = (torch.nn.Sequential(network(), torch.nn.Linear(3, 3)) for _ in range(2))
+    other.load_state_dict(one.state_dict())
+    unused = [p.clone() for p in one[1].parameters()]
+    ours = [{"params": one[0].parameters(), "scale": 0.5},
+            {"params": one[1].parameters(), "weight_decay": 0.0}]  # fmt: skip
+    ours = training.AdamW(ours, weight_decay=0.1)
+    theirs = [{"params": other[0].parameters(), "lr": 0.004},
+              {"params": other[1].parameters(), "weight_decay": 0.0}]  # fmt: skip
+    theirs = torch.optim.AdamW(theirs, lr=0.008, weight_decay=0.1, fused=True)
+    for made in (one, other):
+        torch.manual_seed(3)
+        for _ in range(5):
+            made.zero_grad()
+            made[0](torch.randn(4, 3, SIZE, SIZE)).square().sum().backward()
+            ours.step(0.008) if made is one else theirs.step()
+    assert equal(one, other)
+    assert all(map(torch.equal, one[1].parameters(), unused))
+
+
 class Small(torch.nn.Module):
     """A network on a device whose memory holds `room` photos."""
 

@@ -8,8 +8,6 @@ and chosen image by image; the others are called image by image.
 from collections.abc import Callable, Sequence
 
 import torch
-from torchvision.transforms import InterpolationMode, v2
-from torchvision.transforms.v2 import functional as F
 
 from stillact import config
 
@@ -37,14 +35,22 @@ def build(blocks: Sequence[config.Augmentation], size: int) -> Augment:
 
 
 def _step(block: config.Augmentation, size: int) -> Augment:
-    bilinear = InterpolationMode.BILINEAR
     match block:
         case config.VerticalFlip():
-            return _some(block.p, F.vertical_flip)
+            return _some(block.p, lambda images: images.flip(2))
         case config.HorizontalFlip():
-            return _some(block.p, F.horizontal_flip)
+            return _some(block.p, lambda images: images.flip(3))
+        case _:
+            return _torchvisions(block, size)
+
+
+def _torchvisions(block: config.Augmentation, size: int) -> Augment:
+    from torchvision.transforms import InterpolationMode, v2  # takes longer to import than torch
+
+    bilinear = InterpolationMode.BILINEAR
+    match block:
         case config.Greyscale():
-            return _some(block.p, lambda images: F.rgb_to_grayscale(images, 3))
+            return _some(block.p, lambda images: v2.functional.rgb_to_grayscale(images, 3))
         case config.Perspective():
             return _each(v2.RandomPerspective(block.distortion, block.p, bilinear))
         case config.RandomResizedCrop():

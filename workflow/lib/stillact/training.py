@@ -12,7 +12,9 @@ from pathlib import Path
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
+from torch.optim.adamw import adamw
 
+from stillact import gpus
 from stillact.config import Training
 from stillact.log import InputError, logger
 from stillact.runs import Run
@@ -113,6 +115,40 @@ def fit(
     return progress
 
 
+class AdamW:
+    """torch.optim.AdamW, fused, to the bit, without its class, which imports torch's compiler only
+    to tell it to keep out: half as long again as importing torch.
+
+    Args:
+        groups: as for `fit`.
+        weight_decay: of groups that do not name theirs.
+    """
+
+    def __init__(self, groups: list[dict], weight_decay: float):
+        usual = {"scale": 1.0, "weight_decay": weight_decay}
+        self.groups = [{**usual, **group, "params": list(group["params"])} for group in groups]
+        # of each parameter the gradient's running mean and mean square, and the steps taken
+        self.state = [
+            [[torch.zeros_like(p), torch.zeros_like(p), p.new_zeros(())] for p in group["params"]]
+            for group in self.groups
+        ]
+
+    @torch.no_grad()
+    def step(self, rate: float) -> None:
+        for group, state in zip(self.groups, self.state, strict=True):
+            rows = [(p, p.grad, *of) for p, of in zip(group["params"], state, strict=True)]
+            rows = [row for row in rows if row[1] is not None]
+            if not rows:
+                continue
+            parameters, gradients, means, squares, steps = map(list, zip(*rows, strict=True))
+            adamw(
+                *(parameters, gradients, means, squares, [], steps),
+                **dict(lr=rate * group["scale"], weight_decay=group["weight_decay"]),
+                **dict(beta1=0.9, beta2=0.999, eps=1e-8, amsgrad=False, maximize=False),
+                fused=True,
+            )
+
+
 class Loop:
     """An optimiser's steps over a training's epochs."""
 
@@ -123,12 +159,7 @@ class Loop:
         self.penalty = penalty
         self.autocast = precision == "bf16"
         self.at_once = settings.batch_size + 1  # less once a batch has not fitted into memory
-        self.optimiser = torch.optim.AdamW(
-            [{"scale": 1.0, **group} for group in groups or [{"params": network.parameters()}]],
-            settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            fused=True,
-        )
+        self.optimiser = AdamW(groups or [{"params": network.parameters()}], settings.weight_decay)
 
     def epoch(self, part: Part, number: int) -> dict[str, float]:
         """The steps of epoch `number`, counted from 1; their mean loss and accuracy."""
@@ -139,13 +170,11 @@ class Loop:
         for i, rows in enumerate(batches):
             step = (number - 1) * len(batches) + i
             rate = step_size(step, self.settings.max_epochs * len(batches), self.settings)
-            for group in self.optimiser.param_groups:
-                group["lr"] = rate * group["scale"]
             inputs, labels = self.prepare(part.inputs[rows], True), part.labels[rows]
             loss, hits = self._gradients(inputs, labels)
             if self.settings.clip_norm is not None:
                 nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
-            self.optimiser.step()
+            self.optimiser.step(rate)
             loss_sum += loss * len(rows)
             right += hits
         photos = len(part.labels)
@@ -164,13 +193,13 @@ class Loop:
                         "smaller backbone, or train on the CPU (device: cpu)"
                     ) from None
             self.at_once //= 2
-            self.optimiser.zero_grad(set_to_none=True)
+            self.network.zero_grad(set_to_none=True)
             torch.cuda.empty_cache()
             logger.warning("out of GPU memory: batches of %d go through in parts of %d from now on",
                            self.settings.batch_size, self.at_once)  # fmt: skip
 
     def _accumulate(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[float, int]:
-        self.optimiser.zero_grad(set_to_none=True)
+        self.network.zero_grad(set_to_none=True)
         loss_sum, right = 0.0, 0
         for x, y in zip(inputs.split(self.at_once), labels.split(self.at_once), strict=True):
             with torch.autocast(x.device.type, torch.bfloat16, enabled=self.autocast):
@@ -220,25 +249,28 @@ def predict(network: nn.Module, inputs: torch.Tensor, prepare: Prepare) -> torch
     return torch.cat([network(prepare(chunk, False)) for chunk in inputs.split(CHUNK)])
 
 
-def _save(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, progress: Progress):
-    state = {"network": network.state_dict(), "optimiser": optimiser.state_dict()}
+def _save(path: Path, network: nn.Module, optimiser: AdamW, progress: Progress):
+    state = {"network": network.state_dict(), "optimiser": optimiser.state}
     with replacing(path) as part:
         torch.save({**state, "progress": vars(progress)}, part)
 
 
-def _resume(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, device) -> Progress:
+def _resume(path: Path, network: nn.Module, optimiser: AdamW, device) -> Progress:
     if not path.exists():
         return Progress()
     state = torch.load(path, map_location=device, weights_only=True)
     network.load_state_dict(state["network"])
-    optimiser.load_state_dict(state["optimiser"])
+    optimiser.state = state["optimiser"]
     progress = Progress(**state["progress"])
     logger.info("going on after epoch %d", progress.epoch)
     return progress
 
 
 def choose_device(wanted: str) -> torch.device:
-    """ "auto": a GPU where there is one. "cuda" without a GPU: a warning, and the CPU."""
+    """ "auto": a GPU where there is one, which this process then has for itself. "cuda" without a
+    GPU: a warning, and the CPU."""
+    if wanted != "cpu":
+        gpus.take_one()
     if wanted == "cpu" or not torch.cuda.is_available():
         if wanted == "cuda":
             logger.warning("device: cuda was asked for, but torch sees no GPU here; using the CPU")
@@ -249,15 +281,16 @@ def choose_device(wanted: str) -> torch.device:
 @contextlib.contextmanager
 def repeatable(threads: int) -> Iterator[None]:
     """Torch with `threads` threads and deterministic algorithms only, restored afterwards."""
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     tf32 = torch.backends.cudnn.allow_tf32
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
+    # torch.use_deterministic_algorithms, but that this imports torch's compiler, to tell it too
+    torch.set_deterministic_debug_mode("error")
     torch.backends.cudnn.allow_tf32 = False  # fp32 is to be fp32, in convolutions too
     try:
         yield
     finally:
         torch.set_num_threads(before[0])
-        torch.use_deterministic_algorithms(before[1])
+        torch.set_deterministic_debug_mode(before[1])
         torch.backends.cudnn.allow_tf32 = tf32
