@@ -5,7 +5,7 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 STUDY := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: help demo demo-full study test lint lock schema clean
+.PHONY: help demo demo-full study test bench lint lock schema clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -25,6 +25,21 @@ study: .venv/installed  ## the study of config.yaml; fetches its photos
 test: .venv/installed  ## the whole test suite
 	@$(BIN)/python -m pytest tests/unit --numprocesses auto --maxprocesses 4
 	@$(BIN)/python -m pytest tests/dag tests/e2e --numprocesses 2 --dist loadfile
+
+BENCHES := imports starts decode heads embed step seeds
+
+# The peers have an environment of their own, which sees what .venv has.
+.venv-bench/installed: .venv/installed benchmarks/requirements.txt
+	$(BIN)/python -m venv .venv-bench
+	cd .venv-bench/lib/python*/site-packages && \
+		echo "import site; site.addsitedir('$(CURDIR)/$$(cd $(CURDIR) && ls -d .venv/lib/python*/site-packages)')" > peers.pth
+	.venv-bench/bin/python -m pip install --quiet --no-deps --requirement benchmarks/requirements.txt
+	@touch $@
+
+bench: .venv-bench/installed  ## speed beside what one would write instead; writes docs/speed.md
+	@for name in $(BENCHES); do \
+		PYTHONPATH=workflow/lib .venv-bench/bin/python benchmarks/$$name.py || exit; done
+	@PYTHONPATH=workflow/lib .venv-bench/bin/python benchmarks/page.py
 
 lint: .venv/installed  ## formatting and lint, as in CI
 	$(BIN)/ruff check .

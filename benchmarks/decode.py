@@ -1,44 +1,75 @@
-"""An epoch's worth of photos: read from the packed array, and decoded from their JPEG files."""
+"""An epoch's photos: read from the packed array, and decoded from their JPEG files.
+
+Pillow's draft mode lets the decoder skip what a smaller photo does not need; its pixels differ, so
+that the workflow does without it. torchvision decodes whole photos and resizes them as tensors.
+"""
 
 import argparse
-import io
 import tempfile
-import time
 from pathlib import Path
 
-import numpy as np
-import torch
-from PIL import Image
-
-from stillact import images, stage
+import side_by_side
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photos", type=int, default=120, help="rendered scenes to read")
-    parser.add_argument("--size", type=int, default=128, help="side of the input in pixels")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        table = stage.write_dataset(folder, {"standing": options.photos}, seed=1)
-        paths = [folder / url for url in table["url"]]
-        images.pack(paths, options.size, "resize_crop", folder / "pack.npy")
-        start = time.perf_counter()
-        packed = np.load(folder / "pack.npy", mmap_mode="r")
-        for rows in np.array_split(np.arange(len(paths)), max(1, len(paths) // 32)):
-            torch.from_numpy(packed[rows]).permute(0, 3, 1, 2).float() / 255
-        read = time.perf_counter() - start
-        start = time.perf_counter()
+def packed(options, paths, folder):
+    import numpy as np
+    import torch
+
+    from stillact import images
+
+    images.pack(paths, options.size, "resize_crop", folder / "pack.npy")
+    array = np.load(folder / "pack.npy", mmap_mode="r")
+    rows = np.array_split(np.arange(len(paths)), max(1, len(paths) // 32))
+    return lambda: [torch.from_numpy(array[r]).permute(0, 3, 1, 2).float() / 255 for r in rows]
+
+
+def pillow(options, paths, folder, draft=False):
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    from stillact import images
+
+    def decode() -> None:
         for path in paths:
-            with Image.open(io.BytesIO(path.read_bytes())) as image:
+            with Image.open(path) as image:
+                if draft:
+                    image.draft("RGB", (options.size, options.size))
                 pixels = np.array(images.square(image, options.size, "resize_crop"))
             torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
-        decoded = time.perf_counter() - start
-    print(f"{options.photos} photos at {options.size} px, one thread")
-    print(f"packed array {options.photos / read:8.0f} images/s")
-    print(f"JPEG files   {options.photos / decoded:8.0f} images/s")
-    print(f"decoding takes {decoded / read:.0f} times as long")
 
+    return decode
+
+
+def drafted(options, paths, folder):
+    return pillow(options, paths, folder, draft=True)
+
+
+def torchvisions(options, paths, folder):
+    from torchvision.io import ImageReadMode, decode_image
+    from torchvision.transforms import v2
+
+    shrink = v2.Compose([v2.Resize(options.size, antialias=True), v2.CenterCrop(options.size)])
+    return lambda: [shrink(decode_image(str(p), ImageReadMode.RGB)).float() / 255 for p in paths]
+
+
+def measured(way):
+    def measure(options) -> float:
+        import torch
+
+        torch.set_num_threads(1)
+        with tempfile.TemporaryDirectory() as name:
+            paths = side_by_side.photos(Path(name), options.count, options.photos)
+            return side_by_side.timed(way(options, paths, Path(name)))
+
+    return measure
+
+
+WAYS = {"packed array": packed, "Pillow": pillow, "Pillow's draft mode": drafted}
+WAYS = {name: measured(way) for name, way in {**WAYS, "torchvision": torchvisions}.items()}
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__)
+    side_by_side.photo_options(parser, 60)
+    parser.add_argument("--size", type=int, default=128, help="side of the input in pixels")
+    side_by_side.run("decode", WAYS, parser, lambda options, _: (options.count, "images"))

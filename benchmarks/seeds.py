@@ -1,0 +1,133 @@
+"""Several seeds of the CNN from scratch: the workflow, and a script that starts once a seed.
+
+The workflow packs the photos and trains all seeds in one process (`jobs.train_runs`, as rule
+from_scratch does: it also predicts and writes tables and weights). The script is transformers'
+Trainer on an image folder that is decoded each epoch, a process a seed; beside it the same on
+tensors that are decoded once a process, which shows what decoding costs. Five seeds of five epochs on 285 photos:
+same network, photos, batches and steps, fp32, whole processes with their imports.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import side_by_side
+from step import network, scaled
+
+CLASSES = ["sitting", "standing", "walking_running"]
+SIZE, BATCH = 128, 32
+SUBSETS = ["train"] * 8 + ["validation", "test"]
+
+
+def workflow(options) -> None:
+    import numpy as np
+    import pandas as pd
+
+    from stillact import config, images
+    from stillact.recipes import jobs
+    from stillact.tables import write_csv
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        paths = sorted(options.folder.glob("*.jpg"))
+        images.pack(paths, SIZE, "resize_crop", folder / "pack.npy")
+        table = pd.DataFrame({"image_id": [path.stem for path in paths]})
+        write_csv(table, folder / "index.csv")
+        labels = np.array(CLASSES)[np.arange(len(paths)) % 3]
+        subsets = np.resize(SUBSETS, len(paths))
+        write_csv(table.assign(label=labels, subset=subsets), folder / "split.csv")
+        settings = dict(size=SIZE, geometry="resize_crop", learning_rate=3e-4, weight_decay=0.01)
+        settings |= dict(batch_size=BATCH, max_epochs=options.epochs, patience=options.epochs)
+        cnn = dict(type="cnn", channels=[32, 64, 128], hidden=128)
+        plan = dict(recipe="from_scratch", classes=CLASSES, training=settings, network=cnn)
+        plan = config.PLAN.validate_python({**plan, "matched": None, "augment": []})
+        files = dict(array="pack.npy", index="index.csv", split="split.csv")
+        files = {key: folder / file for key, file in files.items()}
+        runs = [folder / f"runs/task/cnn/holdout/seed_{seed}" for seed in range(options.seeds)]
+        jobs.train_runs(jobs.setup_of(plan), plan, files, runs, folder / "unfinished", "cpu", 1)
+
+
+def a_process_a_seed(options, cached: bool) -> None:
+    for seed in range(options.seeds):
+        told = ["--one", str(seed), *(["--cached"] if cached else [])]
+        command = [sys.executable, __file__, *told, "--epochs", str(options.epochs)]
+        subprocess.run([*command, "--folder", str(options.folder)], check=True, stdout=sys.stderr)
+
+
+def one(options) -> None:
+    """A seed with the Trainer, as a script of one's own would do it."""
+    import torch
+    import transformers
+    from PIL import Image
+    from torchvision.transforms import v2
+
+    torch.set_num_threads(1)
+    look = v2.Compose([v2.Resize(SIZE, v2.InterpolationMode.BICUBIC), v2.CenterCrop(SIZE),
+                       v2.PILToTensor()])  # fmt: skip
+    paths = sorted(options.folder.glob("*.jpg"))
+
+    class Photos(torch.utils.data.Dataset):
+        def __init__(self, subset: str):
+            self.rows = [i for i in range(len(paths)) if SUBSETS[i % len(SUBSETS)] == subset]
+            self.held = [self.read(i) for i in self.rows] if options.cached else None
+
+        def read(self, row: int) -> dict:
+            with Image.open(paths[row]) as image:
+                return {"images": look(image.convert("RGB")), "labels": row % 3}
+
+        def __len__(self) -> int:
+            return len(self.rows)
+
+        def __getitem__(self, place: int) -> dict:
+            return self.held[place] if self.held else self.read(self.rows[place])
+
+    class Model(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = network("cnn", plain=True)
+
+        def forward(self, images, labels):
+            logits = self.inner(scaled(images))
+            return {"loss": torch.nn.functional.cross_entropy(logits, labels), "logits": logits}
+
+    with tempfile.TemporaryDirectory() as name:
+        settings = transformers.TrainingArguments(
+            name, num_train_epochs=options.epochs, per_device_train_batch_size=BATCH, use_cpu=True,
+            learning_rate=3e-4, weight_decay=0.01, max_grad_norm=0, seed=options.one,
+            eval_strategy="epoch", save_strategy="no", report_to=[], disable_tqdm=True,
+            lr_scheduler_type="constant")  # fmt: skip
+        trainer = transformers.Trainer(
+            Model(), settings, train_dataset=Photos("train"), eval_dataset=Photos("validation")
+        )
+        trainer.train()
+        trainer.predict(Photos("test"))
+        trainer.save_model()
+
+
+WAYS = {
+    "workflow": workflow,
+    "Trainer, a process a seed, decoding each epoch": lambda o: a_process_a_seed(o, False),
+    "Trainer, a process a seed, tensors held": lambda o: a_process_a_seed(o, True),
+}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    side_by_side.photo_options(parser, 285)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--cached", action="store_true", help=argparse.SUPPRESS)
+    known, _ = parser.parse_known_args()
+    if known.one is not None:
+        one(known)
+    elif known.folder:
+        side_by_side.run("seeds", WAYS, parser, environment=lambda _: side_by_side.KEEP)
+    else:
+        with tempfile.TemporaryDirectory() as name:
+            for i, path in enumerate(side_by_side.photos(Path(name), known.count, known.photos)):
+                Path(name, f"{i:04}.jpg").write_bytes(path.read_bytes())
+            sys.argv += ["--folder", name]
+            side_by_side.run("seeds", WAYS, parser, environment=lambda _: side_by_side.KEEP)

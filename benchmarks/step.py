@@ -1,0 +1,140 @@
+"""An epoch of training: the workflow's loop, a plain loop, and transformers' Trainer.
+
+All train the same network on the same images, held in memory, for the same steps in fp32. The
+plain loop is what one would write first: contiguous tensors, ReLU before max-pool, AdamW as it
+comes, glibc's defaults. The Trainer has the same tensors; its own costs (data collation, callbacks)
+are in its time, its start is not. ViT-B/32 is open_clip's with random weights.
+"""
+
+import argparse
+
+import side_by_side
+
+SIZES = {"cnn": 128, "fnn": 128, "mlp": 512, "vit": 224}
+IMAGES = {"cnn": 227, "fnn": 227, "mlp": 227, "vit": 16}
+BATCH = {"cnn": 32, "fnn": 32, "mlp": 32, "vit": 8}
+
+
+def network(kind: str, plain: bool):
+    import torch
+    from torch import nn
+
+    from stillact import networks
+    from stillact.config import CNN, FNN
+
+    torch.manual_seed(0)
+    block = CNN(type="cnn", channels=[32, 64, 128], hidden=128)
+    if kind == "vit":
+        import open_clip
+
+        visual = open_clip.create_model("ViT-B-32", load_weights=False).visual
+        return nn.Sequential(visual, nn.Linear(512, 3))
+    if kind == "mlp":
+        return networks.mlp(512, [512, 256, 128], 3, 0.3)
+    if kind == "fnn":
+        return networks.build(FNN(type="fnn", match="cnn_base"), block, SIZES[kind], 3)
+    layers = list(networks.cnn(block, SIZES[kind], 3))
+    for place in [i for i, layer in enumerate(layers) if plain and isinstance(layer, nn.MaxPool2d)]:
+        layers[place], layers[place + 1] = layers[place + 1], layers[place]
+    return nn.Sequential(*layers)
+
+
+def inputs(kind: str):
+    import torch
+
+    torch.manual_seed(1)
+    labels = torch.randint(0, 3, (IMAGES[kind],))
+    if kind == "mlp":
+        return torch.randn(IMAGES[kind], SIZES[kind]), labels
+    shape = (IMAGES[kind], 3, SIZES[kind], SIZES[kind])
+    return torch.randint(0, 256, shape, dtype=torch.uint8), labels
+
+
+def scaled(images):
+    return images.float() / 127.5 - 1 if images.ndim == 4 else images
+
+
+def workflows(kind: str):
+    import torch
+
+    from stillact import training
+    from stillact.config import Training
+
+    def prepare(images, training):
+        images = scaled(images)
+        return images.contiguous(memory_format=torch.channels_last) if images.ndim == 4 else images
+
+    settings = dict(learning_rate=3e-4, weight_decay=0.01, max_epochs=1, patience=1)
+    settings = Training(**settings, batch_size=BATCH[kind])
+    model = network(kind, plain=False).to(memory_format=torch.channels_last)
+    loop = training.Loop(model, settings, prepare, None, "fp32")
+    part = training.Part(*inputs(kind))
+    return lambda: loop.epoch(part, 1)
+
+
+def plain(kind: str):
+    import torch
+
+    model = network(kind, plain=True).train()
+    images, labels = inputs(kind)
+    optimiser = torch.optim.AdamW(model.parameters(), 3e-4)
+
+    def epoch() -> None:
+        for rows in torch.randperm(len(labels)).split(BATCH[kind]):
+            loss = torch.nn.functional.cross_entropy(model(scaled(images[rows])), labels[rows])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+
+    return epoch
+
+
+def trainers(kind: str):
+    import tempfile
+
+    import torch
+    import transformers
+
+    class Model(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = network(kind, plain=True)
+
+        def forward(self, images, labels):
+            logits = self.inner(scaled(images))
+            return {"loss": torch.nn.functional.cross_entropy(logits, labels), "logits": logits}
+
+    images, labels = inputs(kind)
+    data = [{"images": image, "labels": label} for image, label in zip(images, labels, strict=True)]
+    model = Model()
+
+    settings = transformers.TrainingArguments(
+        tempfile.gettempdir(), num_train_epochs=1, per_device_train_batch_size=BATCH[kind],
+        use_cpu=True, learning_rate=3e-4, weight_decay=0.01, max_grad_norm=0, save_strategy="no",
+        report_to=[], disable_tqdm=True, logging_strategy="no")  # fmt: skip
+    return transformers.Trainer(model, settings, train_dataset=data).train
+
+
+def measured(way, kind: str):
+    def measure(options) -> float:
+        import torch
+
+        torch.set_num_threads(1)
+        return side_by_side.timed(way(kind), options.epochs)
+
+    return measure
+
+
+LOOPS = {"workflow": workflows, "plain loop": plain, "Trainer": trainers}
+WAYS = {f"{k}: {name}": measured(way, k) for k in SIZES for name, way in LOOPS.items()}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--epochs", type=int, default=2, help="measured in each process")
+    side_by_side.run(
+        "step",
+        WAYS,
+        parser,
+        lambda options, way: (IMAGES[way.partition(":")[0]], "images"),
+        lambda way: side_by_side.KEEP if way.endswith("workflow") else {},
+    )
