@@ -33,6 +33,14 @@ def message(raw: dict) -> str:
     return str(error.value)
 
 
+def test_candidates_are_in_the_order_of_their_recipes_and_views_are_none():
+    found = config.load(RAW).candidates
+    assert found[:4] == ["clip_zero_words", "clip_zero_photo", "clip_zero_ensemble", "clip_probe"]
+    assert found[-2:] == ["clip_wise_ft", "clip_soup"]
+    assert found.index("clip_em") < found.index("cnn_base") < found.index("clip_ic")
+    assert "clip_views" not in found
+
+
 def test_the_study_of_the_paper_loads():
     cfg = config.load(RAW)
     assert cfg.main_task == "activity3"

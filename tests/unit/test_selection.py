@@ -59,6 +59,25 @@ def test_the_best_on_validation_is_chosen_whatever_it_does_on_test(by, chosen):
     assert test["prob_sitting"].tolist() == BAD + BAD  # a of seed 0, b of seed 1
 
 
+@pytest.mark.parametrize(
+    ("best", "chosen"),
+    [
+        # ones less these: .5 .5 .0 -.2, in the mean .20, their standard error .178
+        ([0.5, 0.5, 1.0, 1.2], "best"),
+        # .5 .5 -.1 -.3, in the mean .15, their standard error .206
+        ([0.5, 0.5, 1.1, 1.3], "simple"),
+    ],
+)
+def test_the_simplest_within_a_standard_error_of_the_best_is_chosen(best, chosen):
+    of_truth = {"simple": np.exp(-np.ones(4)), "best": np.exp(-np.array(best))}
+    sitting = np.array(TRUTH) == "sitting"
+    given = {m: np.where(sitting, of, 1 - of) for m, of in of_truth.items()}
+    rows = table(*((m, "holdout", 0, values, GOOD) for m, values in given.items()))
+    found = selection.scores(rows, ["simple", "best"], "log_loss")
+    assert found.loc[found["chosen"], "model"].tolist() == [chosen]
+    assert selection.use(rows, ["simple", "best"], "log_loss", accuracy=0.5)["model"] == chosen
+
+
 def test_of_equals_the_first_candidate_is_chosen():
     same = table(("a", "holdout", 0, GOOD, BAD), ("b", "holdout", 0, GOOD, GOOD))
     for order in (["a", "b"], ["b", "a"]):

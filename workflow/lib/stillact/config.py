@@ -73,6 +73,13 @@ class Dataset(Block):
         Literal["fail", "drop"],
         Field(description="What a photo that cannot be had does: end the study, or be left out."),
     ] = "fail"
+    allow_private_hosts: Annotated[
+        bool,
+        Field(
+            description="Whether URLs may lead to this machine or its own network. false for a "
+            "manifest from others; behind a proxy only addresses in numbers are then judged."
+        ),
+    ] = True
 
 
 class Fetch(Block):
@@ -667,13 +674,13 @@ Plan = (
     | SeedSoupPlan
     | ViewsPlan
 )
-PLANS = {
-    "from_scratch": FromScratchPlan,
-    "fine_tune": FineTunePlan,
-    "mlp": MLPPlan,
+PLANS = {  # the simplest first
     "zero_shot": ZeroShotPlan,
     "linear_probe": LinearProbePlan,
     "prolip": ProLIPPlan,
+    "mlp": MLPPlan,
+    "from_scratch": FromScratchPlan,
+    "fine_tune": FineTunePlan,
     "wise_ft": WiseFTPlan,
     "seed_soup": SeedSoupPlan,
     "views": ViewsPlan,
@@ -751,7 +758,7 @@ class Selection(Block):
 
     by: Annotated[
         Literal["log_loss", "accuracy"],
-        Field(description="What is compared on the validation photos; of equals the first model."),
+        Field(description="What is compared on the validation photos."),
     ]
 
 
@@ -1035,10 +1042,12 @@ class Config(Block):
 
     @property
     def candidates(self) -> list[str]:
-        """The models of the main task among which one is chosen: all but views, some of which new
-        photos do not have."""
+        """The models of the main task among which one is chosen, the simplest recipe first: all but
+        views, some of which new photos do not have."""
         models = self.tasks[self.main_task].every_model
-        return [name for name in models if not isinstance(self.models[name], ViewsModel)]
+        chosen_from = [name for name in models if not isinstance(self.models[name], ViewsModel)]
+        order = list(PLANS)
+        return sorted(chosen_from, key=lambda name: order.index(self.models[name].recipe))
 
     @property
     def asked_again(self) -> list[str]:

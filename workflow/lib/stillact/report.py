@@ -407,7 +407,7 @@ def _choosing(study: Study) -> list[str]:
         low, high = percent(ours["accuracy_ci_low"]), percent(ours["accuracy_ci_high"])
         where = SCHEMES[scheme].format(images=ours["images"])
         said.append(
-            f"{where}: whichever model is best on the validation photos is right on "
+            f"{where}: whichever model is chosen on the validation photos is right on "
             f"{percent(ours['accuracy'])} (95\xa0% interval {low} to {high}). The best single "
             f"one, {best.name}, known only afterwards, is right on {percent(best['accuracy'])}."
         )

@@ -22,40 +22,61 @@ def scores(predictions: pd.DataFrame, candidates: list[str], by: str) -> pd.Data
 
     Args:
         predictions: task, model, split, seed, subset, image_id, label, prob_<class>..., one task.
-        candidates: models; of equals the first one is chosen.
+        candidates: models, the simplest first; see `_first_of_the_best`.
         by: "log_loss" or "accuracy".
 
     Returns:
         split, seed, model, log_loss (nats), accuracy (0 to 1), chosen; in the order of the runs
         and the candidates. One model of each run (split and seed) is chosen.
     """
+    judged = _judged(predictions, candidates)
+    columns = ["log_loss", "accuracy"]
+    table = judged.groupby([*OF_RUN, "model"], observed=True)[columns].mean().reset_index()
+    chosen = {
+        run: _first_of_the_best(photos, by) for run, photos in judged.groupby(OF_RUN, sort=False)
+    }
+    of_run = pd.MultiIndex.from_frame(table[OF_RUN]).map(chosen)
+    return table.assign(model=table["model"].astype(str), chosen=table["model"] == of_run)
+
+
+def _judged(predictions: pd.DataFrame, candidates: list[str]) -> pd.DataFrame:
+    """The candidates' validation answers in the runs that are compared: split, seed, model (a
+    category in the order of the candidates), image_id, log_loss, accuracy (0 or 1)."""
     rows = predictions[
         (predictions["subset"] == "validation") & predictions["model"].isin(candidates)
     ]
+    rows = rows[rows["split"].isin(_comparable(rows))]
     columns = [column for column in rows if column.startswith("prob_")]
     labels = pd.Index(columns).get_indexer("prob_" + rows["label"])
     probabilities = rows[columns].to_numpy()
     of_truth = np.maximum(probabilities[range(len(rows)), labels], answers.SMALLEST)
-    judged = rows[[*OF_RUN, "model"]].assign(
-        log_loss=-np.log(of_truth), accuracy=(probabilities.argmax(1) == labels).astype(float)
+    return rows[[*OF_RUN, "image_id"]].assign(
+        model=pd.Categorical(rows["model"], candidates),
+        log_loss=-np.log(of_truth),
+        accuracy=(probabilities.argmax(1) == labels).astype(float),
     )
-    table = judged.groupby([*OF_RUN, "model"], sort=False).mean().reset_index()
-    table = table[table["split"].isin(_comparable(table))]
-    order = table["model"].map({name: place for place, name in enumerate(candidates)})
-    table = table.assign(order=order).sort_values([*OF_RUN, "order"], kind="stable")
-    best = table["accuracy"] if by == "accuracy" else -table["log_loss"]
-    first = best.groupby([table[name] for name in OF_RUN], sort=False).idxmax()
-    table["chosen"] = table.index.isin(first)
-    return table.drop(columns="order").reset_index(drop=True)
 
 
-def _comparable(table: pd.DataFrame) -> set[str]:
+def _first_of_the_best(judged: pd.DataFrame, by: str) -> str:
+    """The first candidate that is within a standard error of the best one.
+
+    On a few dozen photos the best of many is the luckiest; the simplest of those that the photos
+    cannot tell from it is the steadier choice (the rule of one standard error, Breiman et al. 1984,
+    here of the difference on the same photos).
+    """
+    of_photo = judged.pivot_table(by, "image_id", "model", observed=True)  # the mean of its runs
+    behind = -of_photo if by == "accuracy" else of_photo
+    behind = behind.sub(behind[behind.mean().idxmin()], axis=0)
+    return str((behind.mean() <= behind.sem().fillna(0)).idxmax())
+
+
+def _comparable(rows: pd.DataFrame) -> set[str]:
     """The holdout, and the folds of those repeats that all cross-validated candidates have."""
-    folds = table["split"].str.extract(answers.FOLD)["repeat"]
-    of_repeat = table[folds.notna()].groupby(folds.dropna())["model"].agg(frozenset)
+    folds = rows["split"].str.extract(answers.FOLD)["repeat"]
+    of_repeat = rows[folds.notna()].groupby(folds.dropna())["model"].agg(frozenset)
     every = frozenset().union(*of_repeat)
     whole = [repeat for repeat, models in of_repeat.items() if models == every]
-    return {HOLDOUT, *table.loc[folds.isin(whole), "split"]}
+    return {HOLDOUT, *rows.loc[folds.isin(whole), "split"]}
 
 
 def selected(predictions: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
@@ -114,8 +135,8 @@ def _averaged(given: answers.Answers) -> float:
 def use(predictions: pd.DataFrame, candidates: list[str], by: str, accuracy: float) -> dict:
     """The model to use on new photos, its run, and how its probabilities are to be taken.
 
-    The model is the best over all folds of those that are cross-validated, as `scores` compares
-    them, or over the holdout's seeds where none is; its run is the seed that does best on the
+    The model is chosen over all folds of those that are cross-validated, as `scores` chooses in
+    each, or over the holdout's seeds where none is; its run is the seed that does best on the
     holdout's validation photos.
 
     Args:
@@ -127,14 +148,12 @@ def use(predictions: pd.DataFrame, candidates: list[str], by: str, accuracy: flo
         there; threshold; validation: images, answers, accuracy, log_loss before and after the
         temperature, answered (the share not below the threshold).
     """
-    table = scores(predictions, candidates, by)
-    folds = table[table["split"] != HOLDOUT]
-    scheme, compared = ("cv", folds) if len(folds) else (HOLDOUT, table)
-    means = compared.groupby("model", sort=False)[["log_loss", "accuracy"]].mean()
-    means = means.loc[[model for model in candidates if model in means.index]]
-    model = means["accuracy"].idxmax() if by == "accuracy" else means["log_loss"].idxmin()
-    own = table[(table["model"] == model) & (table["split"] == HOLDOUT)]
-    own = own.sort_values(by, ascending=by == "log_loss", kind="stable")
+    judged = _judged(predictions, candidates)
+    folds = judged[judged["split"] != HOLDOUT]
+    scheme, compared = ("cv", folds) if len(folds) else (HOLDOUT, judged)
+    model = _first_of_the_best(compared, by)
+    own = judged[(judged["model"] == model) & (judged["split"] == HOLDOUT)]
+    own = own.groupby("seed")[by].mean().sort_values(ascending=by == "log_loss", kind="stable")
 
     rows = answers.rows_of(predictions, scheme=scheme, subset="validation")
     rows = rows[rows["model"] == model]
@@ -147,7 +166,7 @@ def use(predictions: pd.DataFrame, candidates: list[str], by: str, accuracy: flo
     limit = threshold(confidence, right, accuracy)
     return {
         "model": model,
-        "seed": int(own["seed"].iloc[0]),
+        "seed": int(own.index[0]),
         "chosen_on": scheme,
         "temperature": temperature,
         "threshold": limit,
