@@ -25,7 +25,7 @@ rule fetch_weights:
         "../../envs/backbones.yaml"
     threads: 1
     resources:
-        mem_mb=6000,
+        mem_mb=10000,
         runtime=240,
     params:
         lambda wildcards: dict(

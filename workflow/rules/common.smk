@@ -46,12 +46,24 @@ def code(script, *modules):
     return [os.path.relpath(file) for file in files]
 
 
-def gpu():
+def gpu(wildcards):
     """1 where training may use a GPU: not with `device: cpu` or `--resources gpu=0`, and under
-    `device: auto` only on a machine with an NVIDIA driver."""
-    if cfg.device == "cpu" or workflow.resource_settings.resources.get("gpu") == 0:
+    `device: auto` only on a machine with an NVIDIA driver, or where jobs go to a cluster: what the
+    machine that sends them has says nothing of those that run them."""
+    none = workflow.resource_settings.resources.get("gpu") == 0
+    if none and workflow.non_local_exec:
+        raise WorkflowError(
+            "--resources gpu=0 does not reach the jobs of a cluster. Use --config device=cpu"
+        )
+    if none or cfg.device == "cpu":
         return 0
-    return int(cfg.device == "cuda" or shutil.which("nvidia-smi") is not None)
+    cluster = workflow.non_local_exec or workflow.remote_exec
+    return int(cfg.device == "cuda" or cluster or shutil.which("nvidia-smi") is not None)
+
+
+def growing(amount):
+    """Memory or minutes that a job asks a cluster for, and as much again at each further attempt."""
+    return lambda wildcards, attempt: amount * attempt
 
 
 def recipes(plan):

@@ -28,9 +28,9 @@ rule cover:
         "../../envs/backbones.yaml"
     threads: 2
     resources:
-        gpu=gpu(),
-        mem_mb=8000,
-        runtime=120,
+        gpu=gpu,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
     message:
@@ -66,8 +66,8 @@ rule covered:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=growing(20),
     message:
         "Judging what covering people costs the models of {wildcards.task}"
     script:

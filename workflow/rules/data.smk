@@ -16,8 +16,8 @@ rule stage:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=growing(30),
     params:
         cfg.stage.model_dump(),
     message:
@@ -127,8 +127,8 @@ rule pack:
         "../../envs/data.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         dict(cache=cfg.dataset.cache),
     message:
@@ -152,8 +152,8 @@ rule duplicates:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         dict(cache=cfg.dataset.cache, **cfg.duplicates.model_dump()),
     message:

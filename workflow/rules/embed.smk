@@ -20,8 +20,8 @@ rule pack_backbone:
         "../../envs/data.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         dict(cache=cfg.dataset.cache),
     message:
@@ -49,8 +49,8 @@ rule pack_view:
         "../../envs/data.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         dict(cache=cfg.dataset.cache),
     message:
@@ -77,9 +77,9 @@ rule embed_images:
         "../../envs/backbones.yaml"
     threads: 2
     resources:
-        gpu=gpu(),
-        mem_mb=6000,
-        runtime=120,
+        gpu=gpu,
+        mem_mb=growing(10000),
+        runtime=growing(120),
     message:
         "Embedding the photos with {wildcards.backbone}"
     script:
@@ -104,9 +104,9 @@ rule embed_unprojected:
         "../../envs/backbones.yaml"
     threads: 2
     resources:
-        gpu=gpu(),
-        mem_mb=6000,
-        runtime=120,
+        gpu=gpu,
+        mem_mb=growing(10000),
+        runtime=growing(120),
     message:
         "Embedding the photos with {wildcards.backbone}, but for its projection"
     script:
@@ -129,8 +129,8 @@ rule embed_texts:
         "../../envs/backbones.yaml"
     threads: 1
     resources:
-        mem_mb=6000,
-        runtime=30,
+        mem_mb=growing(10000),
+        runtime=growing(30),
     params:
         lambda wildcards: dict(prompts=cfg.texts(wildcards.prompts)),
     message:

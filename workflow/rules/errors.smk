@@ -34,8 +34,8 @@ rule errors:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         lambda wildcards: dict(models=cfg.tasks[wildcards.task].models, cache=cfg.dataset.cache),
     message:
@@ -63,6 +63,7 @@ rule failures_figure:
         "results/benchmarks/figures/{figure}.tsv"
     wildcard_constraints:
         figure="|".join(FAILURES),
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1
@@ -112,6 +113,7 @@ rule error_figures:
         "results/logs/figures/errors_{task}.log",
     benchmark:
         "results/benchmarks/figures/errors_{task}.tsv"
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1

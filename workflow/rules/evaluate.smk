@@ -14,6 +14,7 @@ rule predictions:
         "results/logs/predictions/{task}.log",
     benchmark:
         "results/benchmarks/predictions/{task}.tsv"
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1
@@ -38,6 +39,7 @@ rule metrics:
         "results/logs/metrics.log",
     benchmark:
         "results/benchmarks/metrics.tsv"
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1
@@ -100,6 +102,7 @@ rule compare:
         "results/benchmarks/tables/{table}.tsv"
     wildcard_constraints:
         table="|".join(COMPARED),
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1
@@ -132,6 +135,7 @@ rule claims:
         "results/logs/tables/claims.log",
     benchmark:
         "results/benchmarks/tables/claims.tsv"
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1
@@ -168,6 +172,7 @@ rule accuracy_figure:
         "results/benchmarks/figures/{table}.tsv"
     wildcard_constraints:
         table="|".join(COMPARED),
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1
@@ -200,6 +205,7 @@ rule confusion_figure:
         "results/benchmarks/figures/{figure}.tsv"
     wildcard_constraints:
         figure="|".join(CONFUSIONS),
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1
@@ -242,6 +248,7 @@ rule learning_curves:
         "results/logs/figures/learning_curves.log",
     benchmark:
         "results/benchmarks/figures/learning_curves.tsv"
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1

@@ -35,9 +35,9 @@ rule explain:
         "../../envs/backbones.yaml"
     threads: cfg.recipes.fine_tune.threads
     resources:
-        gpu=gpu(),
-        mem_mb=8000,
-        runtime=120,
+        gpu=gpu,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         lambda wildcards: dict(
             plan=cfg.plan(wildcards.task, wildcards.model).model_dump(),
@@ -73,6 +73,7 @@ rule explained:
         "results/logs/explain/localisation.log",
     benchmark:
         "results/benchmarks/explain/localisation.tsv"
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1
@@ -107,6 +108,7 @@ rule figure_4:
         "results/logs/figures/figure_4.log",
     benchmark:
         "results/benchmarks/figures/figure_4.tsv"
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1

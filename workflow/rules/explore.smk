@@ -19,6 +19,7 @@ rule table_1:
         "results/logs/table_1.log",
     benchmark:
         "results/benchmarks/table_1.tsv"
+    localrule: True
     conda:
         "../../envs/data.yaml"
     threads: 1
@@ -49,6 +50,7 @@ rule figure_1:
         "results/logs/figure_1.log",
     benchmark:
         "results/benchmarks/figure_1.tsv"
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1
@@ -82,6 +84,7 @@ rule figure_2:
         "results/logs/figure_2.log",
     benchmark:
         "results/benchmarks/figure_2.tsv"
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1
@@ -113,6 +116,7 @@ rule audit:
         "results/logs/audit.log",
     benchmark:
         "results/benchmarks/audit.tsv"
+    localrule: True
     conda:
         "../../envs/data.yaml"
     threads: 1

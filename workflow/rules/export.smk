@@ -31,8 +31,8 @@ rule export:
         "../../envs/export.yaml"
     threads: 2
     resources:
-        mem_mb=12000,
-        runtime=60,
+        mem_mb=growing(12000),
+        runtime=growing(60),
     params:
         dict(
             models=usable_params(),

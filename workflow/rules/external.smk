@@ -66,9 +66,9 @@ if cfg.external:
             "../../envs/backbones.yaml"
         threads: 2
         resources:
-            gpu=gpu(),
-            mem_mb=16000,
-            runtime=240,
+            gpu=gpu,
+            mem_mb=growing(16000),
+            runtime=growing(240),
         params:
             lambda wildcards: dict(
                 plan=cfg.plan(MAIN, wildcards.model).model_dump(),
@@ -115,8 +115,8 @@ if cfg.external:
             "../../envs/report.yaml"
         threads: 1
         resources:
-            mem_mb=2000,
-            runtime=20,
+            mem_mb=growing(2000),
+            runtime=growing(20),
         params:
             dict(name=cfg.external.name),
         message:

@@ -48,9 +48,9 @@ rule ask_photos:
         "../../envs/backbones.yaml"
     threads: 2
     resources:
-        gpu=gpu(),
-        mem_mb=8000,
-        runtime=240,
+        gpu=gpu,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         dict(models=usable_params(), fetch=LIMITS),
     message:
@@ -82,9 +82,9 @@ rule gallery:
         "../../envs/backbones.yaml"
     threads: 2
     resources:
-        gpu=gpu(),
-        mem_mb=8000,
-        runtime=60,
+        gpu=gpu,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         dict(
             models=usable_params(),

@@ -19,8 +19,8 @@ rule pretrain_scenes:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=30,
+        mem_mb=growing(1500),
+        runtime=growing(30),
     params:
         cfg.pretrain.model_dump(include={"scenes", "shards", "seed", "size"}),
     message:
@@ -48,8 +48,8 @@ rule pretrain:
         "../../envs/backbones.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=growing(3000),
+        runtime=growing(60),
     params:
         lambda wildcards: cfg.pretrain.model_dump()
         | dict(towers={wildcards.tower: cfg.pretrain.towers[wildcards.tower].model_dump()}),

@@ -27,9 +27,9 @@ rule corrupt:
         "../../envs/backbones.yaml"
     threads: 2
     resources:
-        gpu=gpu(),
-        mem_mb=8000,
-        runtime=240,
+        gpu=gpu,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         lambda wildcards: dict(
             plan=cfg.plan(wildcards.task, wildcards.model).model_dump(),
@@ -67,8 +67,8 @@ rule robustness:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=growing(20),
     message:
         "Judging what corruption costs the models of {wildcards.task}"
     script:

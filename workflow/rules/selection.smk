@@ -28,6 +28,7 @@ rule choose:
         "results/logs/selection/choose.log",
     benchmark:
         "results/benchmarks/selection/choose.tsv"
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1
@@ -63,6 +64,7 @@ rule recipes_figure:
         "results/logs/figures/recipes.log",
     benchmark:
         "results/benchmarks/figures/recipes.tsv"
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1
@@ -89,6 +91,7 @@ rule use:
         "results/logs/selection/use.log",
     benchmark:
         "results/benchmarks/selection/use.tsv"
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1

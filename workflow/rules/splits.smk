@@ -15,6 +15,7 @@ rule split:
         "results/logs/split/{task}.log",
     benchmark:
         "results/benchmarks/split/{task}.tsv"
+    localrule: True
     conda:
         "../../envs/data.yaml"
     threads: 1

@@ -27,6 +27,7 @@ rule paper_tests:
         "results/logs/statistics/paper_tests.log",
     benchmark:
         "results/benchmarks/statistics/paper_tests.tsv"
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1
@@ -60,8 +61,8 @@ rule judge:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         lambda wildcards: dict(models=cfg.tasks[wildcards.task].models),
     message:
@@ -99,6 +100,7 @@ rule judging_figures:
         "results/logs/figures/judging_{task}.log",
     benchmark:
         "results/benchmarks/figures/judging_{task}.tsv"
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1

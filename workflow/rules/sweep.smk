@@ -34,8 +34,8 @@ rule sweep_point:
     threads: TUNING["threads"]
     resources:
         gpu=TUNING["gpu"],
-        mem_mb=TUNING["mem_mb"],
-        runtime=RECIPES["fine_tune"]["minutes"],
+        mem_mb=growing(TUNING["mem_mb"]),
+        runtime=growing(RECIPES["fine_tune"]["minutes"]),
     params:
         lambda wildcards: stillact.sweep.plan(
             cfg.plan(wildcards.task, wildcards.model), cfg.sweep, SPACE.instance(wildcards)
@@ -74,6 +74,7 @@ rule sweep:
         "results/logs/sweep.log",
     benchmark:
         "results/benchmarks/sweep.tsv"
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1
@@ -121,6 +122,7 @@ rule alpha_curve:
         "results/benchmarks/figures/wise_ft_{model}.tsv"
     wildcard_constraints:
         model="|".join(WISE_FT) or "-",
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1

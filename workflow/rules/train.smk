@@ -11,12 +11,13 @@ os.environ |= {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": s
 
 RUN = "results/runs/{{task}}/{{model}}/{split}/seed_{seed}"
 
-# What the jobs of each recipe need; minutes are a run's. Folds that take a second share a job.
-TUNING = dict(threads=cfg.recipes.fine_tune.threads, gpu=gpu(), mem_mb=16000)
+# What the jobs of each recipe need; minutes are a run's, with much to spare. Folds that take a second
+# share a job.
+TUNING = dict(threads=cfg.recipes.fine_tune.threads, gpu=gpu, mem_mb=16000)
 FROZEN = dict(threads=1, gpu=0, mem_mb=2000, minutes=10, folds_per_job=10)
 RECIPES = {
-    "from_scratch": dict(env="train", threads=1, gpu=gpu(), mem_mb=3000, minutes=60),
-    "fine_tune": dict(env="backbones", minutes=120, **TUNING),
+    "from_scratch": dict(env="train", threads=1, gpu=gpu, mem_mb=3000, minutes=60),
+    "fine_tune": dict(env="backbones", minutes=60, **TUNING),
     "mlp": dict(env="train", **FROZEN),
     "zero_shot": dict(env="train", **FROZEN),
     "linear_probe": dict(env="train", **FROZEN),
@@ -87,8 +88,8 @@ for recipe, needs in RECIPES.items():
             threads: needs["threads"]
             resources:
                 gpu=needs["gpu"],
-                mem_mb=needs["mem_mb"],
-                runtime=needs["minutes"] * len(folders),
+                mem_mb=growing(needs["mem_mb"]),
+                runtime=growing(needs["minutes"] * len(folders)),
             params:
                 lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
             message:
