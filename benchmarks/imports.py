@@ -1,8 +1,8 @@
 """What a training process imports.
 
 The CPU seconds of a process that imports what it takes and does one step. `import torch` is the
-floor; "with torch's own optimiser" is what a training of ours imported before it went without, torchvision
-included.
+floor; "with torch's own optimiser" is what a training of ours imported before it went without,
+torchvision included.
 """
 
 import argparse

@@ -3,8 +3,8 @@
 The workflow packs the photos and trains all seeds in one process (`jobs.train_runs`, as rule
 from_scratch does: it also predicts and writes tables and weights). The script is transformers'
 Trainer on an image folder that is decoded each epoch, a process a seed; beside it the same on
-tensors that are decoded once a process, which shows what decoding costs. Five seeds of five epochs on 285 photos:
-same network, photos, batches and steps, fp32, whole processes with their imports.
+tensors that are decoded once a process, which shows what decoding costs. Five seeds of five epochs
+on 285 photos: same network, photos, batches and steps, fp32, whole processes with their imports.
 """
 
 import argparse
