@@ -46,10 +46,11 @@ def code(script, *modules):
     return [os.path.relpath(file) for file in files]
 
 
-def gpu(wildcards):
+def gpu(wildcards=None):
     """1 where training may use a GPU: not with `device: cpu` or `--resources gpu=0`, and under
     `device: auto` only on a machine with an NVIDIA driver, or where jobs go to a cluster: what the
-    machine that sends them has says nothing of those that run them."""
+    machine that sends them has says nothing of those that run them. Which of the two holds is
+    known once jobs are asked for, not while the rules are read: hence a function of resources."""
     none = workflow.resource_settings.resources.get("gpu") == 0
     if none and workflow.non_local_exec:
         raise WorkflowError(
