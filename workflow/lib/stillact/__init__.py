@@ -9,7 +9,7 @@ floors below its own:
 4. learning: training, recipes, embed, pretrain
 5. judging: metrics, explore, paper, answers, bootstrap, statistics, comparisons, power,
    calibration, null_simulation, claims, covered, cover, robustness, corruptions,
-   sweep, predict, external, elsewhere
+   sweep, predict, external, elsewhere, plan
 6. telling: figures, judging_figures, robustness_figures, sweep_figures, external_figures, browse,
    report, gallery, card, export
 """

@@ -1,0 +1,65 @@
+# Needs: the config, data/run_costs.csv, and benchmarks of earlier runs where there are some.
+# Makes: results/plan.csv, what a study takes of time, memory and disk. Asked for by name:
+# `snakemake plan`. Nothing of the study is run for it.
+
+# The jobs of seconds that a study has beside those that stillact/plan.py counts: the benchmark of
+# each. What the report asks for is known here.
+SMALL = dict(
+    manifest=["manifest"],
+    **{rule: [rule] for rule in ("table_1", "figure_1", "figure_2", "audit", "metrics", "report")},
+    predictions=[f"predictions/{task}" for task in TASKS],
+    paper_tests=["statistics/paper_tests"],
+    claims=["tables/claims"],
+    compare=[f"tables/{table}" for table in COMPARED],
+    accuracy_figure=[f"figures/{table}" for table in PLOTTED],
+    confusion_figure=[f"figures/{figure}" for figure in CONFUSIONS],
+    learning_curves=["figures/learning_curves"] if LEARNING else [],
+    judge=[f"statistics/{task}" for task in JUDGED],
+    judging_figures=[f"figures/judging_{task}" for task in JUDGED],
+    errors=[f"errors/{task}" for task in JUDGED],
+    error_figures=[f"figures/errors_{task}" for task in JUDGED],
+    failures_figure=["figures/figure_5"] if ANSWERS else [],
+    choose=["selection/choose"] if ANSWERS else [],
+    recipes_figure=["figures/recipes"] if ANSWERS else [],
+    alpha_curve=[f"figures/wise_ft_{model}" for model in WISE_FT],
+    covered=[f"explain/{task}/covered" for task in ANSWERS],
+    explained=["explain/localisation"] if cfg.explained else [],
+    figure_4=["figures/figure_4"] if cfg.explained else [],
+    robustness=[f"robustness/{task}" for task in ROBUST],
+    external_manifest=["external/manifest"] if cfg.external else [],
+    external_fetch=["external/fetch"] if cfg.external else [],
+    external=["external"] if cfg.external else [],
+)
+ON_GPU = [recipe for recipe, needs in RECIPES.items() if needs["gpu"]]
+ON_GPU += ["embed_images", "embed_unprojected", "explain", "cover", "corrupt", "external_ask"]
+
+
+rule plan:
+    """Jobs, runs, hours, memory and disk of each rule of the study."""
+    input:
+        code=code("plan.py"),
+        costs="data/run_costs.csv",
+        manifest=[] if cfg.dataset.manifest in MADE else cfg.dataset.manifest,
+    log:
+        "results/logs/plan.log",
+    localrule: True
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        dict(
+            config=cfg.model_dump(mode="json"),
+            small=SMALL,
+            folds_per_job={
+                recipe: needs.get("folds_per_job", cfg.runs_per_job)
+                for recipe, needs in RECIPES.items()
+            },
+            gpu_rules=ON_GPU if gpu() else [],
+        ),
+    message:
+        "Estimating what the study takes"
+    script:
+        "../scripts/plan.py"
