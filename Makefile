@@ -5,7 +5,7 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 STUDY := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: help demo demo-full study test bench lint lock schema clean
+.PHONY: help demo demo-full study test test-slurm bench torture lint lock schema clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -40,6 +40,12 @@ bench: .venv-bench/installed  ## speed beside what one would write instead; writ
 	@for name in $(BENCHES); do \
 		PYTHONPATH=workflow/lib .venv-bench/bin/python benchmarks/$$name.py || exit; done
 	@PYTHONPATH=workflow/lib .venv-bench/bin/python benchmarks/page.py
+
+test-slurm: .venv/installed  ## a small study through the SLURM of this machine
+	@$(BIN)/python -m pytest tests/slurm
+
+torture: .venv/installed  ## a demo killed twenty times, and one that was not: an hour
+	@$(BIN)/python tests/torture/kills.py
 
 lint: .venv/installed  ## formatting and lint, as in CI
 	$(BIN)/ruff check .

@@ -32,6 +32,7 @@ import threading
 import time
 import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 from PIL import Image
 
@@ -125,7 +126,8 @@ def _handler(server: FaultServer) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            kind, *arguments, name = self.path.strip("/").split("/")
+            path = urlsplit(self.path).path  # of a proxy's request, which names the host too
+            kind, *arguments, name = path.strip("/").split("/")
             number = server.count(self.path, self.headers["User-Agent"])
             getattr(self, kind)(name, number, *arguments)
 

@@ -9,6 +9,8 @@ import os
 import pty
 import resource
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import termios
@@ -20,7 +22,7 @@ import httpx
 import pandas as pd
 import pytest
 from fault_server import FaultServer, huge_png, photo
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from stillact import config, fetch, tables
 from stillact.log import InputError, logger
@@ -69,12 +71,20 @@ def get(tmp_path):
     """Fetch URLs into a cache, leaving out what cannot be had."""
 
     def get(
-        urls, sha256="", base=tmp_path, cache=None, local_dirs=(), on_missing="drop", **changes
+        urls,
+        sha256="",
+        base=tmp_path,
+        cache=None,
+        local_dirs=(),
+        on_missing="drop",
+        anywhere=True,
+        **changes,
     ):
         data = dataset(
             cache or tmp_path / "cache",
             local_dirs=list(map(str, local_dirs)),
             on_missing=on_missing,
+            allow_private_hosts=anywhere,
         )
         return fetch.fetch_all(rows(urls, sha256), settings(**changes), data, base)
 
@@ -306,6 +316,111 @@ def test_redirect_to_where_no_photo_can_be(reason, server, location, text):
     server.locations["x"] = location
     assert reason("/to/x") == text
     assert server.requests["/to/x"] == 1
+
+
+@pytest.fixture
+def outside(get, tmp_path):
+    """The reasons of URLs that may not lead into one's own network."""
+
+    def outside(*urls):
+        (tmp_path / "good.jpg").write_bytes(photo("good"))
+        table = get([*urls, "good.jpg"], anywhere=False, attempts=1, timeout_s=5)
+        return table.reason[:-1].tolist()
+
+    return outside
+
+
+@pytest.mark.parametrize("proxy", [False, True])
+def test_addresses_of_ones_own_network(outside, server, monkeypatch, proxy):
+    if proxy:
+        monkeypatch.setenv("HTTP_PROXY", server.url)
+        monkeypatch.setenv("NO_PROXY", "none.example")
+    hosts = ["127.0.0.1", "2130706433", "0x7f.1", "127.1", "0.0.0.0", "10.1.2.3"]
+    hosts += ["169.254.169.254", "192.168.0.1", "100.64.0.1", "224.0.0.1", "[::1]", "[::]"]
+    hosts += ["[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]"]
+    hosts += ["[fe80::1]", "[fd00::1]"]
+    port = server.http.server_port
+    reasons = outside(*(f"http://{host}:{port}/photo/x" for host in hosts))
+    assert dict(zip(hosts, reasons, strict=True)) == dict.fromkeys(hosts, "private address")
+    assert server.requests == {}
+
+
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
+)
+def test_addresses_of_the_internet(address):
+    assert fetch._public(address)
+
+
+def test_a_name_is_judged_by_the_address_that_is_connected_to(outside, server, monkeypatch):
+    """So that a name which stands for another address at each look (rebinding) gains nothing."""
+    looks, real = [], socket.getaddrinfo
+
+    def look(host, *rest, **how):
+        if host not in ("rebinds.example", b"rebinds.example"):
+            return real(host, *rest, **how)
+        looks.append(host)
+        return real("127.0.0.1", *rest, **how)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look)
+    port = server.http.server_port
+    urls = [f"http://{host}:{port}/photo/x" for host in ("rebinds.example", "localhost")]
+    assert outside(*urls) == ["private address"] * 2
+    assert len(looks) == 1
+    assert server.requests == {}
+
+
+def test_a_redirect_into_ones_own_network(outside, server, monkeypatch):
+    real = fetch._public
+    monkeypatch.setattr(fetch, "_public", lambda ip: ip == "127.0.0.1" or real(ip))
+    port = server.http.server_port
+    server.locations |= {"x": f"http://127.0.0.2:{port}/photo/x", "y": f"{server.url}/photo/y"}
+    assert outside(f"{server.url}/to/x", f"{server.url}/to/y") == ["private address", ""]
+    assert "/photo/x" not in server.requests
+
+
+def test_a_proxy_may_be_private(outside, get, server, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    monkeypatch.setenv("HTTPS_PROXY", server.url)
+    told = outside("http://photos.example/photo/x", "https://photos.example/photo/y")
+    assert told == ["", "proxy refused"]  # this one knows no CONNECT
+    assert server.requests == {"http://photos.example/photo/x": 1}
+    with pytest.raises(InputError, match="HTTPS_PROXY or HTTP_PROXY names a proxy that refuses"):
+        get(["https://photos.example/photo/y"], attempts=1)
+
+
+def test_certificate_of_ones_own(get, tmp_path, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=photos",
+         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    with FaultServer() as server:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        server.http.socket = context.wrap_socket(server.http.socket, server_side=True)
+        url = server.url.replace("http:", "https:") + "/photo/x"
+        with pytest.raises(InputError, match=r"certificate is not trusted.*SSL_CERT_FILE"):
+            get([url], attempts=1)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert get([url]).status[0] == "ok"
+
+
+def test_what_is_no_photo_whatever_its_name(reason, get, server):
+    """A drawing with a script, a photo that is a page too, and text that unpacks to 20 MB."""
+    bomb = PngImagePlugin.PngInfo()
+    bomb.add_text("Comment", "0" * 20_000_000, zip=True)
+    server.contents |= {
+        "x.jpg": b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>',
+        "both.jpg": photo("a") + b"<script>alert(1)</script>",
+        "bomb.png": image("PNG", pnginfo=bomb),
+    }
+    assert reason("/given/x.jpg").startswith("not an image (starts with '<svg")
+    assert reason("/given/bomb.png", attempts=1) == "damaged image"
+    table = get([f"{server.url}/given/both.jpg"])  # its pixels alone are ever used
+    assert table.loc[0, ["status", "width"]].tolist() == ["ok", 24]
 
 
 def test_other_photo_than_the_manifest_means(reason, tmp_path):

@@ -11,12 +11,15 @@ import contextlib
 import dataclasses
 import hashlib
 import io
+import ipaddress
 import itertools
 import os
 import random
 import re
+import socket
 import sys
 import time
+import urllib.request
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
@@ -52,6 +55,11 @@ _CHANGED = "The file is not the one the manifest means: find the right one, or c
 _NEEDED = f"Open it in a browser; the url must give a photo ({', '.join(FORMATS)})"
 _DAMAGED = "Try again, or replace the file at the source"
 _LIMIT = "Raise the limit in config.yaml, or remove the row"
+_OFFLINE = f"{_AGAIN}. Where a proxy leads out, set HTTPS_PROXY and HTTP_PROXY"
+_PROXY = "HTTPS_PROXY or HTTP_PROXY names a proxy that refuses: correct it, with user:password@"
+_CERTIFICATE = "Where your network signs for others, name its certificates in SSL_CERT_FILE"
+_PRIVATE = "Remove the row; or, if you trust the manifest, dataset.allow_private_hosts: true"
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +114,9 @@ def fetch_all(
     _sweep(cache)
     with pillow_limit(settings.max_pixels):
         try:
-            outcomes = asyncio.run(_Fetcher(settings, dataset, base).run(manifest))
+            loop = None if dataset.allow_private_hosts else _public_loop
+            with asyncio.Runner(loop_factory=loop) as runner:
+                outcomes = runner.run(_Fetcher(settings, dataset, base).run(manifest))
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
     missing = sum(isinstance(outcome, Missing) for outcome in outcomes)
@@ -154,6 +164,7 @@ class _Fetcher:
     def __init__(self, settings: config.Fetch, dataset: config.Dataset, base: Path):
         self.settings = settings
         self.cache = Path(dataset.cache)
+        self.anywhere = dataset.allow_private_hosts
         self.local_dirs = [Path(folder) for folder in dataset.local_dirs]
         self.base = base
         self.slots = asyncio.Semaphore(settings.concurrency)
@@ -274,6 +285,9 @@ class _Fetcher:
 
     async def hop(self, request: httpx.Request) -> bytes | httpx.Request:
         """The body, or the request that a redirect asks for."""
+        # A proxy would be asked for it, and connect on its own.
+        if not self.anywhere and (given := _in_numbers(request.url.host)) and not _public(given):
+            raise Missing("private address", _PRIVATE)
         with _network_failures():
             async with asyncio.timeout(self.settings.timeout_s * _TRY_TIMEOUTS):
                 response = await self.client.send(request, stream=True)
@@ -293,6 +307,53 @@ class _Fetcher:
             if len(content) > self.settings.max_bytes:
                 raise _too_large(self.settings)
         return bytes(content)
+
+
+class _PublicLoop(asyncio.SelectorEventLoop):
+    """Connects to public addresses alone. It looks at the address that is connected to, not at the
+    name: what a name stands for can change from one look to the next (DNS rebinding), and an
+    address has many spellings."""
+
+    proxies: frozenset = frozenset()
+
+    async def sock_connect(self, sock: socket.socket, address: tuple) -> None:
+        if address[:2] not in self.proxies and not _public(address[0]):
+            raise Missing("private address", _PRIVATE)
+        await super().sock_connect(sock, address)
+
+
+def _public_loop() -> _PublicLoop:
+    """With the addresses of proxies, which are private as a rule, as exceptions."""
+    loop = _PublicLoop()
+    urls = [urlsplit(url) for url in urllib.request.getproxies().values() if "://" in url]
+    with contextlib.suppress(OSError):  # a proxy that has no address fails later, by its name
+        loop.proxies = frozenset(
+            found[4][:2]
+            for url in urls
+            for found in socket.getaddrinfo(url.hostname, url.port or 80, type=socket.SOCK_STREAM)
+        )
+    return loop
+
+
+def _public(address: str) -> bool:
+    """Whether it is an address of the internet, also one of IPv4 that is wrapped in IPv6."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if ip.version == 6:
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1])
+        if ip in _NAT64:
+            inner = ipaddress.ip_address(int(ip) & 0xFFFFFFFF)
+        if inner:
+            return _public(str(inner))
+    return ip.is_global and not ip.is_multicast
+
+
+def _in_numbers(host: str) -> str | None:
+    """The address that a host is, if it is no name; also as 127.1, 0x7f000001 or 2130706433."""
+    with contextlib.suppress(ValueError):
+        return str(ipaddress.ip_address(host))
+    with contextlib.suppress(OSError):
+        return socket.inet_ntoa(socket.inet_aton(host))
+    return None
 
 
 class _Progress:
@@ -455,10 +516,18 @@ def _network_failures() -> Iterator[None]:
         yield
     except (httpx.TimeoutException, TimeoutError):
         raise Missing("no answer in time", _AGAIN, wait_s=0.0) from None
-    except httpx.ConnectError:
-        raise Missing("connection failed", _AGAIN, wait_s=0.0) from None
-    # httpx lets pass what an impossible port or host name in a redirect raises further down
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError, ExceptionGroup):
+    except httpx.ConnectError as error:
+        if "CERTIFICATE" in str(error):
+            raise Missing("certificate is not trusted", _CERTIFICATE) from None
+        raise Missing("connection failed", _OFFLINE, wait_s=0.0) from None
+    except httpx.ProxyError:
+        raise Missing("proxy refused", _PROXY) from None
+    except ExceptionGroup as group:
+        if isinstance(group.exceptions[0], Missing):  # of _PublicLoop
+            raise group.exceptions[0] from None
+        # httpx lets pass what an impossible port in a redirect raises further down
+        raise Missing("not a valid address", _ADDRESS) from None
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
         raise Missing("not a valid address", _ADDRESS) from None
     except httpx.RequestError:
         raise Missing("connection broke off", _AGAIN, wait_s=0.0) from None
