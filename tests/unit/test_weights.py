@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
+import huggingface_hub.constants
 import pytest
 import timm
 import torch
@@ -38,7 +39,17 @@ class Hub(ThreadingHTTPServer):
     def __init__(self, files: dict[str, bytes]):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.files, self.asked = files, []
+        self.refuses: tuple[int, dict[str, str]] | None = None
         self.url = f"http://127.0.0.1:{self.server_port}"
+
+
+def sibling(name: str) -> dict:
+    """What a hub tells of a file: of tensors, size and hash as they were given to it."""
+    if not name.endswith(".safetensors"):
+        return {"rfilename": name}
+    size, sha256 = len(FILES[name]), hashlib.sha256(FILES[name]).hexdigest()
+    lfs = {"size": size, "sha256": sha256, "pointerSize": 1}
+    return {"rfilename": name, "size": size, "lfs": lfs}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -46,9 +57,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.asked.append(f"{self.command} {self.path}")
         path = self.path.split("?")[0]
         files = self.server.files
+        if self.server.refuses:
+            return self.answer(b"no", *self.server.refuses)
         if path in (f"/api/models/some/model/revision/{r}" for r in ("main", COMMIT)):
             return self.answer_json(
-                {"id": "some/model", "sha": COMMIT, "siblings": [{"rfilename": f} for f in files],
+                {"id": "some/model", "sha": COMMIT, "siblings": [sibling(f) for f in files],
                  "cardData": {"license": "mit"}}
             )  # fmt: skip
         if path == f"/api/models/some/model/tree/{COMMIT}":
@@ -67,8 +80,10 @@ class _Handler(BaseHTTPRequestHandler):
     def answer_json(self, value):
         self.answer(json.dumps(value).encode())
 
-    def answer(self, body: bytes, status: int = 200):
+    def answer(self, body: bytes, status: int = 200, headers: dict[str, str] | None = None):
         self.send_response(status)
+        for key, value in (headers or {}).items():
+            self.send_header(key, value)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("ETag", f'"{hashlib.sha1(body).hexdigest()}"')
         self.send_header("X-Repo-Commit", COMMIT)
@@ -170,6 +185,50 @@ def test_a_pickle_from_the_hub_is_refused_when_fetched(hub, tmp_path):
     assert failed.returncode == 1
     assert "pytorch_model.bin: refused" in failed.stderr
     assert "make demo" not in failed.stderr
+
+
+@pytest.fixture
+def refused(hub, tmp_path, monkeypatch):
+    """What the user reads when a hub does not give the weights."""
+    template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub.url)
+    monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+    def refused() -> str:
+        with pytest.raises(InputError) as error:
+            weights.fetch(block(weights="hub:some/model", revision=COMMIT), "mine", tmp_path)
+        told = str(error.value)
+        assert all(word in told for word in ("backbones.mine.weights", "local path", "make demo"))
+        assert not list(tmp_path.glob("weights/*/*/weights.json"))
+        return told
+
+    return refused
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "words"),
+    [
+        (401, {}, "set HF_TOKEN to a token for it"),
+        (403, {"X-Error-Code": "GatedRepo"}, "Accept its terms at http://127.0.0.1"),
+        (403, {}, "Accept its terms at http://127.0.0.1"),
+        (404, {"X-Error-Code": "RevisionNotFound"}, "Correct the name or the revision"),
+        (429, {}, "too many requests: wait some minutes"),
+        (502, {}, "Try again: files that came are kept. Where a proxy leads out, set HTTPS_PROXY"),
+    ],
+)
+def test_each_refusal_of_a_hub_has_its_way_out(hub, refused, status, headers, words):
+    hub.refuses = status, headers
+    assert words in refused()
+
+
+def test_weights_with_other_bytes_than_the_hub_tells(hub, refused, tmp_path):
+    good = hub.files["model.safetensors"]
+    hub.files["model.safetensors"] = good[:-1] + bytes([good[-1] ^ 1])  # as long, and sound
+    assert "model.safetensors came damaged" in refused()
+    hub.files["model.safetensors"] = good
+    record = weights.fetch(block(weights="hub:some/model", revision=COMMIT), "mine", tmp_path)
+    assert record["files"][1]["sha256"] == hashlib.sha256(good).hexdigest()
 
 
 class Shout:

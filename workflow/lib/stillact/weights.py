@@ -171,22 +171,22 @@ def _download(block: Backbone, name: str, target: Path) -> dict:
 
     hub = constants.ENDPOINT
     try:
-        info = HfApi().model_info(block.repository, revision=block.revision)
+        info = HfApi().model_info(block.repository, revision=block.revision, files_metadata=True)
         wanted = _wanted([file.rfilename for file in info.siblings], block.loader)
         logger.info("fetching %s at %s from %s: %s",
                     block.repository, info.sha, hub, ", ".join(wanted))  # fmt: skip
         snapshot_download(
             block.repository, revision=info.sha, local_dir=target, allow_patterns=wanted
         )
-        for file in wanted:  # a hub that is lost on the way may pass unseen
-            (target / file).stat()
-    except Exception as error:  # whatever goes wrong with the hub, the ways out are the same
+        _whole(target, [file for file in info.siblings if file.rfilename in wanted])
+    except Exception as error:  # whatever goes wrong with the hub, there are ways round it
         reason = str(error).strip().splitlines()[0] if str(error) else "no reason given"
         raise InputError(
             f"backbones.{name}.weights: the model {block.repository} at revision {block.revision} "
-            f"could not be had from {hub} ({type(error).__name__}: {reason}). Either bring it here "
-            f"in another way and give its local path as backbones.{name}.weights, or run the study "
-            "that needs no hub: make demo"
+            f"could not be had from {hub} ({type(error).__name__}: {reason}). "
+            f"{_way_out(error, f'{hub}/{block.repository}')}. Or bring it here in another way and "
+            f"give its local path as backbones.{name}.weights, or run the study that needs no hub: "
+            "make demo"
         ) from error
     if info.sha != block.revision:
         logger.warning("backbones.%s.revision: %s is not a commit; write %s so that the weights "
@@ -197,6 +197,36 @@ def _download(block: Backbone, name: str, target: Path) -> dict:
     with replacing(target / RECORD) as part:
         part.write_text(json.dumps(record), encoding="utf-8")
     return record
+
+
+def _whole(folder: Path, files: Iterable) -> None:
+    """Hold fetched files against the sizes and hashes that the hub tells; remove one that differs.
+
+    Raises:
+        OSError: a file is not there (a hub that is lost on the way may pass unseen), or differs.
+    """
+    for file in files:
+        path = folder / file.rfilename
+        size = path.stat().st_size
+        if (file.size not in (None, size)) or (file.lfs and sha256_of(path) != file.lfs.sha256):
+            path.unlink()
+            raise OSError(f"{file.rfilename} came damaged, with other bytes than the hub tells")
+
+
+def _way_out(error: Exception, page: str) -> str:
+    """What to do about an error of the hub's client."""
+    from huggingface_hub.errors import GatedRepoError
+
+    code = getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(error, GatedRepoError) or code == 403:
+        return f"Accept its terms at {page}, and set HF_TOKEN to a token of that account"
+    if code in (401, 404):
+        return "Correct the name or the revision; if it is private, set HF_TOKEN to a token for it"
+    if code == 429:
+        return "The hub has had too many requests: wait some minutes; with HF_TOKEN it allows more"
+    if "CERTIFICATE" in str(error):
+        return "Where your network signs for others, name its certificates in SSL_CERT_FILE"
+    return "Try again: files that came are kept. Where a proxy leads out, set HTTPS_PROXY"
 
 
 def _earlier(block: Backbone, target: Path) -> dict | None:
