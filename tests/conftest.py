@@ -96,14 +96,14 @@ class Project:
     def run(self, *arguments: str) -> str:
         """Run Snakemake to its good end; returns what it printed."""
         process = self.start(*arguments)
-        output, _ = process.communicate(timeout=540)
+        output, _ = process.communicate(timeout=1500)
         assert process.returncode == 0, output
         return output
 
     def fail(self, *arguments: str) -> str:
         """Run Snakemake to its failure; returns what it printed."""
         process = self.start(*arguments)
-        output, _ = process.communicate(timeout=540)
+        output, _ = process.communicate(timeout=1500)
         assert process.returncode != 0, output
         return output
 
