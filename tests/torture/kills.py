@@ -114,7 +114,8 @@ class Study:
     def leavings(self) -> list[str]:
         """Half-written files, and trainings under way."""
         results = self.folder / "results"
-        parts = [path for path in results.rglob(".*") if path.is_file()]
+        hidden = (path for path in results.rglob(".*") if path.is_file())
+        parts = [path for path in hidden if path.name != ".snakemake_timestamp"]
         return [str(path) for path in [*parts, *results.glob("unfinished/*")]]
 
 
