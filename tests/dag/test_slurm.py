@@ -1,0 +1,110 @@
+"""What profiles/slurm asks SLURM for: its commands are made up, and sbatch notes what it is given
+and refuses it, so that every job is sent again."""
+
+import os
+import shlex
+
+from conftest import Project
+
+COMMANDS = {
+    "sbatch": """printf '%s\\0' "$@" >> "$NOTED"; echo >> "$NOTED"; exit 1""",
+    "sinfo": "printf 'PARTITION\\nshort*\\ngpu\\n'",
+    "sacctmgr": "echo mine",
+    "squeue": "",
+    "sacct": "",
+    "scontrol": "",
+}
+PARTITIONS = "partitions: {short: {max_runtime: 1h}, long: {}, gpu: {max_gpu: 1}}"
+RUNS = "results/runs/activity3"
+FIGURE = "results/figures/figure_1.png"
+
+
+def send(project: Project, monkeypatch, *arguments: str) -> dict[str, list[dict[str, str]]]:
+    """Send jobs of each kind; returns for each rule the options of sbatch, an attempt each."""
+    commands = project.folder / "commands"
+    commands.mkdir()
+    for name, text in COMMANDS.items():
+        (commands / name).write_text(f"#!/bin/sh\n{text}\n")
+        (commands / name).chmod(0o755)
+    noted = project.folder / "noted"
+    monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("NOTED", str(noted))
+    profile = ["--workflow-profile", "profiles/slurm", "--keep-going", "--forcerun", "embed_images"]
+    models = ["cnn_base", "clip_zero_photo", "clip_ic"]
+    targets = [f"{RUNS}/{model}/holdout/seed_0/predictions.csv" for model in models]
+    for target in (*targets, FIGURE):
+        (project.folder / target).unlink()
+    project.fail(*profile, *arguments, "--", *targets, FIGURE)
+    sent: dict[str, list[dict[str, str]]] = {}
+    for line in noted.read_text().splitlines():
+        options = read(line.rstrip("\0").split("\0"))
+        command = shlex.split(options["--wrap"])
+        rule, attempt = (
+            command[command.index(name) + 1] for name in ("--allowed-rules", "--attempt")
+        )
+        sent.setdefault(rule, []).append(options)
+        assert attempt == str(len(sent[rule]))
+    return sent
+
+
+def read(words: list[str]) -> dict[str, str]:
+    """--name value, --name=value and --name, as a mapping."""
+    options, name = {}, ""
+    for word in words:
+        if word.startswith("-"):
+            name, _, value = word.partition("=")
+            options[name] = value
+        else:
+            options[name] = word
+    return options
+
+
+def asked(options: dict[str, str], *names: str) -> list[str | None]:
+    return [options.get(name) for name in names]
+
+
+NAMES = ("--gpus", "--cpus-per-task", "--mem", "-t", "-p", "-A")
+
+
+def test_what_is_asked_for(rerun, monkeypatch):
+    rerun.configure({"device": "auto", "recipes": {"fine_tune": {"threads": 2}}})
+    sent = send(rerun, monkeypatch)
+    scratch = [asked(options, *NAMES) for options in sent["from_scratch_holdout_seed_0"]]
+    assert scratch == [  # minutes and MB; two seeds
+        ["1", "1", "3000", "120", "short", None],
+        ["1", "1", "6000", "240", "short", None],
+        ["1", "1", "9000", "360", "short", None],
+    ]
+    tuned = [asked(options, *NAMES) for options in sent["fine_tune_holdout_seed_0"]]
+    assert tuned[0] == ["1", "2", "16000", "120", "short", None]
+    embedded = [asked(options, *NAMES) for options in sent["embed_images"]]
+    assert embedded[0] == ["1", "2", "10000", "120", "short", None]
+    assert embedded[1] == ["1", "2", "20000", "240", "short", None]
+    # what takes seconds is not sent
+    assert set(sent) == {"from_scratch_holdout_seed_0", "fine_tune_holdout_seed_0", "embed_images"}
+    assert (rerun.folder / FIGURE).exists()
+
+
+def test_partitions_and_account_filled_in(rerun, monkeypatch):
+    profile = rerun.folder / "profiles/slurm/config.yaml"
+    text = profile.read_text()
+    for line in ("default-resources: [slurm_account=NAME]", "slurm-partition-config: "):
+        assert f"# {line}" in text
+        text = text.replace(f"# {line}", line.replace("NAME", "mine"))
+    profile.write_text(text)
+    (rerun.folder / "profiles/slurm/partitions.yaml").write_text(PARTITIONS)
+    rerun.configure({"device": "auto"})
+    sent = send(rerun, monkeypatch, "--forcerun", "embed_texts", "--retries", "0")
+    assert asked(sent["from_scratch_holdout_seed_0"][0], *NAMES) == [
+        *("1", "1", "3000", "120", "gpu", "mine"),
+    ]
+    (texts,) = sent["embed_texts"]
+    assert asked(texts, *NAMES) == [None, "1", "10000", "30", "short", "mine"]
+    assert texts["--ntasks"] == "1"
+
+
+def test_no_gpu_limit_that_jobs_would_not_hear_of(rerun):
+    rerun.configure({"device": "auto"})
+    profile = ["--workflow-profile", "profiles/slurm", "--forcerun", "embed_images"]
+    output = rerun.fail(*profile, "--resources", "gpu=0", "--", "runs")
+    assert "--config device=cpu" in output
