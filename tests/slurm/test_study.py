@@ -19,9 +19,8 @@ PROFILE = ["--workflow-profile", "profiles/slurm", "--slurm-status-command", "sq
 PROFILE += ["--slurm-init-seconds-before-status-checks", "5"]
 
 
-def squeue(form: str) -> list[str]:
-    command = ["squeue", "--noheader", "--states", "running", "--format", form]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+def told(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.fixture
@@ -51,7 +50,7 @@ def test_the_bytes_of_a_local_run_though_a_job_is_cancelled(slurm, project, tmp_
     with open(tmp_path / "said", "w+") as said:
         process = sent.start(*PROFILE, "--", *TARGETS, stdout=said)
         number = begun(process, sent.folder / "results/unfinished")
-        assert [line for line in squeue("%i %b") if line.startswith(number) and "gpu" in line]
+        assert "TresPerJob=gres:gpu:1" in told("scontrol", "show", "job", number)
         subprocess.run(["scancel", number], check=True)
         process.wait(1500)
         said.seek(0)
@@ -69,5 +68,6 @@ def begun(process: subprocess.Popen, unfinished) -> str:
         assert process.poll() is None, "ended before a training began"
         assert time.monotonic() < end, "no training began"
         time.sleep(0.1)
-    (number,) = [line.split()[0] for line in squeue("%i %k") if "from_scratch" in line]
+    jobs = told("squeue", "--noheader", "--states", "running", "--format", "%i %k").splitlines()
+    (number,) = [job.split()[0] for job in jobs if "from_scratch" in job]
     return number
