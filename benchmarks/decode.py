@@ -5,8 +5,6 @@ that the workflow does without it. torchvision decodes whole photos and resizes 
 """
 
 import argparse
-import tempfile
-from pathlib import Path
 
 import side_by_side
 
@@ -53,20 +51,9 @@ def torchvisions(options, paths, folder):
     return lambda: [shrink(decode_image(str(p), ImageReadMode.RGB)).float() / 255 for p in paths]
 
 
-def measured(way):
-    def measure(options) -> float:
-        import torch
-
-        torch.set_num_threads(1)
-        with tempfile.TemporaryDirectory() as name:
-            paths = side_by_side.photos(Path(name), options.count, options.photos)
-            return side_by_side.timed(way(options, paths, Path(name)))
-
-    return measure
-
-
 WAYS = {"packed array": packed, "Pillow": pillow, "Pillow's draft mode": drafted}
-WAYS = {name: measured(way) for name, way in {**WAYS, "torchvision": torchvisions}.items()}
+WAYS |= {"torchvision": torchvisions}
+WAYS = {name: side_by_side.on_photos(way) for name, way in WAYS.items()}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

@@ -7,8 +7,6 @@ shapes that occur in it, for the same number of operations: what the processor c
 """
 
 import argparse
-import tempfile
-from pathlib import Path
 
 import side_by_side
 
@@ -116,15 +114,6 @@ def products(options, paths, folder):
     return work
 
 
-def measured(way):
-    def measure(options) -> float:
-        with tempfile.TemporaryDirectory() as name:
-            paths = side_by_side.photos(Path(name), options.count, options.photos)
-            return side_by_side.timed(way(options, paths, Path(name)))
-
-    return measure
-
-
 WAYS = {
     "workflow": workflow,
     "open_clip and a DataLoader": plain,
@@ -132,7 +121,7 @@ WAYS = {
     "encoding alone: matrix products of its shapes": products,
     "encoding alone: workflow": tower,
 }
-WAYS = {name: measured(way) for name, way in WAYS.items()}
+WAYS = {name: side_by_side.on_photos(way) for name, way in WAYS.items()}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

@@ -77,9 +77,8 @@ def _photos_of(folder: Path, number: int, parts: int) -> str:
     rng = np.random.default_rng(number)
     for part in range(parts):
         across, down = (rng.uniform(0.5, 1, 2) * scene.image.size).astype(int)
-        left, top = (rng.uniform(0, 1, 2) * (scene.image.size - np.array([across, down]))).astype(
-            int
-        )
+        room = np.array(scene.image.size) - (across, down)
+        left, top = (rng.uniform(0, 1, 2) * room).astype(int)
         photo = scene.image.crop((left, top, left + across, top + down))
         photo = ImageOps.mirror(photo) if rng.random() < 0.5 else photo
         photo.resize((320, 240), Image.Resampling.BILINEAR).save(
@@ -110,13 +109,10 @@ def study(folder: Path, made: list[tuple[str, str]]) -> dict[str, plan.Taken]:
     )
     if done.returncode:
         raise SystemExit(done.stdout + done.stderr)
-    taken = {}
-    for path in sorted((folder / "results/benchmarks").rglob("*.tsv")):
-        taken[str(path.relative_to(folder / "results/benchmarks").with_suffix(""))] = plan.taken(
-            path
-        )
     print(f"{len(made)} photos done", file=sys.stderr, flush=True)
-    return taken
+    told = folder / "results/benchmarks"
+    paths = sorted(told.rglob("*.tsv"))
+    return {str(path.relative_to(told).with_suffix("")): plan.taken(path) for path in paths}
 
 
 def print_table(taken: dict[int, dict[str, plan.Taken]], every: bool) -> None:

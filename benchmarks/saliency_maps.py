@@ -8,11 +8,11 @@ on the same photos.
 
 import argparse
 import os
-import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
+
+import side_by_side
 
 MODEL, SIZE, WIDTH = "ViT-B-32-quickgelu", 224, 512
 LAYERS = {"last two layers": 2, "all layers": "all"}
@@ -71,13 +71,8 @@ def measure(what: str, batch: int, repeats: int) -> None:
     once = step(what, batch)
     Path("/proc/self/clear_refs").write_text("5")  # the peak is now what is held
     before = memory("VmHWM")
-    once()
-    seconds = []
-    for _ in range(repeats):
-        start = time.process_time()
-        once()
-        seconds.append(time.process_time() - start)
-    print(statistics.median(seconds), memory("VmHWM") - before)
+    seconds = side_by_side.timed(once, repeats)
+    print(seconds, memory("VmHWM") - before)
 
 
 def memory(what: str) -> float:

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 import side_by_side
-from step import network, scaled
+from step import for_trainer
 
 CLASSES = ["sitting", "standing", "walking_running"]
 SIZE, BATCH = 128, 32
@@ -83,15 +83,6 @@ def one(options) -> None:
         def __getitem__(self, place: int) -> dict:
             return self.held[place] if self.held else self.read(self.rows[place])
 
-    class Model(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.inner = network("cnn", plain=True)
-
-        def forward(self, images, labels):
-            logits = self.inner(scaled(images))
-            return {"loss": torch.nn.functional.cross_entropy(logits, labels), "logits": logits}
-
     with tempfile.TemporaryDirectory() as name:
         settings = transformers.TrainingArguments(
             name, num_train_epochs=options.epochs, per_device_train_batch_size=BATCH, use_cpu=True,
@@ -99,7 +90,10 @@ def one(options) -> None:
             eval_strategy="epoch", save_strategy="no", report_to=[], disable_tqdm=True,
             lr_scheduler_type="constant")  # fmt: skip
         trainer = transformers.Trainer(
-            Model(), settings, train_dataset=Photos("train"), eval_dataset=Photos("validation")
+            for_trainer("cnn"),
+            settings,
+            train_dataset=Photos("train"),
+            eval_dataset=Photos("validation"),
         )
         trainer.train()
         trainer.predict(Photos("test"))

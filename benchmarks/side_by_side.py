@@ -13,6 +13,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -112,6 +113,17 @@ def photos(folder: Path, count: int, source: Path | None) -> list[Path]:
     kinds = {name: -(-count // 3) for name in stage.LABELS}
     table = stage.write_dataset(folder, kinds, seed=1)
     return [folder / url for url in table["url"]][:count]
+
+
+def on_photos(way: Callable[[argparse.Namespace, list[Path], Path], Callable[[], object]]) -> Way:
+    """Of a function that takes options, photos and a folder, and returns the work to be timed."""
+
+    def measure(options: argparse.Namespace) -> float:
+        with tempfile.TemporaryDirectory() as name:
+            paths = photos(Path(name), options.count, options.photos)
+            return timed(way(options, paths, Path(name)))
+
+    return measure
 
 
 def photo_options(parser: argparse.ArgumentParser, count: int) -> None:

@@ -89,11 +89,9 @@ def plain(kind: str):
     return epoch
 
 
-def trainers(kind: str):
-    import tempfile
-
+def for_trainer(kind: str):
+    """The plain network as transformers' Trainer takes it."""
     import torch
-    import transformers
 
     class Model(torch.nn.Module):
         def __init__(self):
@@ -104,15 +102,21 @@ def trainers(kind: str):
             logits = self.inner(scaled(images))
             return {"loss": torch.nn.functional.cross_entropy(logits, labels), "logits": logits}
 
+    return Model()
+
+
+def trainers(kind: str):
+    import tempfile
+
+    import transformers
+
     images, labels = inputs(kind)
     data = [{"images": image, "labels": label} for image, label in zip(images, labels, strict=True)]
-    model = Model()
-
     settings = transformers.TrainingArguments(
         tempfile.gettempdir(), num_train_epochs=1, per_device_train_batch_size=BATCH[kind],
         use_cpu=True, learning_rate=3e-4, weight_decay=0.01, max_grad_norm=0, save_strategy="no",
         report_to=[], disable_tqdm=True, logging_strategy="no")  # fmt: skip
-    return transformers.Trainer(model, settings, train_dataset=data).train
+    return transformers.Trainer(for_trainer(kind), settings, train_dataset=data).train
 
 
 def measured(way, kind: str):

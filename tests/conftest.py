@@ -141,6 +141,12 @@ def fresh(folder: Path, weights: Path) -> Project:
     return copy(REPO, folder, *PROJECT)
 
 
+def write_weights(folder: Path) -> None:
+    """What the tiny study's backbones start from."""
+    for name, block in TINY["backbones"].items():
+        tiny_backbones.write(block["loader"], folder / name)
+
+
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """For tests with tiny tensors: a second thread costs more than it gives."""
@@ -162,8 +168,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder weights/ of the tiny study."""
     folder = tmp_path_factory.mktemp("backbones") / "weights"
-    for name, block in TINY["backbones"].items():
-        tiny_backbones.write(block["loader"], folder / name)
+    write_weights(folder)
     return folder
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import PROJECT, REPO, copy, environment
+from conftest import environment
 
 from stillact.tables import read_csv
 
@@ -26,9 +26,8 @@ def snakemake(folder, *arguments):
 
 
 @pytest.mark.parametrize("study", STUDIES)
-def test_the_jobs_are_those_that_snakemake_would_run(study, tmp_path, weights):
-    folder = copy(weights.parent, tmp_path / "stillact", weights.name).folder
-    copy(REPO, folder, *PROJECT)
+def test_the_jobs_are_those_that_snakemake_would_run(study, project):
+    folder = project.folder
     snakemake(folder, *STUDIES[study], "--", "plan")
     plan = read_csv(folder / "results/plan.csv").set_index("rule")
     printed = snakemake(folder, *STUDIES[study], "--dry-run", "--quiet", "rules")

@@ -24,12 +24,10 @@ from collections import Counter
 from pathlib import Path
 
 import psutil
-import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow/lib"))
-import tiny_backbones
-from conftest import PROJECT, REPO, TINY, environment, merge
+from conftest import PROJECT, REPO, copy, environment, write_weights
 
 # Minutes in place of a quarter of an hour: one model of each kind.
 SMALL = {
@@ -62,13 +60,10 @@ class Study:
         if self.starts.exists():  # an undisturbed study of an earlier call
             return
         self.starts.mkdir(parents=True)
-        for name in PROJECT:
-            copied = shutil.copytree if (REPO / name).is_dir() else shutil.copy2
-            copied(REPO / name, folder / name)
+        project = copy(REPO, folder, *PROJECT)
         if kind == "small":
-            (folder / "study.yaml").write_text(yaml.safe_dump(merge(TINY, SMALL), sort_keys=False))
-            for name, block in TINY["backbones"].items():
-                tiny_backbones.write(block["loader"], folder / "weights" / name)
+            project.configure(SMALL)
+            write_weights(folder / "weights")
 
     def start(self, *arguments: str) -> tuple[subprocess.Popen, Path]:
         """Snakemake in a session of its own, and the file that it and its jobs write to."""

@@ -76,14 +76,8 @@ VALUES |= st.lists(VALUES, max_size=2) | st.dictionaries(
 
 def places(node, path=()):
     """The path of every value of a nested mapping or list."""
-    pairs = (
-        node.items()
-        if isinstance(node, dict)
-        else enumerate(node)
-        if isinstance(node, list)
-        else ()
-    )
-    for key, value in pairs:
+    of = {dict: dict.items, list: enumerate}.get(type(node), lambda _: ())
+    for key, value in of(node):
         yield (*path, key)
         yield from places(value, (*path, key))
 

@@ -46,15 +46,19 @@ def _judged(predictions: pd.DataFrame, candidates: list[str]) -> pd.DataFrame:
         (predictions["subset"] == "validation") & predictions["model"].isin(candidates)
     ]
     rows = rows[rows["split"].isin(_comparable(rows))]
-    columns = [column for column in rows if column.startswith("prob_")]
-    labels = pd.Index(columns).get_indexer("prob_" + rows["label"])
-    probabilities = rows[columns].to_numpy()
+    probabilities, labels = _probabilities(rows)
     of_truth = np.maximum(probabilities[range(len(rows)), labels], answers.SMALLEST)
     return rows[[*OF_RUN, "image_id"]].assign(
         model=pd.Categorical(rows["model"], candidates),
         log_loss=-np.log(of_truth),
         accuracy=(probabilities.argmax(1) == labels).astype(float),
     )
+
+
+def _probabilities(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Of rows of a predictions table: float64 (rows, classes), and the place of each label."""
+    columns = [column for column in rows if column.startswith("prob_")]
+    return rows[columns].to_numpy(), pd.Index(columns).get_indexer("prob_" + rows["label"])
 
 
 def _first_of_the_best(judged: pd.DataFrame, by: str) -> str:
@@ -157,9 +161,7 @@ def use(predictions: pd.DataFrame, candidates: list[str], by: str, accuracy: flo
 
     rows = answers.rows_of(predictions, scheme=scheme, subset="validation")
     rows = rows[rows["model"] == model]
-    columns = [column for column in rows if column.startswith("prob_")]
-    labels = pd.Index(columns).get_indexer("prob_" + rows["label"])
-    probabilities = rows[columns].to_numpy()
+    probabilities, labels = _probabilities(rows)
     temperature = fit_temperature(probabilities, labels)
     scaled = apply_temperature(probabilities, temperature)
     right, confidence = scaled.argmax(1) == labels, scaled.max(1)
