@@ -24,7 +24,7 @@ study: .venv/installed  ## the study of config.yaml; fetches its photos
 
 test: .venv/installed  ## the whole test suite
 	@$(BIN)/python -m pytest tests/unit --numprocesses auto --maxprocesses 4
-	@$(BIN)/python -m pytest tests/dag tests/e2e
+	@$(BIN)/python -m pytest tests/dag tests/e2e --numprocesses 2 --dist loadfile
 
 BENCHES := imports starts decode heads embed step seeds
 
