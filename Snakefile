@@ -48,6 +48,10 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/plan.smk"
 
 
+onsuccess:
+    stillact.workplaces.clear(Path("results/unfinished"))
+
+
 rule all:
     default_target: True
     input:

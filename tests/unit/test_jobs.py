@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from stillact import networks, training
+from stillact import networks, training, workplaces
 from stillact.config import FromScratchPlan
 from stillact.log import InputError
 from stillact.recipes import from_scratch, jobs
@@ -179,7 +179,20 @@ def test_a_killed_job_trains_no_finished_run_twice(tmp_path, train, killed_at):
     folders = train()
     assert begun == [7]
     assert [contents(folder) for folder in folders] == expected
+    workplaces.clear(results / "unfinished")
     assert list((results / "unfinished").iterdir()) == []
+    assert [contents(folder) for folder in folders] == expected
+
+
+def test_a_job_killed_before_its_outputs_are_on_record_trains_nothing_again(train, killed_at):
+    """As Snakemake does it: it removes the outputs of a job that it has not put on record."""
+    folders = train()
+    expected = [contents(folder) for folder in folders]
+    for folder in folders:
+        shutil.rmtree(folder)
+    begun = killed_at(None)
+    assert [contents(folder) for folder in train()] == expected
+    assert begun == []
 
 
 def test_a_job_waits_for_one_that_trains_the_same_runs(tmp_path, train, monkeypatch):
@@ -208,16 +221,17 @@ def test_a_job_waits_for_one_that_trains_the_same_runs(tmp_path, train, monkeypa
     assert [contents(folder) for folder in folders] == expected
 
 
-def test_a_job_killed_while_it_clears_up_can_be_started_again(train, monkeypatch):
+def test_clearing_up_may_be_killed(tmp_path, train, monkeypatch):
     def killed(folder):
         for name in jobs.outputs(True):
             (folder / name).unlink()
         raise KeyboardInterrupt
 
+    train()
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "rmtree", killed)
         with pytest.raises(KeyboardInterrupt):
-            train()
+            workplaces.clear(tmp_path / "results/unfinished")
     expected = [contents(folder) for folder in train(results="whole")]
     assert [contents(folder) for folder in train()] == expected
 

@@ -15,6 +15,7 @@ os.environ |= {"PYTHONPATH": os.pathsep.join(found)}  # for the scripts
 import stillact.album
 import stillact.config
 import stillact.runs
+import stillact.workplaces
 from stillact.code import closure
 from stillact.log import InputError
 

@@ -15,8 +15,6 @@ with log.job(snakemake.log[0]):
     metas = [json.loads(Path(path).read_text(encoding="utf-8")) for path in snakemake.input.metas]
     scores = selection.scores(predictions, settings["candidates"], settings["by"])
     together = pd.concat([predictions, selection.selected(predictions, scores)])
-    runs = pd.DataFrame([{**meta["run"], "seconds": meta["seconds"]} for meta in metas])
-    on_holdout = runs[runs["split"] == selection.HOLDOUT].groupby("model")["seconds"].mean()
     told = pd.DataFrame(
         {**meta["run"], "settings": selection.in_words(meta["chosen"])} for meta in metas
     )
@@ -25,4 +23,4 @@ with log.job(snakemake.log[0]):
     write_csv(scores[scores["chosen"]].drop(columns="chosen"), out.chosen)
     views = {Run.at(Path(path).parent): read_csv(path) for path in snakemake.input.views}
     write_csv(selection.views(views), out.views)
-    write_csv(selection.recipes(together, settings["recipes"], on_holdout.to_dict()), out.recipes)
+    write_csv(selection.recipes(together, settings["recipes"]), out.recipes)

@@ -3,7 +3,7 @@
 The library knows nothing of Snakemake. Its modules stand on floors; a module imports only from
 floors below its own:
 
-1. facts and tools: log, code, gpus, config, tables, typeset, manifest, runs, album
+1. facts and tools: log, code, gpus, config, tables, typeset, manifest, runs, workplaces, album
 2. data: weights, curate, fetch, images, views, stage, duplicates, splits
 3. models: networks, backbones, prompts, augment, limbs
 4. learning: training, recipes, embed, pretrain

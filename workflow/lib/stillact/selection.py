@@ -94,21 +94,18 @@ def selected(predictions: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     return predictions.merge(chosen, on=[*OF_RUN, "model"]).assign(model=SELECTED)
 
 
-def recipes(
-    predictions: pd.DataFrame, models: dict[str, str], seconds: dict[str, float]
-) -> pd.DataFrame:
+def recipes(predictions: pd.DataFrame, models: dict[str, str]) -> pd.DataFrame:
     """Every recipe beside the others, on the holdout and cross-validated.
 
     Args:
         predictions: as for `scores`, with the rows of `selected`.
         models: the recipe of each model to tell of.
-        seconds: of a model's run on the holdout, in the mean.
 
     Returns:
         A row a model and scheme, in each scheme the most accurate first: scheme (cv, holdout),
         model, recipe, images, runs; accuracy and log_loss (nats) with 95 % intervals as
         `bootstrap.intervals` gives them; accuracy_averaged: of the mean of the runs'
-        probabilities, on the holdout; seconds.
+        probabilities, on the holdout.
     """
     predictions = predictions[predictions["model"].isin([*models, SELECTED])]
     rows = []
@@ -123,7 +120,6 @@ def recipes(
                 row |= {metric: value.value, f"{metric}_ci_low": value.ci_low}
                 row |= {f"{metric}_ci_high": value.ci_high}
             row["accuracy_averaged"] = _averaged(given[model]) if scheme == HOLDOUT else np.nan
-            row["seconds"] = seconds.get(model, np.nan)
             rows.append(row)
     made = pd.DataFrame(rows)
     return made.sort_values(["scheme", "accuracy"], ascending=[True, False], kind="stable")

@@ -1,18 +1,15 @@
 """Runs of one model in one process: files in, trained runs out, nothing lost when interrupted."""
 
 import contextlib
-import fcntl
 import functools
 import hashlib
 import importlib
 import importlib.metadata
 import json
-import os
 import platform
 import resource
-import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +19,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from stillact import training
+from stillact import training, workplaces
 from stillact.config import Plan
 from stillact.log import InputError, logger
 from stillact.runs import SHUFFLED, SUBSETS, Run
@@ -98,7 +95,7 @@ def train_runs(
 ) -> None:
     """Train the runs of `folders` in one process and put each one's `outputs` into its folder.
 
-    A finished run waits in `unfinished` until all are done, so that a job which is killed and
+    A finished run waits in `unfinished` until `workplaces.clear`, so that a job which is killed and
     started again trains none of them twice. What waits there is taken only if it was made from
     the same plan, files, versions and kind of device.
 
@@ -108,7 +105,7 @@ def train_runs(
         files: by name: those that the recipe reads; `split`, the holdout or k-fold table; and
             `code`, the source files whose change makes a finished run stale.
         folders: .../{task}/{model}/{split}/seed_{seed}, all of one task and model.
-        unfinished: folder of what is not done yet.
+        unfinished: folder of the trainings under way and of what waits.
         device: "auto", "cpu" or "cuda".
         threads: of torch on the CPU.
         keep_weights: whether the weights are among the outputs.
@@ -116,9 +113,9 @@ def train_runs(
     chosen = training.choose_device(device)
     runs = [Run.at(folder) for folder in folders]
     made_from = _fingerprint(plan, files, chosen, threads, keep_weights)
-    with training.repeatable(threads), contextlib.ExitStack() as held:
+    with training.repeatable(threads), contextlib.ExitStack() as stack:
         works = [
-            held.enter_context(_workplace(_unfinished(unfinished, folder), made_from))
+            stack.enter_context(workplaces.held(workplaces.of(unfinished, folder), made_from))
             for folder in folders
         ]
         setup = None
@@ -128,18 +125,13 @@ def train_runs(
             return setup.parts(rows(files["split"], split))
 
         for run, work in zip(runs, works, strict=True):
-            if (work / "done").exists():
+            if workplaces.is_finished(work):
                 logger.info("%s: finished by an earlier start, taken as it is", run)
                 continue
             setup = setup or recipe(plan, files, chosen)
             _train(run, plan, setup, parts(run.split), work, made_from, chosen, keep_weights)
         for work, folder in zip(works, folders, strict=True):
-            folder.mkdir(parents=True, exist_ok=True)
-            for name in outputs(keep_weights):
-                _link(work / name, folder / name)
-        for work in works:
-            (work / "done").unlink()  # first, so that what is left is not taken for a whole run
-            shutil.rmtree(work)
+            workplaces.hand_over(work, folder, outputs(keep_weights))
 
 
 def paths(named: Iterable[tuple[str, str | Iterable[str]]]) -> dict[str, Path | list[Path]]:
@@ -231,7 +223,7 @@ def _train(
     }
     (work / "meta.json").write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
     (work / "checkpoint.pt").unlink(missing_ok=True)
-    (work / "done").touch()
+    workplaces.finish(work)
     told = ", ".join(f"{name} {value:.6g}" for name, value in meta["chosen"].items())
     logger.info("%s: %d epochs%s, %.1f s",
                 run, meta["epochs"], f", chosen {told}" if told else "", seconds)  # fmt: skip
@@ -297,40 +289,6 @@ def _predictions(run: Run, network, setup: Setup, parts: Parts, classes: list[st
     return predictions
 
 
-def _unfinished(unfinished: Path, folder: Path) -> Path:
-    """Of a run's folder; by all of its path, for a sweep's runs differ above {task}."""
-    return unfinished / folder.as_posix().strip("/").replace("/", ".")
-
-
-@contextlib.contextmanager
-def _workplace(folder: Path, made_from: str) -> Iterator[Path]:
-    """The folder of an unfinished run, for one process at a time.
-
-    The lock matters when an earlier Snakemake was killed and its job still trains: this one waits
-    for it. What was made from something else is thrown away.
-    """
-    while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / "lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not _is_at(lock, folder / "lock"):
-                continue  # removed by the process that this one waited for
-            key = folder / "made_from"
-            if not key.exists() or key.read_text() != made_from:
-                for stale in [p for p in folder.iterdir() if p.name != "lock"]:
-                    stale.unlink()
-                key.write_text(made_from)
-            yield folder
-            return
-
-
-def _is_at(file, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
-
-
 def _fingerprint(plan: Plan, files: Mapping, device, threads: int, keep_weights: bool) -> str:
     read = {name: [path] if isinstance(path, Path) else path for name, path in files.items()}
     parts = {
@@ -342,14 +300,6 @@ def _fingerprint(plan: Plan, files: Mapping, device, threads: int, keep_weights:
         "keep_weights": keep_weights,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def _link(source: Path, target: Path) -> None:
-    target.unlink(missing_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:  # a file system without hard links
-        shutil.copy2(source, target)
 
 
 def _versions(plan: Plan) -> dict[str, str]:
