@@ -90,6 +90,15 @@ def test_the_lock_is_whole():
     assert asked - set(LOCKED) == {"opencv-python"}  # see the Makefile
 
 
+def test_the_container_has_the_lock_and_the_python_of_the_environments():
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert "ARG BASE=python:3.11-slim" in dockerfile
+    assert "COPY requirements.lock" in dockerfile
+    assert (ROOT / ".dockerignore").read_text().split() == ["*", "!requirements.lock"]
+    for env in ENVS:
+        assert "python=3.11" in yaml.safe_load(env.read_text(encoding="utf-8"))["dependencies"]
+
+
 HERE = {canonicalize_name(of.name) for of in importlib.metadata.distributions()}
 
 
