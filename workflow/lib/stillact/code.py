@@ -24,13 +24,13 @@ def closure(script: Path, lib: Path) -> list[Path]:
     return [script, *sorted(found)]
 
 
-def _imports(file: Path, lib: Path) -> set[Path]:
-    names = _imported(file.read_text(encoding="utf-8"))
-    return {module for name in names for module in _modules(name, lib)}
-
-
 @functools.cache  # many scripts stand on the same files, and each start asks for all of them
-def _imported(source: str) -> frozenset[str]:
+def _imports(file: Path, lib: Path) -> frozenset[Path]:
+    names = _imported(file.read_text(encoding="utf-8"))
+    return frozenset(module for name in names for module in _modules(name, lib))
+
+
+def _imported(source: str) -> set[str]:
     """The names that a file's text imports: modules, and what may be one."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
@@ -38,7 +38,7 @@ def _imported(source: str) -> frozenset[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return frozenset(names)
+    return names
 
 
 def _modules(name: str, lib: Path) -> list[Path]:
