@@ -174,10 +174,21 @@ def test_addresses(load, url):
         ("http://[::1/b", "'http://[::1/b' is not an address: Invalid IPv6 URL; correct it"),
         ("http://a:99999/b", "'http://a:99999/b' is not an address: Port out of range 0-65535; "
          "correct it"),
+        ("=1+1.jpg", "'=1+1.jpg' would be a formula to a spreadsheet; put ./ in front of the path"),
+        ("@a.jpg", "'@a.jpg' would be a formula to a spreadsheet; put ./ in front of the path"),
     ],
 )  # fmt: skip
 def test_what_is_no_address(faults, url, what):
     assert faults(f"url,label\n{url},sitting\n") == [f"row 2, column url: {what}"]
+
+
+def test_a_group_is_no_formula(faults, load):
+    table = "url,label,group\na.jpg,sitting,{}\n"
+    assert load(table.format("album-1")).group[0] == "album-1"
+    assert faults(table.format("-1+cmd|' /C calc'!A0")) == [
+        "row 2, column group: \"-1+cmd|' /C calc'!A0\" would be a formula to a spreadsheet; start "
+        "it with a letter"
+    ]
 
 
 def test_split_for_all_or_none(faults, load):

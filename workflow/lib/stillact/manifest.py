@@ -12,6 +12,7 @@ import pandas as pd
 
 from stillact.log import InputError, did_you_mean
 from stillact.runs import SUBSETS
+from stillact.tables import FORMULA
 
 COLUMNS = ("id", "label", "url", "split", "group", "sha256", "person_boxes")
 REQUIRED = ("url", "label")
@@ -53,6 +54,7 @@ def load(
         "url": _url_faults(table["url"], table["label"]),
         "id": _id_faults(table["id"], table["url"]),
         "split": _split_faults(table["split"]),
+        "group": _group_faults(table["group"]),
         "sha256": _hash_faults(table["sha256"]),
         "person_boxes": _box_faults(table["person_boxes"]),
     }
@@ -168,6 +170,8 @@ def _url_faults(urls: pd.Series, labels: pd.Series) -> Iterator[Fault]:
 def _url_fault(url: str) -> str:
     if not url:
         return "empty; give an address or a path"
+    if url.startswith(FORMULA):
+        return f"{url!r} would be a formula to a spreadsheet; put ./ in front of the path"
     scheme = _SCHEME.match(url)
     if not scheme:
         return ""
@@ -208,6 +212,14 @@ def _split_faults(splits: pd.Series) -> Iterator[Fault]:
             yield number, f"unknown split {split!r}.{hint} Allowed: {allowed}"
         else:
             yield number, f"empty, while other rows have one; give {allowed}, or clear all"
+
+
+def _group_faults(groups: pd.Series) -> Iterator[Fault]:
+    for number, group in groups[groups.str.startswith(FORMULA)].items():
+        yield (
+            number,
+            f"{group!r} would be a formula to a spreadsheet; start it with a letter or digit",
+        )
 
 
 def _hash_faults(hashes: pd.Series) -> Iterator[Fault]:

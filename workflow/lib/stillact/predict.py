@@ -16,12 +16,11 @@ import pandas as pd
 
 from stillact import album, config, fetch, images
 from stillact.log import InputError, logger
-from stillact.tables import replacing
+from stillact.tables import FORMULA, replacing
 
 BATCH = 64  # photos asked about at a time; as many wait, decoded
 PROGRESS_EVERY_S = 10.0
 EXAMPLES = 5  # photos shown of each reason when none can be read
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet's formula starts with
 
 Item, Made = TypeVar("Item"), TypeVar("Made")
 

@@ -13,6 +13,7 @@ TEXT = {"id", "image_id", "image_id_a", "image_id_b", "url", "sha256", "manifest
 TEXT |= {"task", "model", "split", "subset", "label", "augmentation", "class", "text"}
 TEXT |= {"status", "reason", "mode", "person_boxes", "path", "file", "abstain"}
 TEXT |= {"model_a", "model_b", "answer", "predicted", "rule", "bin", "first", "last"}
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet's formula starts with
 
 
 @contextlib.contextmanager
