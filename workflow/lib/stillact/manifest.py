@@ -216,10 +216,7 @@ def _split_faults(splits: pd.Series) -> Iterator[Fault]:
 
 def _group_faults(groups: pd.Series) -> Iterator[Fault]:
     for number, group in groups[groups.str.startswith(FORMULA)].items():
-        yield (
-            number,
-            f"{group!r} would be a formula to a spreadsheet; start it with a letter or digit",
-        )
+        yield number, f"{group!r} would be a formula to a spreadsheet; start it with a letter"
 
 
 def _hash_faults(hashes: pd.Series) -> Iterator[Fault]:
