@@ -180,10 +180,11 @@ def project(tmp_path: Path, weights: Path) -> Project:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Project:
-    """The tiny study, run to its end. Shared, by all processes of pytest: look, do not touch."""
+    """The tiny study, run to its end, in a folder with a blank and letters that are not ASCII.
+    Shared, by all processes of pytest: look, do not touch."""
     base = tmp_path_factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    project, done = Project(base / "finished" / "stillact"), base / "finished.done"
+    project, done = Project(base / "finished" / "größere Übung"), base / "finished.done"
     with FileLock(base / "finished.lock"):
         if not done.exists():
             fresh(project.folder, weights).run()

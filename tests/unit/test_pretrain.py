@@ -1,5 +1,6 @@
 """The tiny towers: their scenes, their targets, and that the study's own loaders read them."""
 
+import copy
 import hashlib
 import math
 from pathlib import Path
@@ -252,3 +253,22 @@ def test_training_learns_the_scenes(scenes, trained, tmp_path, tower):
     history = pretrain.train(tower, settings(30, 3e-3), scenes, tmp_path, start=trained / "vit")
     assert history["epoch"].tolist() == list(range(1, 31))
     assert history["loss"].iloc[-1] < 0.85 * history["loss"].iloc[0]
+
+
+def test_muon_is_torchs_but_for_its_precision(monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.clone)
+    torch.manual_seed(0)
+    ours = nn.ParameterList([torch.randn(48, 16), torch.randn(16, 16), torch.randn(16, 64)])
+    theirs = copy.deepcopy(ours)
+    torchs = torch.optim.Muon(theirs, 0.01, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
+    optimisers = [pretrain.Muon(ours, 0.01, 0.1), torchs]
+    start = [matrix.detach().clone() for matrix in ours]
+    for _ in range(5):
+        for mine, other in zip(ours, theirs, strict=True):
+            mine.grad = torch.randn_like(mine)
+            other.grad = mine.grad.clone()
+        for optimiser in optimisers:
+            optimiser.step()
+    for mine, other, before in zip(ours, theirs, start, strict=True):
+        assert (mine - before).abs().max() > 0.01
+        torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-5)

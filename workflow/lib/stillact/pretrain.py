@@ -26,6 +26,7 @@ import torch
 from open_clip.loss import SigLipLoss
 from safetensors.torch import load_file, save_file
 from timm.models import save_for_hf
+from timm.optim.muon import zeropower_via_newtonschulz
 from torch import nn
 from torch.nn import functional as F
 
@@ -43,6 +44,7 @@ ATTRIBUTES = ["setting", "people", "furniture", "view", "light", "person", "top"
 ARCHITECTURE = "vit_base_patch16_clip_224"  # timm's; CLIP's image tower, made smaller
 GREY = {"mean": [0.5] * 3, "std": [0.5] * 3}  # pixels from -1 to 1
 MUON = 5.0  # Muon's step size over AdamW's
+MOMENTUM, QUINTIC = 0.95, [(3.4445, -4.7750, 2.0315)]  # of Muon's authors
 # Contrastive temperatures and biases at the start; SigLIP's authors' bias is for batches of 32,768.
 CLIP_SCALE, LARGEST_SCALE = math.log(1 / 0.07), math.log(100)
 SIGLIP_SCALE = math.log(10)
@@ -294,10 +296,30 @@ def _optimisers(
     adam = torch.optim.AdamW(groups, rate, betas=(0.9, 0.98), weight_decay=decay, fused=True)
     if not matrices:
         return [adam]
-    muon = torch.optim.Muon(
-        matrices, MUON * rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"
-    )
-    return [adam, muon]
+    return [adam, Muon(matrices, MUON * rate, decay)]
+
+
+class Muon(torch.optim.Optimizer):
+    """torch.optim.Muon with `adjust_lr_fn="match_rms_adamw"`, in float32 throughout.
+
+    torch's makes updates orthogonal in bfloat16. Where a processor does not multiply bfloat16, that
+    took five sixths of a training's time.
+    """
+
+    def __init__(self, matrices: Sequence[nn.Parameter], rate: float, weight_decay: float):
+        super().__init__(matrices, {"lr": rate, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self) -> None:
+        for group in self.param_groups:
+            rate = group["lr"]
+            for matrix in group["params"]:
+                mean = self.state[matrix].setdefault("mean", torch.zeros_like(matrix))
+                mean.lerp_(matrix.grad, 1 - MOMENTUM)
+                update = matrix.grad.lerp(mean, MOMENTUM)
+                update = zeropower_via_newtonschulz(update, 5, QUINTIC, dtype=torch.float32)
+                matrix.mul_(1 - rate * group["weight_decay"])
+                matrix.add_(update, alpha=-0.2 * math.sqrt(max(matrix.shape)) * rate)
 
 
 def _cosine(steps: int) -> Callable[[int], float]:
