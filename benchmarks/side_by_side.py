@@ -55,7 +55,8 @@ def run(
     for repeat in range(options.repeats):
         for way in ways:
             env = {**os.environ, **ONE_THREAD, **environment(way)}
-            found[way].append(_seconds([sys.executable, *sys.argv, "--only", way], env))
+            command = [sys.executable, sys.argv[0], "--only", way, *sys.argv[1:]]
+            found[way].append(_seconds(command, env))
             print(f"{repeat + 1}/{options.repeats} {way}: {found[way][-1]:.2f} s", file=sys.stderr)
     _tell(name, found, {way: units(options, way) for way in ways})
 
