@@ -14,6 +14,8 @@ from side_by_side import RESULTS
 
 from stillact import plan
 
+SMALL = 0.01  # of all CPU seconds: rules below are told together
+
 
 def jobs(results: Path) -> pd.DataFrame:
     """A row a job, or for trainings the jobs of a model: rule, jobs, cpu_s, seconds, runs_s."""
@@ -39,8 +41,11 @@ def taken(files: list[Path]) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="of a finished study")
-    table = jobs(parser.parse_args().folder / "results").groupby("rule").sum()
-    table = table.sort_values("cpu_s", ascending=False)
+    table = jobs(parser.parse_args().folder / "results")
+    of_rule = table["cpu_s"].groupby(table["rule"]).transform("sum")
+    few = of_rule < SMALL * table["cpu_s"].sum()
+    table["rule"] = table["rule"].mask(few, "all others")
+    table = table.groupby("rule").sum().sort_values("cpu_s", ascending=False)
     table["share"] = table["cpu_s"] / table["cpu_s"].sum()
     table["in_runs"] = (table["runs_s"] / table["seconds"]).where(table["runs_s"] > 0)
     table = table.drop(columns="runs_s").round({"cpu_s": 1, "seconds": 1, "share": 3, "in_runs": 2})
