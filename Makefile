@@ -26,7 +26,7 @@ test: .venv/installed  ## the whole test suite
 	@$(BIN)/python -m pytest tests/unit --numprocesses auto --maxprocesses 4
 	@$(BIN)/python -m pytest tests/dag tests/e2e --numprocesses 2 --dist loadfile
 
-BENCHES := imports starts decode heads embed step seeds
+BENCHES := imports starts decode fetch heads embed step seeds
 
 # The peers have an environment of their own, which sees what .venv has.
 .venv-bench/installed: .venv/installed benchmarks/requirements.txt

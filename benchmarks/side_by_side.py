@@ -34,6 +34,7 @@ def run(
     parser: argparse.ArgumentParser,
     units: Callable[[argparse.Namespace, str], tuple[float, str] | None] = lambda *_: None,
     environment: Callable[[str], dict[str, str]] = lambda way: {},
+    counted: str = "cpu_s",
 ) -> None:
     """Measure the ways, print the table and write results/bench/{name}.csv.
 
@@ -44,6 +45,7 @@ def run(
         parser: of the program's options; `--repeats` is added.
         units: of a way what is done in that time, for a column with the rate, such as 64 "images".
         environment: of a way's process, beside one thread.
+        counted: the name of what the ways return.
     """
     parser.add_argument("--repeats", type=int, default=3, help="processes a way, of which medians")
     parser.add_argument("--only", choices=ways, help=argparse.SUPPRESS)
@@ -58,7 +60,7 @@ def run(
             command = [sys.executable, sys.argv[0], "--only", way, *sys.argv[1:]]
             found[way].append(_seconds(command, env))
             print(f"{repeat + 1}/{options.repeats} {way}: {found[way][-1]:.2f} s", file=sys.stderr)
-    _tell(name, found, {way: units(options, way) for way in ways})
+    _tell(name, found, {way: units(options, way) for way in ways}, counted)
 
 
 def _seconds(command: list[str], env: dict[str, str]) -> float:
@@ -70,13 +72,13 @@ def _seconds(command: list[str], env: dict[str, str]) -> float:
     return whole if counted is None else counted
 
 
-def _tell(name: str, found: dict[str, list[float]], units: dict) -> None:
+def _tell(name: str, found: dict[str, list[float]], units: dict, counted: str) -> None:
     firsts: dict[str, float] = {}
     rows = []
     for way, seconds in found.items():
         median = statistics.median(seconds)
         first = firsts.setdefault(way.rpartition(": ")[0], median)
-        row = {"way": way, "cpu_s": f"{median:.3g}"}
+        row = {"way": way, counted: f"{median:.3g}"}
         row |= {"from": f"{min(seconds):.3g}", "to": f"{max(seconds):.3g}"}
         row |= {"processes": len(seconds)}
         row["ratio"] = f"{median / first:.2f}"
@@ -91,7 +93,7 @@ def _tell(name: str, found: dict[str, list[float]], units: dict) -> None:
         writer.writerows(rows)
     width = max(map(len, found))
     for row in rows:
-        print(f"{row['way']:{width}} {row['cpu_s']:>8} s  {row['ratio']:>6}  {row.get('rate', '')}")
+        print(f"{row['way']:{width}} {row[counted]:>8} s  {row['ratio']:>6}  {row.get('rate', '')}")
 
 
 def timed(work: Callable[[], object], times: int = 1) -> float:

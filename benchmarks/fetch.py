@@ -1,0 +1,89 @@
+"""Fetching photos from a server that takes its time: the workflow, and curl.
+
+A local server waits 50 ms before each answer. Eight requests at once, as `fetch.per_host` has them.
+The workflow also decodes each photo, to know that it is whole, and keeps it by its hash; curl
+only writes files. `clock_s` are seconds by the clock.
+"""
+
+import argparse
+import functools
+import http.server
+import multiprocessing
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import side_by_side
+
+AT_ONCE, WAIT_S = 8, 0.05
+
+
+class Slow(http.server.SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # connections stay open
+
+    def do_GET(self) -> None:
+        time.sleep(WAIT_S)
+        super().do_GET()
+
+    def log_message(self, *_) -> None:
+        pass
+
+
+def workflow(urls: list[str], folder: Path) -> Callable[[], None]:
+    import pandas as pd
+    import yaml
+
+    from stillact import config, fetch
+
+    table = pd.DataFrame({"url": urls}).assign(id=range(len(urls)), sha256="")
+    of = config.load(yaml.safe_load((side_by_side.REPO / "config.yaml").read_text()))
+    settings = of.fetch.model_copy(update={"per_host": AT_ONCE})
+    dataset = of.dataset.model_copy(update={"cache": str(folder / "cache")})
+    return lambda: fetch.fetch_all(table, settings, dataset, folder)
+
+
+def curl(urls: list[str], folder: Path) -> Callable[[], None]:
+    told = "".join(f'url = "{url}"\noutput = "{folder}/{i}.jpg"\n' for i, url in enumerate(urls))
+    (folder / "urls").write_text(told)
+    command = [
+        "curl",
+        "--silent",
+        "--no-progress-meter",
+        "--fail",
+        "--parallel",
+        "--parallel-max",
+        str(AT_ONCE),
+    ]
+    command += ["--config", str(folder / "urls")]
+    return lambda: subprocess.run(command, check=True)
+
+
+def measured(way: Callable[[list[str], Path], Callable[[], None]]) -> side_by_side.Way:
+    def measure(options: argparse.Namespace) -> float:
+        with tempfile.TemporaryDirectory() as served, tempfile.TemporaryDirectory() as folder:
+            paths = side_by_side.photos(Path(served), options.count, options.photos)
+            serve = functools.partial(Slow, directory=paths[0].parent)
+            with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+                serving = multiprocessing.get_context("fork").Process(target=server.serve_forever)
+                serving.start()
+                host = f"http://127.0.0.1:{server.server_address[1]}"
+                work = way([f"{host}/{path.name}" for path in paths], Path(folder))
+                start = time.perf_counter()
+                work()
+                seconds = time.perf_counter() - start
+                serving.terminate()
+        return seconds
+
+    return measure
+
+
+WAYS = {"workflow": measured(workflow), "curl --parallel": measured(curl)}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    side_by_side.photo_options(parser, 100)
+    side_by_side.run(
+        "fetch", WAYS, parser, lambda options, _: (options.count, "images"), counted="clock_s"
+    )
