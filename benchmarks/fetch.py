@@ -49,7 +49,6 @@ def curl(urls: list[str], folder: Path) -> Callable[[], None]:
     (folder / "urls").write_text(told)
     command = [
         "curl",
-        "--silent",
         "--no-progress-meter",
         "--fail",
         "--parallel",
