@@ -1,5 +1,5 @@
-"""What profiles/slurm asks SLURM for: its commands are made up, and sbatch notes what it is given
-and refuses it, so that every job is sent again."""
+"""What profiles/slurm asks SLURM for: its commands are made up, and sbatch notes what it is given,
+a file a call as several are sent at once, and refuses it, so that every job is sent again."""
 
 import os
 import shlex
@@ -7,7 +7,7 @@ import shlex
 from conftest import Project
 
 COMMANDS = {
-    "sbatch": """printf '%s\\0' "$@" >> "$NOTED"; echo >> "$NOTED"; exit 1""",
+    "sbatch": """printf '%s\\0' "$@" > "$NOTED/$$"; exit 1""",
     "sinfo": "printf 'PARTITION\\nshort*\\ngpu\\n'",
     "sacctmgr": "echo mine",
     "squeue": "",
@@ -27,6 +27,7 @@ def send(project: Project, monkeypatch, *arguments: str) -> dict[str, list[dict[
         (commands / name).write_text(f"#!/bin/sh\n{text}\n")
         (commands / name).chmod(0o755)
     noted = project.folder / "noted"
+    noted.mkdir()
     monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("NOTED", str(noted))
     profile = ["--workflow-profile", "profiles/slurm", "--keep-going", "--forcerun", "embed_images"]
@@ -36,8 +37,8 @@ def send(project: Project, monkeypatch, *arguments: str) -> dict[str, list[dict[
         (project.folder / target).unlink()
     project.fail(*profile, *arguments, "--", *targets, FIGURE)
     sent: dict[str, list[dict[str, str]]] = {}
-    for line in noted.read_text().splitlines():
-        options = read(line.rstrip("\0").split("\0"))
+    for call in sorted(noted.iterdir(), key=lambda path: path.stat().st_mtime_ns):
+        options = read(call.read_text().rstrip("\0").split("\0"))
         command = shlex.split(options["--wrap"])
         rule, attempt = (
             command[command.index(name) + 1] for name in ("--allowed-rules", "--attempt")
