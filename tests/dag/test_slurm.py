@@ -17,6 +17,9 @@ COMMANDS = {
 PARTITIONS = "partitions: {short: {max_runtime: 1h}, long: {}, gpu: {max_gpu: 1}}"
 RUNS = "results/runs/activity3"
 FIGURE = "results/figures/figure_1.png"
+# The plugin looks at its jobs for the first time, and can end, after 40 s else.
+PROFILE = ["--workflow-profile", "profiles/slurm", "--forcerun", "embed_images"]
+PROFILE += ["--slurm-init-seconds-before-status-checks", "1"]
 
 
 def send(project: Project, monkeypatch, *arguments: str) -> dict[str, list[dict[str, str]]]:
@@ -30,12 +33,11 @@ def send(project: Project, monkeypatch, *arguments: str) -> dict[str, list[dict[
     noted.mkdir()
     monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("NOTED", str(noted))
-    profile = ["--workflow-profile", "profiles/slurm", "--keep-going", "--forcerun", "embed_images"]
     models = ["cnn_base", "clip_zero_photo", "clip_ic"]
     targets = [f"{RUNS}/{model}/holdout/seed_0/predictions.csv" for model in models]
     for target in (*targets, FIGURE):
         (project.folder / target).unlink()
-    project.fail(*profile, *arguments, "--", *targets, FIGURE)
+    project.fail(*PROFILE, "--keep-going", *arguments, "--", *targets, FIGURE)
     sent: dict[str, list[dict[str, str]]] = {}
     for call in sorted(noted.iterdir(), key=lambda path: path.stat().st_mtime_ns):
         options = read(call.read_text().rstrip("\0").split("\0"))
@@ -106,6 +108,5 @@ def test_partitions_and_account_filled_in(rerun, monkeypatch):
 
 def test_no_gpu_limit_that_jobs_would_not_hear_of(rerun):
     rerun.configure({"device": "auto"})
-    profile = ["--workflow-profile", "profiles/slurm", "--forcerun", "embed_images"]
-    output = rerun.fail(*profile, "--resources", "gpu=0", "--", "runs")
+    output = rerun.fail(*PROFILE, "--resources", "gpu=0", "--", "runs")
     assert "--config device=cpu" in output
