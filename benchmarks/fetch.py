@@ -1,8 +1,9 @@
-"""Fetching photos from a server that takes its time: the workflow, and curl.
+"""Fetching photos from a server that takes its time: the workflow, curl and img2dataset.
 
 A local server waits 50 ms before each answer. Eight requests at once, as `fetch.per_host` has them.
 The workflow also decodes each photo, to know that it is whole, and keeps it by its hash; curl
-only writes files. `clock_s` are seconds by the clock.
+only writes files; img2dataset, asked to change none, starts a process with its imports.
+`clock_s` are seconds by the clock.
 """
 
 import argparse
@@ -47,16 +48,19 @@ def workflow(urls: list[str], folder: Path) -> Callable[[], None]:
 def curl(urls: list[str], folder: Path) -> Callable[[], None]:
     told = "".join(f'url = "{url}"\noutput = "{folder}/{i}.jpg"\n' for i, url in enumerate(urls))
     (folder / "urls").write_text(told)
-    command = [
-        "curl",
-        "--no-progress-meter",
-        "--fail",
-        "--parallel",
-        "--parallel-max",
-        str(AT_ONCE),
-    ]
-    command += ["--config", str(folder / "urls")]
+    command = ["curl", "--no-progress-meter", "--fail", "--parallel"]
+    command += ["--parallel-max", str(AT_ONCE), "--config", str(folder / "urls")]
     return lambda: subprocess.run(command, check=True)
+
+
+def img2dataset(urls: list[str], folder: Path) -> Callable[[], None]:
+    import img2dataset
+
+    (folder / "urls.txt").write_text("\n".join(urls))
+    return lambda: img2dataset.download(
+        url_list=str(folder / "urls.txt"), input_format="txt", output_folder=str(folder / "photos"),
+        output_format="files", resize_mode="no", processes_count=1, thread_count=AT_ONCE,
+    )  # fmt: skip
 
 
 def measured(way: Callable[[list[str], Path], Callable[[], None]]) -> side_by_side.Way:
@@ -78,7 +82,8 @@ def measured(way: Callable[[list[str], Path], Callable[[], None]]) -> side_by_si
     return measure
 
 
-WAYS = {"workflow": measured(workflow), "curl --parallel": measured(curl)}
+WAYS = {"workflow": workflow, "curl --parallel": curl, "img2dataset": img2dataset}
+WAYS = {name: measured(way) for name, way in WAYS.items()}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
