@@ -11,7 +11,7 @@ from side_by_side import REPO, RESULTS
 
 TABLES = ["study", "imports", "seeds", "step", "embed", "starts", "heads", "decode", "fetch"]
 PACKAGES = ["torch", "torchvision", "transformers", "open_clip_torch", "snakemake", "numpy"]
-PEERS = ["accelerate", "clip-benchmark"]
+PEERS = ["accelerate", "clip-benchmark", "img2dataset"]
 
 
 def processor() -> str:
