@@ -4,8 +4,9 @@ that of an undisturbed one.
     .venv/bin/python tests/torture/kills.py [--study demo] [--kills 20] [--seed 0]
 
 Each kill waits for a number of jobs to be done, all numbers being as likely, and then for up to
-`--within` seconds. SIGKILL goes to the whole session, Snakemake and its jobs; then comes
-`snakemake --unlock`, and the next start. Exit status 1 if anything is lost, done twice or differs.
+`--within` seconds, or until one job is left. SIGKILL goes to the whole session, Snakemake and its
+jobs; then comes `snakemake --unlock`, and the next start. Exit status 1 if anything is lost, done
+twice or differs.
 """
 
 import argparse
@@ -114,9 +115,9 @@ class Study:
         return [str(path) for path in [*parts, *results.glob("unfinished/*")]]
 
 
-def kill_at(study: Study, jobs: int, seconds: float) -> dict:
+def kill_at(study: Study, jobs: int, seconds: float, last: int) -> dict:
     """Start, and kill once so many jobs are done and seconds have gone since: at the earliest since
-    the first job of this start."""
+    the first job of this start. Once `last` jobs are done, no second is waited for."""
     before = study.made()
     already = study.done()
     process, said = study.start()
@@ -126,7 +127,8 @@ def kill_at(study: Study, jobs: int, seconds: float) -> dict:
         done = already + text.count("\nFinished jobid:")
         if counted_from is None and "\nExecute " in text and done >= jobs:
             counted_from = time.monotonic()
-        if counted_from is not None and time.monotonic() - counted_from >= seconds:
+        waited = time.monotonic() - counted_from if counted_from else 0
+        if counted_from and (waited >= seconds or done >= last):
             break
         time.sleep(0.05)
     else:
@@ -185,7 +187,7 @@ def torture(undisturbed: Study, study: Study, given: argparse.Namespace) -> int:
     draws = [random.Random(f"{given.seed} {kill}") for kill in range(given.kills)]
     moments = [(draw.randrange(most), draw.uniform(0, given.within)) for draw in draws]
     for number, moment in enumerate(sorted(moments), 1):
-        rows.append(kill_at(study, *moment))
+        rows.append(kill_at(study, *moment, most - 1))
         shown = {**rows[-1], "lost": len(rows[-1]["lost"]), "again": len(rows[-1]["again"])}
         print(f"kill {number}: " + ", ".join(f"{k} {v}" for k, v in shown.items()), flush=True)
     before = study.made()
