@@ -27,6 +27,9 @@ CHUNK = 256  # inputs a forward pass without gradients
 # Makes a batch of inputs what the network takes; `training` says whether to augment.
 Prepare = Callable[[torch.Tensor, bool], torch.Tensor]
 Penalty = Callable[[nn.Module], torch.Tensor]
+# Mean loss, logits and labels of photos gone through together. Left on the device until an epoch
+# ends: a GPU that is asked after each step waits for the next one.
+Pass = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -166,23 +169,24 @@ class Loop:
         self.network.train()
         device = part.labels.device
         batches = _batches(torch.randperm(len(part.labels)).to(device), self.settings.batch_size)
-        loss_sum, right = 0.0, 0
+        passes = []
         for i, rows in enumerate(batches):
             step = (number - 1) * len(batches) + i
             rate = step_size(step, self.settings.max_epochs * len(batches), self.settings)
             inputs, labels = self.prepare(part.inputs[rows], True), part.labels[rows]
-            loss, hits = self._gradients(inputs, labels)
+            passes += self._gradients(inputs, labels)
             if self.settings.clip_norm is not None:
                 nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
             self.optimiser.step(rate)
-            loss_sum += loss * len(rows)
-            right += hits
+        losses, logits, labels = zip(*passes, strict=True)
         photos = len(part.labels)
-        return {"train_loss": loss_sum / photos, "train_accuracy": right / photos}
+        loss = sum(a * len(y) for a, y in zip(torch.stack(losses).tolist(), labels, strict=True))
+        right = (torch.cat(logits).argmax(1) == torch.cat(labels)).sum().item()
+        return {"train_loss": loss / photos, "train_accuracy": right / photos}
 
-    def _gradients(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[float, int]:
-        """Leave the batch's mean gradient in the parameters; its mean loss and the count of right
-        answers. A batch that does not fit into the GPU's memory is gone through in parts."""
+    def _gradients(self, inputs: torch.Tensor, labels: torch.Tensor) -> list[Pass]:
+        """Leave the batch's mean gradient in the parameters. A batch that does not fit into the
+        GPU's memory is gone through in parts."""
         while True:
             try:
                 return self._accumulate(inputs, labels)
@@ -198,9 +202,9 @@ class Loop:
             logger.warning("out of GPU memory: batches of %d go through in parts of %d from now on",
                            self.settings.batch_size, self.at_once)  # fmt: skip
 
-    def _accumulate(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[float, int]:
+    def _accumulate(self, inputs: torch.Tensor, labels: torch.Tensor) -> list[Pass]:
         self.network.zero_grad(set_to_none=True)
-        loss_sum, right = 0.0, 0
+        passes = []
         for x, y in zip(inputs.split(self.at_once), labels.split(self.at_once), strict=True):
             with torch.autocast(x.device.type, torch.bfloat16, enabled=self.autocast):
                 logits = self.network(x)
@@ -209,9 +213,8 @@ class Loop:
             share = len(y) / len(labels)
             extra = self.penalty(self.network) if self.penalty else 0.0
             ((loss + extra) * share).backward()
-            loss_sum += loss.item() * share
-            right += (logits.argmax(1) == y).sum().item()
-        return loss_sum, right
+            passes.append((loss.detach(), logits.detach(), y))
+        return passes
 
 
 def _batches(order: torch.Tensor, size: int) -> list[torch.Tensor]:
@@ -283,14 +286,18 @@ def repeatable(threads: int) -> Iterator[None]:
     """Torch with `threads` threads and deterministic algorithms only, restored afterwards."""
     before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     tf32 = torch.backends.cudnn.allow_tf32
+    fills = torch.utils.deterministic.fill_uninitialized_memory
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
     torch.set_num_threads(threads)
     # torch.use_deterministic_algorithms, but that this imports torch's compiler, to tell it too
     torch.set_deterministic_debug_mode("error")
     torch.backends.cudnn.allow_tf32 = False  # fp32 is to be fp32, in convolutions too
+    # what an operation is about to write need not be NaN before: on a GPU one more kernel each
+    torch.utils.deterministic.fill_uninitialized_memory = False
     try:
         yield
     finally:
         torch.set_num_threads(before[0])
         torch.set_deterministic_debug_mode(before[1])
         torch.backends.cudnn.allow_tf32 = tf32
+        torch.utils.deterministic.fill_uninitialized_memory = fills
