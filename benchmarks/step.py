@@ -1,12 +1,14 @@
 """An epoch of training: the workflow's loop, a plain loop, and transformers' Trainer.
 
-All train the same network on the same images, held in memory, for the same steps in fp32. The
+All train the same network on the same images, held in memory, for the same steps in fp32, but for
+the row that says bf16 (`recipes.fine_tune.precision`), which pays where the processor has it. The
 plain loop is what one would write first: contiguous tensors, ReLU before max-pool, AdamW as it
 comes, glibc's defaults. The Trainer has the same tensors; its own costs (data collation, callbacks)
 are in its time, its start is not. ViT-B/32 is open_clip's with random weights.
 """
 
 import argparse
+from functools import partial
 
 import side_by_side
 
@@ -54,7 +56,7 @@ def scaled(images):
     return images.float() / 127.5 - 1 if images.ndim == 4 else images
 
 
-def workflows(kind: str):
+def workflows(kind: str, precision: str = "fp32"):
     import torch
 
     from stillact import training
@@ -67,7 +69,7 @@ def workflows(kind: str):
     settings = dict(learning_rate=3e-4, weight_decay=0.01, max_epochs=1, patience=1)
     settings = Training(**settings, batch_size=BATCH[kind])
     model = network(kind, plain=False).to(memory_format=torch.channels_last)
-    loop = training.Loop(model, settings, prepare, None, "fp32")
+    loop = training.Loop(model, settings, prepare, None, precision)
     part = training.Part(*inputs(kind))
     return lambda: loop.epoch(part, 1)
 
@@ -131,6 +133,7 @@ def measured(way, kind: str):
 
 LOOPS = {"workflow": workflows, "plain loop": plain, "Trainer": trainers}
 WAYS = {f"{k}: {name}": measured(way, k) for k in SIZES for name, way in LOOPS.items()}
+WAYS["vit: workflow, bf16"] = measured(partial(workflows, precision="bf16"), "vit")
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
@@ -140,5 +143,5 @@ if __name__ == "__main__":
         WAYS,
         parser,
         lambda options, way: (IMAGES[way.partition(":")[0]], "images"),
-        lambda way: side_by_side.KEEP if way.endswith("workflow") else {},
+        lambda way: side_by_side.KEEP if "workflow" in way else {},
     )
