@@ -19,11 +19,12 @@ from stillact.tables import read_csv
 
 CLASSES = ["reading", "cooking", "phoning"]
 PHOTOS, FOLDS = 120, 20
-CANDIDATES = {
+CANDIDATES = {  # the simplest first
     "probe": {"recipe": "linear_probe"},
+    "vit_probe": {"recipe": "linear_probe", "backbone": "vit"},
+    "prolip": {"recipe": "prolip", "prompts": "words"},
     "on_embedding": {"recipe": "mlp", "features": "embedding"},
     "on_similarity": {"recipe": "mlp", "features": "similarity", "prompts": "words"},
-    "prolip": {"recipe": "prolip", "prompts": "words"},
 }
 
 
@@ -47,7 +48,7 @@ def study(project):
             "models": models,
             "splits": {"kfold": {"folds": FOLDS, "repeats": 1}},
             "cross_validation": {"prolip": 1},
-            "selection": {"by": "accuracy"},
+            "selection": {"by": "accuracy", "inner": ["linear_probe"]},
             "recipes": {
                 "linear_probe": {"c": [1, 100], "folds": 2},
                 "mlp": {"max_epochs": 20, "batch_size": 32},
@@ -78,9 +79,15 @@ def test_random_labels_are_told_apart_no_better_than_by_chance(study):
     best = table.drop(index=SELECTED)["accuracy"].max()
     assert best > table.loc[SELECTED, "accuracy"]
 
-    # To choose on the test photos of each fold would be seen.
+    # The probes were compared on all photos but those tested on.
     predictions = read_csv(results / "predictions/noise.csv")
     folds = predictions[predictions["split"].str.startswith("cv_")]
+    scores = read_csv(results / "selection/scores.csv").query("split != 'holdout'")
+    probes = scores["model"].isin(["probe", "vit_probe"])
+    assert set(scores.loc[probes, "images"]) == {PHOTOS - PHOTOS // FOLDS}
+    assert set(scores.loc[~probes, "images"]) == {PHOTOS // FOLDS}
+
+    # To choose on the test photos of each fold would be seen.
     assert right_of_chosen(folds) == own
     assert beyond_chance(right_of_best(folds), PHOTOS)
     # The rule of one standard error, which keeps to the simplest, gains less by it, but gains.

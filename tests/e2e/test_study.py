@@ -104,7 +104,7 @@ def test_one_model_is_chosen_in_every_run_on_its_validation_photos(finished):
         of_run = loss["loss"][row.split, row.seed].unstack().dropna(axis=1)
         if row.split != "holdout":
             of_run = of_run[list(cv - {"selected"})]
-        behind = of_run.sub(of_run[of_run.mean().idxmin()], axis=0)
+        behind = of_run.sub(of_run[of_run.mean().idxmin()], axis=0)  # three folds: no inner ones
         close = set(behind.columns[behind.mean() <= scipy.stats.sem(behind)])
         assert row.model in close
         assert (row.model == "clip_zero_photo") == ("clip_zero_photo" in close)  # the simplest

@@ -78,6 +78,33 @@ def test_the_simplest_within_a_standard_error_of_the_best_is_chosen(best, chosen
     assert selection.use(rows, ["simple", "best"], "log_loss", accuracy=0.5)["model"] == chosen
 
 
+# What models give in an inner cross-validation, and on validation, where others are too.
+@pytest.mark.parametrize(
+    ("inner", "validation", "chosen"),
+    [
+        # the best of the inner ones, whatever validation says of it beside another of them
+        ({"a": BAD, "b": GOOD}, {"a": SURE, "b": BAD}, "b"),
+        ({"a": GOOD, "b": GOOD}, {"a": BAD, "b": GOOD}, "b"),  # both count
+        ({"a": GOOD, "b": GOOD}, {"a": GOOD, "b": GOOD}, "a"),  # of equals the simplest
+        # c answers one photo more of four: no more than a standard error; then two more
+        ({"a": SURE, "b": BAD}, {"a": SURE, "b": BAD, "c": GOOD}, "a"),
+        ({"a": GOOD, "b": BAD}, {"a": BAD, "b": BAD, "c": GOOD}, "c"),
+    ],
+)
+def test_an_inner_cross_validation_chooses_among_its_models(inner, validation, chosen):
+    rows = [answers(m, "cv_0_0", 0, "inner", TRUTH, given) for m, given in inner.items()]
+    both = ((m, "cv_0_0", 0, given, GOOD) for m, given in validation.items())
+    rows = pd.concat([*rows, table(*both)])
+    found = selection.scores(rows, list("abc"), "accuracy")
+    assert found.loc[found["chosen"], "model"].tolist() == [chosen]
+    images = {m: 8 if m in inner else 4 for m in validation}
+    assert dict(zip(found["model"], found["images"], strict=True)) == images
+    assert selection.use(
+        pd.concat([rows, table(*((m, "holdout", 0, GOOD, GOOD) for m in "abc"))]),
+        list("abc"), "accuracy", accuracy=0.5,
+    )["model"] == chosen  # fmt: skip
+
+
 def test_of_equals_the_first_candidate_is_chosen():
     same = table(("a", "holdout", 0, GOOD, BAD), ("b", "holdout", 0, GOOD, GOOD))
     for order in (["a", "b"], ["b", "a"]):

@@ -1,11 +1,11 @@
 # Needs: the predictions table and the metas of the main task's runs. Makes: results/selection/: every
-# recipe compared, one chosen in each run on its validation photos, and the one to use on new photos.
+# recipe compared, one chosen in each run without its test photos, and the one to use on new photos.
 
 VIEWS = [m for m in cfg.tasks[MAIN].every_model if m in cfg.models_by("views")]
 
 
 rule choose:
-    """Choose a model in every run on its validation photos, and judge that way of choosing."""
+    """Choose a model in every run without its test photos, and judge that way of choosing."""
     input:
         code=code("choose.py"),
         predictions=f"results/predictions/{MAIN}.csv",

@@ -92,6 +92,7 @@ for recipe, needs in RECIPES.items():
                 runtime=growing(needs["minutes"] * len(folders)),
             params:
                 lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
+                inner=folds and recipe in cfg.selection.inner,
             message:
                 f"Training {{wildcards.model}} on {{wildcards.task}}: {len(folders)} from {split}, {seed}"
             script:

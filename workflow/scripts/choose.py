@@ -1,4 +1,4 @@
-"""Rule choose: one model chosen in each run on its validation photos, and every recipe compared."""
+"""Rule choose: one model chosen in each run without its test photos, and every recipe compared."""
 
 import json
 from pathlib import Path

@@ -754,11 +754,18 @@ class Explain(Block):
 
 
 class Selection(Block):
-    """One model is chosen on the validation photos: in every run, and to be used."""
+    """One model is chosen on photos that are not tested on: in every run, and to be used."""
 
     by: Annotated[
         Literal["log_loss", "accuracy"],
-        Field(description="What is compared on the validation photos."),
+        Field(description="What is compared."),
+    ]
+    inner: Annotated[
+        list[Literal["zero_shot", "linear_probe"]],
+        Field(
+            description="Recipes whose models are compared on all photos but those that a fold "
+            "tests on, fitted anew without each training fold; the others on its validation photos."
+        ),
     ]
 
 

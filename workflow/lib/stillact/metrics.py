@@ -7,6 +7,8 @@ import pandas as pd
 from scipy import stats
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
+from stillact.runs import INNER
+
 METRICS = ("accuracy", "precision", "recall", "f1")
 RUN = ["task", "model", "split", "seed", "subset"]
 
@@ -22,7 +24,8 @@ def _classes(predictions: pd.DataFrame) -> list[str]:
 
 
 def of_runs(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Accuracy and macro precision, recall and F1 of each run on each subset, all in [0, 1].
+    """Accuracy and macro precision, recall and F1 of each run on validation and on test, all in
+    [0, 1].
 
     A class that is never predicted has precision 0 (scikit-learn's zero_division=0), as in the
     paper's tables.
@@ -35,6 +38,7 @@ def of_runs(predictions: pd.DataFrame) -> pd.DataFrame:
     """
     classes = _classes(predictions)
     frame = predictions.assign(predicted=predicted(predictions))
+    frame = frame[frame["subset"] != INNER]
     rows = []
     for run, table in frame.groupby(RUN, sort=False):
         truth, answer = table["label"], table["predicted"]

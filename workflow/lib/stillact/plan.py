@@ -231,8 +231,9 @@ def _training(
     jobs = len(runs.batches(seeds, 1 if hasattr(plan, "of") else cfg.runs_per_job)) + shuffled
     jobs += len(runs.batches(folds, folds_per_job[plan.recipe]))
     holdouts, of_fold = len(seeds) + shuffled, 1 / cfg.splits.kfold.folds
-    trained_on = photos * (holdouts * share.train + len(folds) * (1 - of_fold))
-    asked = photos * (holdouts * (1 - share.train) + len(folds) * of_fold)
+    again = cfg.splits.kfold.folds - 1 if plan.recipe in cfg.selection.inner else 1
+    trained_on = photos * (holdouts * share.train + len(folds) * again * (1 - of_fold))
+    asked = photos * (holdouts * (1 - share.train) + len(folds) * again * of_fold)
     kept = holdouts + (len(folds) if cfg.keeps_folds(plan.recipe) else 0)
     yield Part(
         plan.recipe, f"train/{task}/{model}", jobs, holdouts + len(folds),

@@ -51,9 +51,9 @@ SHOWN = {
     ),
     "chosen": (
         "What was chosen in every run",
-        "Of each run (a fold, or a seed on the holdout) the model that did best on its validation "
-        "photos, how it did there, and what it had chosen for itself on photos that are not tested "
-        "on.",
+        "Of each run (a fold, or a seed on the holdout) the model that was chosen without its test "
+        "photos, on how many it was judged for that, how it did there, and what it had chosen for "
+        "itself.",
     ),
     "views": (
         "Views of a photo",
@@ -394,7 +394,7 @@ def _models(config: Config) -> dict[str, Model]:
 
 
 def _choosing(study: Study) -> list[str]:
-    """What choosing a model on the validation photos is worth, in sentences."""
+    """What choosing a model without the photos tested on is worth, in sentences."""
     table = study.shown.get("selection/recipes")
     if table is None:
         return []
@@ -407,7 +407,7 @@ def _choosing(study: Study) -> list[str]:
         low, high = percent(ours["accuracy_ci_low"]), percent(ours["accuracy_ci_high"])
         where = SCHEMES[scheme].format(images=ours["images"])
         said.append(
-            f"{where}: whichever model is chosen on the validation photos is right on "
+            f"{where}: whichever model is chosen without the photos tested on is right on "
             f"{percent(ours['accuracy'])} (95\xa0% interval {low} to {high}). The best single "
             f"one, {best.name}, known only afterwards, is right on {percent(best['accuracy'])}."
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SUBSETS = ("train", "validation", "test")  # of the photos, in every split
+INNER = "inner"  # of answers, on a fold's training photos, by networks fitted without them
 SHUFFLED = "shuffled"  # the holdout split, trained on labels in random order
 
 

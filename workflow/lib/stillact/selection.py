@@ -1,4 +1,4 @@
-"""One model chosen on the validation photos alone, and what that way of choosing is worth."""
+"""One model chosen on photos that are not tested on, and what that way of choosing is worth."""
 
 import math
 
@@ -7,7 +7,7 @@ import pandas as pd
 
 from stillact import answers, bootstrap
 from stillact.calibration import apply_temperature, fit_temperature, log_loss
-from stillact.runs import Run
+from stillact.runs import INNER, Run
 
 SELECTED = "selected"  # the model that is whichever one was chosen, run by run
 OF_RUN = ["split", "seed"]
@@ -15,40 +15,43 @@ HOLDOUT = "holdout"
 
 
 def scores(predictions: pd.DataFrame, candidates: list[str], by: str) -> pd.DataFrame:
-    """How each candidate does on the validation photos of each run, and which one that chooses.
+    """How each candidate does in each run on photos that it does not test on, and which one that
+    chooses; see `_chosen`.
 
     Nothing here looks at a test photo. On the folds those compete that are cross-validated, in the
     repeats that all of them have.
 
     Args:
         predictions: task, model, split, seed, subset, image_id, label, prob_<class>..., one task.
-        candidates: models, the simplest first; see `_first_of_the_best`.
+        candidates: models, the simplest first.
         by: "log_loss" or "accuracy".
 
     Returns:
-        split, seed, model, log_loss (nats), accuracy (0 to 1), chosen; in the order of the runs
-        and the candidates. One model of each run (split and seed) is chosen.
+        split, seed, model, images (that it is judged on), log_loss (nats), accuracy (0 to 1),
+        chosen; in the order of the runs and the candidates. One model of each run (split and seed)
+        is chosen.
     """
     judged = _judged(predictions, candidates)
-    columns = ["log_loss", "accuracy"]
-    table = judged.groupby([*OF_RUN, "model"], observed=True)[columns].mean().reset_index()
-    chosen = {
-        run: _first_of_the_best(photos, by) for run, photos in judged.groupby(OF_RUN, sort=False)
-    }
+    of_models = judged.groupby([*OF_RUN, "model"], observed=True)
+    table = of_models.agg(
+        images=("image_id", "nunique"), log_loss=("log_loss", "mean"), accuracy=("accuracy", "mean")
+    ).reset_index()
+    chosen = {run: _chosen(photos, by) for run, photos in judged.groupby(OF_RUN, sort=False)}
     of_run = pd.MultiIndex.from_frame(table[OF_RUN]).map(chosen)
     return table.assign(model=table["model"].astype(str), chosen=table["model"] == of_run)
 
 
 def _judged(predictions: pd.DataFrame, candidates: list[str]) -> pd.DataFrame:
-    """The candidates' validation answers in the runs that are compared: split, seed, model (a
-    category in the order of the candidates), image_id, log_loss, accuracy (0 or 1)."""
+    """The candidates' answers on photos not tested on, in the runs that are compared: split, seed,
+    subset, image_id, model (a category in the order of the candidates), log_loss, accuracy (0 or
+    1)."""
     rows = predictions[
-        (predictions["subset"] == "validation") & predictions["model"].isin(candidates)
+        predictions["subset"].isin(["validation", INNER]) & predictions["model"].isin(candidates)
     ]
     rows = rows[rows["split"].isin(_comparable(rows))]
     probabilities, labels = _probabilities(rows)
     of_truth = np.maximum(probabilities[range(len(rows)), labels], answers.SMALLEST)
-    return rows[[*OF_RUN, "image_id"]].assign(
+    return rows[[*OF_RUN, "subset", "image_id"]].assign(
         model=pd.Categorical(rows["model"], candidates),
         log_loss=-np.log(of_truth),
         accuracy=(probabilities.argmax(1) == labels).astype(float),
@@ -59,6 +62,21 @@ def _probabilities(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Of rows of a predictions table: float64 (rows, classes), and the place of each label."""
     columns = [column for column in rows if column.startswith("prob_")]
     return rows[columns].to_numpy(), pd.Index(columns).get_indexer("prob_" + rows["label"])
+
+
+def _chosen(judged: pd.DataFrame, by: str) -> str:
+    """Of the candidates with answers of an inner cross-validation (`runs.INNER`) the best one on
+    those and validation: nearly all photos, and far more than validation has. On the validation
+    photos it stands first among the others; see `_first_of_the_best`."""
+    inner = judged.loc[judged["subset"] == INNER, "model"].unique()
+    has = judged["model"].isin(inner)
+    if len(inner):
+        found = judged[has].groupby("model", observed=True)[by].mean()
+        best = found.idxmax() if by == "accuracy" else found.idxmin()
+        judged = judged[~has | (judged["model"] == best)]
+        others = [model for model in judged["model"].cat.categories if model != best]
+        judged = judged.assign(model=judged["model"].cat.reorder_categories([best, *others]))
+    return _first_of_the_best(judged[judged["subset"] == "validation"], by)
 
 
 def _first_of_the_best(judged: pd.DataFrame, by: str) -> str:
@@ -151,7 +169,7 @@ def use(predictions: pd.DataFrame, candidates: list[str], by: str, accuracy: flo
     judged = _judged(predictions, candidates)
     folds = judged[judged["split"] != HOLDOUT]
     scheme, compared = ("cv", folds) if len(folds) else (HOLDOUT, judged)
-    model = _first_of_the_best(compared, by)
+    model = _chosen(compared, by)
     own = judged[(judged["model"] == model) & (judged["split"] == HOLDOUT)]
     own = own.groupby("seed")[by].mean().sort_values(ascending=by == "log_loss", kind="stable")
 

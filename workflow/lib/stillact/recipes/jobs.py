@@ -9,7 +9,7 @@ import json
 import platform
 import resource
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from torch import nn
 from stillact import training, workplaces
 from stillact.config import Plan
 from stillact.log import InputError, logger
-from stillact.runs import SHUFFLED, SUBSETS, Run
+from stillact.runs import INNER, SHUFFLED, SUBSETS, Run
 from stillact.tables import read_csv, sha256_of, write_csv
 
 OUTPUTS = ("predictions.csv", "history.csv", "meta.json")  # and, where they are kept, the weights
@@ -92,6 +92,7 @@ def train_runs(
     device: str,
     threads: int,
     keep_weights: bool = True,
+    inner: bool = False,
 ) -> None:
     """Train the runs of `folders` in one process and put each one's `outputs` into its folder.
 
@@ -109,10 +110,12 @@ def train_runs(
         device: "auto", "cpu" or "cuda".
         threads: of torch on the CPU.
         keep_weights: whether the weights are among the outputs.
+        inner: of folds, whether to predict every training photo too, by networks fitted anew
+            without its fold.
     """
     chosen = training.choose_device(device)
     runs = [Run.at(folder) for folder in folders]
-    made_from = _fingerprint(plan, files, chosen, threads, keep_weights)
+    made_from = _fingerprint(plan, files, chosen, threads, keep_weights, inner)
     with training.repeatable(threads), contextlib.ExitStack() as stack:
         works = [
             stack.enter_context(workplaces.held(workplaces.of(unfinished, folder), made_from))
@@ -129,7 +132,9 @@ def train_runs(
                 logger.info("%s: finished by an earlier start, taken as it is", run)
                 continue
             setup = setup or recipe(plan, files, chosen)
-            _train(run, plan, setup, parts(run.split), work, made_from, chosen, keep_weights)
+            anew = map(setup.parts, inner_rows(rows(files["split"], run.split)) if inner else [])
+            of_run = parts(run.split), anew
+            _train(run, plan, setup, *of_run, work, made_from, chosen, keep_weights)
         for work, folder in zip(works, folders, strict=True):
             workplaces.hand_over(work, folder, outputs(keep_weights))
 
@@ -184,11 +189,21 @@ def rows(table: Path, split: str) -> pd.DataFrame:
     return found
 
 
+def inner_rows(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """The splits of an inner cross-validation: of a fold's rows, without the photos that it tests
+    on, each training fold as the one tested on. None where there is but one."""
+    known = rows[rows["subset"] != "test"]
+    folds = sorted(known.loc[known["subset"] == "train", "fold"].unique())
+    for fold in folds if len(folds) > 1 else []:
+        yield known.assign(subset=known["subset"].mask(known["fold"] == fold, "test"))
+
+
 def _train(
     run: Run,
     plan: Plan,
     setup: Setup,
     parts: Parts,
+    inner: Iterable[Parts],
     work: Path,
     made_from: str,
     device: torch.device,
@@ -197,15 +212,17 @@ def _train(
     start = time.perf_counter()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    torch.manual_seed(run.rng_seed("start"))
-    network = setup.network(parts["train"][0])
-    fit = setup.fit or functools.partial(_by_epochs, setup, plan, work / "checkpoint.pt")
-    fitted = fit(network, {name: part for name, (part, _) in parts.items()}, run)
-    write_csv(_predictions(run, network, setup, parts, plan.classes), work / "predictions.csv")
+    network, fitted = _fitted(run, plan, setup, parts, work / "checkpoint.pt")
+    answers = [_predictions(run, network, setup, parts, plan.classes)]
     write_csv(pd.DataFrame(fitted.history), work / "history.csv")
     if keep_weights:
         weights = {k: v.contiguous().cpu() for k, v in network.state_dict().items()}
         save_file(weights, work / WEIGHTS)
+    for place, held_out in enumerate(inner):
+        other, _ = _fitted(run, plan, setup, held_out, work / f"inner_{place}.pt")
+        found = _predictions(run, other, setup, held_out, plan.classes, ["test"])
+        answers.append(found.assign(subset=INNER))
+    write_csv(pd.concat(answers), work / "predictions.csv")
     seconds = time.perf_counter() - start
     meta = {
         "run": vars(run),
@@ -222,11 +239,21 @@ def _train(
         "config": plan.model_dump(),
     }
     (work / "meta.json").write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
-    (work / "checkpoint.pt").unlink(missing_ok=True)
+    for checkpoint in work.glob("*.pt"):
+        checkpoint.unlink()
     workplaces.finish(work)
     told = ", ".join(f"{name} {value:.6g}" for name, value in meta["chosen"].items())
     logger.info("%s: %d epochs%s, %.1f s",
                 run, meta["epochs"], f", chosen {told}" if told else "", seconds)  # fmt: skip
+
+
+def _fitted(
+    run: Run, plan: Plan, setup: Setup, parts: Parts, checkpoint: Path
+) -> tuple[nn.Module, Fitted]:
+    torch.manual_seed(run.rng_seed("start"))
+    network = setup.network(parts["train"][0])
+    fit = setup.fit or functools.partial(_by_epochs, setup, plan, checkpoint)
+    return network, fit(network, {name: part for name, (part, _) in parts.items()}, run)
 
 
 def _by_epochs(setup: Setup, plan: Plan, checkpoint: Path, network, parts, run: Run) -> Fitted:
@@ -273,10 +300,17 @@ def load_parts(
     return parts
 
 
-def _predictions(run: Run, network, setup: Setup, parts: Parts, classes: list[str]) -> pd.DataFrame:
-    """A row an image of validation and test: image, label and the probability of each class."""
+def _predictions(
+    run: Run,
+    network: nn.Module,
+    setup: Setup,
+    parts: Parts,
+    classes: list[str],
+    subsets: Iterable[str] = ("validation", "test"),
+) -> pd.DataFrame:
+    """A row an image of these subsets: image, label and the probability of each class."""
     tables = []
-    for subset in ("validation", "test"):
+    for subset in subsets:
         part, table = parts[subset]
         logits = training.predict(network, part.inputs, setup.prepare).double().cpu()
         table = table[["subset", "image_id", "label"]].reset_index(drop=True)
@@ -289,7 +323,9 @@ def _predictions(run: Run, network, setup: Setup, parts: Parts, classes: list[st
     return predictions
 
 
-def _fingerprint(plan: Plan, files: Mapping, device, threads: int, keep_weights: bool) -> str:
+def _fingerprint(
+    plan: Plan, files: Mapping, device, threads: int, keep_weights: bool, inner: bool
+) -> str:
     read = {name: [path] if isinstance(path, Path) else path for name, path in files.items()}
     parts = {
         "plan": plan.model_dump(),
@@ -298,6 +334,7 @@ def _fingerprint(plan: Plan, files: Mapping, device, threads: int, keep_weights:
         "device": _device_name(device),
         "threads": threads,
         "keep_weights": keep_weights,
+        "inner": inner,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
