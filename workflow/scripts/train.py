@@ -16,5 +16,5 @@ with log.job(snakemake.log[0]):
         device="cuda" if snakemake.resources.gpu else "cpu",
         threads=snakemake.threads,
         keep_weights=bool(snakemake.output.get("weights")),
-        inner=snakemake.params.inner,
+        inner=snakemake.params.get("inner", False),  # a point of the sweep has none
     )
