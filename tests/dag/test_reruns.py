@@ -155,6 +155,13 @@ def test_runs_per_job_makes_nothing_stale(rerun):
     assert stale.rules <= {"report"}  # which shows the config
 
 
+def test_a_recipe_that_leaves_the_inner_cross_validation_trains_its_folds_again(rerun):
+    rerun.configure({"selection": {"inner": ["zero_shot"]}})
+    stale = Stale(rerun.folder)
+    assert stale.models == {"clip_probe"}
+    assert all(run[0].startswith("results/runs/activity3/clip_probe/cv_") for run in stale.runs)
+
+
 def test_how_maps_are_made_trains_nothing(rerun):
     rerun.configure({"explain": {"layers": [1], "steps": 4}})
     stale = Stale(rerun.folder)
