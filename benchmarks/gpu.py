@@ -14,81 +14,15 @@ import sys
 import time
 from functools import partial
 
+import step
 import torch
 from side_by_side import RESULTS
-from step import SIZES, network, scaled
 
 IMAGES, BATCH, PHOTOS = 256, 32, 2048
+step.IMAGES, step.BATCH = dict.fromkeys(step.SIZES, IMAGES), dict.fromkeys(step.SIZES, BATCH)
 STEPS = {"cnn": ["fp32"], "fnn": ["fp32"], "mlp": ["fp32"], "vit": ["fp32", "bf16"]}
 EPOCHS = 10  # of the Trainer in one call, so that what each call costs it counts as a tenth
 RUNS = 5  # trained together
-
-
-def inputs(kind: str, device):
-    torch.manual_seed(1)
-    labels = torch.randint(0, 3, (IMAGES,), device=device)
-    if kind == "mlp":
-        return torch.randn(IMAGES, SIZES[kind], device=device), labels
-    shape = (IMAGES, 3, SIZES[kind], SIZES[kind])
-    return torch.randint(0, 256, shape, dtype=torch.uint8, device=device), labels
-
-
-def workflows(kind: str, precision: str, device):
-    from stillact import training
-    from stillact.config import Training
-
-    def prepare(images, training):
-        images = scaled(images)
-        return images.contiguous(memory_format=torch.channels_last) if images.ndim == 4 else images
-
-    settings = dict(learning_rate=3e-4, weight_decay=0.01, max_epochs=1, patience=1)
-    model = network(kind, plain=False).to(device, memory_format=torch.channels_last)
-    loop = training.Loop(model, Training(**settings, batch_size=BATCH), prepare, None, precision)
-    part = training.Part(*inputs(kind, device))
-    return lambda: loop.epoch(part, 1)
-
-
-def plain(kind: str, precision: str, device, compiled: bool = False):
-    """The loop that one would write first; it asks for the loss of every step."""
-    model = network(kind, plain=True).to(device).train()
-    run = torch.compile(model) if compiled else model
-    images, labels = inputs(kind, device)
-    optimiser = torch.optim.AdamW(model.parameters(), 3e-4)
-
-    def epoch() -> None:
-        total = 0.0
-        for rows in torch.randperm(IMAGES).split(BATCH):
-            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-                logits = run(scaled(images[rows]))
-            loss = torch.nn.functional.cross_entropy(logits.float(), labels[rows])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            total += loss.item()
-
-    return epoch
-
-
-def compiled(kind: str, precision: str, device):
-    return plain(kind, precision, device, compiled=True)
-
-
-def trainers(kind: str, precision: str, device):
-    import tempfile
-
-    import transformers
-    from step import for_trainer
-
-    images, labels = (tensor.cpu() for tensor in inputs(kind, device))
-    data = [{"images": image, "labels": label} for image, label in zip(images, labels, strict=True)]
-    settings = transformers.TrainingArguments(
-        tempfile.gettempdir(), num_train_epochs=EPOCHS, per_device_train_batch_size=BATCH,
-        use_cpu=device.type == "cpu", bf16=precision == "bf16", learning_rate=3e-4,
-        weight_decay=0.01, max_grad_norm=0, save_strategy="no", report_to=[], disable_tqdm=True,
-        logging_strategy="no")  # fmt: skip
-    trainer = transformers.Trainer(for_trainer(kind), settings, train_dataset=data)
-    trainer.remove_callback(transformers.trainer_callback.PrinterCallback)
-    return trainer.train
 
 
 def embedding(device):
@@ -106,7 +40,7 @@ def embedding(device):
         def work() -> None:
             found = []
             for batch in torch.from_numpy(photos).permute(0, 3, 1, 2).split(BATCH):
-                with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+                with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
                     found.append(made.encode_image(made.normalise(batch.to(device))).cpu())
 
         return work
@@ -145,7 +79,7 @@ def seconds(work, passes: int, device) -> tuple[float, float]:
     def once() -> float:
         start = time.perf_counter()
         work()
-        if device.type == "cuda":
+        if device == "cuda":
             torch.cuda.synchronize()
         return time.perf_counter() - start
 
@@ -158,16 +92,17 @@ def operations(kind: str, device) -> float:
     """Floating-point operations of a pass over all images, forward and backward."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    model = network(kind, plain=False).to(device)
-    images, labels = inputs(kind, device)
+    model = step.network(kind, plain=False).to(device)
+    images, labels = step.inputs(kind, device)
     with FlopCounterMode(display=False) as counter:
-        torch.nn.functional.cross_entropy(model(scaled(images[:BATCH])), labels[:BATCH]).backward()
+        logits = model(step.scaled(images[:BATCH]))
+        torch.nn.functional.cross_entropy(logits, labels[:BATCH]).backward()
     return counter.get_total_flops() * IMAGES / BATCH
 
 
 def peak(precision: str, device) -> float:
     """Operations a second of a large matrix product."""
-    size = 8192 if device.type == "cuda" else 1024
+    size = 8192 if device == "cuda" else 1024
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     left, right = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
     return 2 * size**3 / seconds(lambda: left @ right, 5, device)[0]
@@ -208,14 +143,15 @@ def measure(table: Table) -> None:
     print({k: f"{v / 1e12:.4g} TFLOP/s" for k, v in tops.items()}, flush=True)
     steps = [(kind, precision) for kind, of in STEPS.items() for precision in of]
 
-    def step(kind: str, precision: str, way: str, make) -> None:
-        work, times = partial(make, kind, precision, device), EPOCHS if way == "Trainer" else 1
+    def add(kind: str, precision: str, way: str, make, times: int = 1) -> None:
+        work = partial(make, kind, precision, device)
         of_peak = operations(kind, device), tops[precision]
         table.add(f"{kind}, {precision}", way, work, IMAGES, *of_peak, times)
 
     for of in steps:
-        for way, make in {"workflow": workflows, "plain": plain, "Trainer": trainers}.items():
-            step(*of, way, make)
+        add(*of, "workflow", step.workflows)
+        add(*of, "plain loop", step.plain)
+        add(*of, "Trainer", partial(step.trainers, epochs=EPOCHS), EPOCHS)
     for way, work in embedding(device).items():
         flops = 8.8e9 * PHOTOS  # as open_clip's table of models has it
         table.add("embedding", way, lambda work=work: work, PHOTOS, flops, tops[way[-4:]])
@@ -223,7 +159,7 @@ def measure(table: Table) -> None:
         for way, work in heads(kind, device).items():
             table.add(f"five of {kind}", way, lambda work=work: work, RUNS * 5 * 227)
     for of in (("cnn", "fp32"), ("vit", "bf16")):  # last: compiling takes its time
-        step(*of, "plain, compiled", compiled)
+        add(*of, "plain loop, compiled", partial(step.plain, compiled=True))
 
 
 def main() -> None:
@@ -236,7 +172,7 @@ def main() -> None:
     from stillact import training
 
     with training.repeatable(4):
-        measure(Table(options.passes, torch.device(options.device)))
+        measure(Table(options.passes, options.device))
 
 
 if __name__ == "__main__":

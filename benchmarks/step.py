@@ -41,22 +41,24 @@ def network(kind: str, plain: bool):
     return nn.Sequential(*layers)
 
 
-def inputs(kind: str):
+def inputs(kind: str, device: str = "cpu"):
     import torch
 
     torch.manual_seed(1)
     labels = torch.randint(0, 3, (IMAGES[kind],))
     if kind == "mlp":
-        return torch.randn(IMAGES[kind], SIZES[kind]), labels
-    shape = (IMAGES[kind], 3, SIZES[kind], SIZES[kind])
-    return torch.randint(0, 256, shape, dtype=torch.uint8), labels
+        made = torch.randn(IMAGES[kind], SIZES[kind])
+    else:
+        shape = (IMAGES[kind], 3, SIZES[kind], SIZES[kind])
+        made = torch.randint(0, 256, shape, dtype=torch.uint8)
+    return made.to(device), labels.to(device)
 
 
 def scaled(images):
     return images.float() / 127.5 - 1 if images.ndim == 4 else images
 
 
-def workflows(kind: str, precision: str = "fp32"):
+def workflows(kind: str, precision: str = "fp32", device: str = "cpu"):
     import torch
 
     from stillact import training
@@ -68,25 +70,31 @@ def workflows(kind: str, precision: str = "fp32"):
 
     settings = dict(learning_rate=3e-4, weight_decay=0.01, max_epochs=1, patience=1)
     settings = Training(**settings, batch_size=BATCH[kind])
-    model = network(kind, plain=False).to(memory_format=torch.channels_last)
+    model = network(kind, plain=False).to(device, memory_format=torch.channels_last)
     loop = training.Loop(model, settings, prepare, None, precision)
-    part = training.Part(*inputs(kind))
+    part = training.Part(*inputs(kind, device))
     return lambda: loop.epoch(part, 1)
 
 
-def plain(kind: str):
+def plain(kind: str, precision: str = "fp32", device: str = "cpu", compiled: bool = False):
+    """It asks for the loss of every step, as one would to show it."""
     import torch
 
-    model = network(kind, plain=True).train()
-    images, labels = inputs(kind)
+    model = network(kind, plain=True).to(device).train()
+    run = torch.compile(model) if compiled else model
+    images, labels = inputs(kind, device)
     optimiser = torch.optim.AdamW(model.parameters(), 3e-4)
 
     def epoch() -> None:
+        total = 0.0
         for rows in torch.randperm(len(labels)).split(BATCH[kind]):
-            loss = torch.nn.functional.cross_entropy(model(scaled(images[rows])), labels[rows])
+            with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
+                logits = run(scaled(images[rows]))
+            loss = torch.nn.functional.cross_entropy(logits.float(), labels[rows])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
+            total += loss.item()
 
     return epoch
 
@@ -107,7 +115,7 @@ def for_trainer(kind: str):
     return Model()
 
 
-def trainers(kind: str):
+def trainers(kind: str, precision: str = "fp32", device: str = "cpu", epochs: int = 1):
     import tempfile
 
     import transformers
@@ -115,10 +123,13 @@ def trainers(kind: str):
     images, labels = inputs(kind)
     data = [{"images": image, "labels": label} for image, label in zip(images, labels, strict=True)]
     settings = transformers.TrainingArguments(
-        tempfile.gettempdir(), num_train_epochs=1, per_device_train_batch_size=BATCH[kind],
-        use_cpu=True, learning_rate=3e-4, weight_decay=0.01, max_grad_norm=0, save_strategy="no",
-        report_to=[], disable_tqdm=True, logging_strategy="no")  # fmt: skip
-    return transformers.Trainer(for_trainer(kind), settings, train_dataset=data).train
+        tempfile.gettempdir(), num_train_epochs=epochs, per_device_train_batch_size=BATCH[kind],
+        use_cpu=device == "cpu", bf16=precision == "bf16", learning_rate=3e-4, weight_decay=0.01,
+        max_grad_norm=0, save_strategy="no", report_to=[], disable_tqdm=True,
+        logging_strategy="no")  # fmt: skip
+    trainer = transformers.Trainer(for_trainer(kind), settings, train_dataset=data)
+    trainer.remove_callback(transformers.trainer_callback.PrinterCallback)
+    return trainer.train
 
 
 def measured(way, kind: str):

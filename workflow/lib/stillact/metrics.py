@@ -37,8 +37,8 @@ def of_runs(predictions: pd.DataFrame) -> pd.DataFrame:
         task, model, split, seed, subset, images, accuracy, precision, recall, f1.
     """
     classes = _classes(predictions)
-    frame = predictions.assign(predicted=predicted(predictions))
-    frame = frame[frame["subset"] != INNER]
+    frame = predictions[predictions["subset"] != INNER]
+    frame = frame.assign(predicted=predicted(frame))
     rows = []
     for run, table in frame.groupby(RUN, sort=False):
         truth, answer = table["label"], table["predicted"]

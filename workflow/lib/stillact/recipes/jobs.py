@@ -124,17 +124,18 @@ def train_runs(
         setup = None
 
         @functools.lru_cache(1)  # seeds share a split; folds, one after the other, do not
-        def parts(split: str) -> Parts:
-            return setup.parts(rows(files["split"], split))
+        def parts(split: str) -> tuple[Parts, list[pd.DataFrame]]:
+            of_split = rows(files["split"], split)
+            return setup.parts(of_split), list(inner_rows(of_split)) if inner else []
 
         for run, work in zip(runs, works, strict=True):
             if workplaces.is_finished(work):
                 logger.info("%s: finished by an earlier start, taken as it is", run)
                 continue
             setup = setup or recipe(plan, files, chosen)
-            anew = map(setup.parts, inner_rows(rows(files["split"], run.split)) if inner else [])
-            of_run = parts(run.split), anew
-            _train(run, plan, setup, *of_run, work, made_from, chosen, keep_weights)
+            of_run, held_out = parts(run.split)
+            anew = map(setup.parts, held_out)  # one after the other in memory
+            _train(run, plan, setup, of_run, anew, work, made_from, chosen, keep_weights)
         for work, folder in zip(works, folders, strict=True):
             workplaces.hand_over(work, folder, outputs(keep_weights))
 
