@@ -65,8 +65,17 @@ class Stale:
 
 
 def edit(folder: Path, file: str) -> None:
+    """Change what a file does."""
     path = folder / file
-    path.write_text(path.read_text() + "\n# edited\n")
+    change = "EDITED = 1" if path.suffix == ".py" else "/* edited */"
+    path.write_text(f"{path.read_text()}\n{change}\n")
+
+
+def replace(folder: Path, file: str, old: str, new: str) -> None:
+    path = folder / file
+    text = path.read_text()
+    assert old in text, f"{file} no longer has {old!r}"
+    path.write_text(text.replace(old, new, 1))
 
 
 def test_nothing_is_stale_after_a_run(rerun):
@@ -77,6 +86,30 @@ def test_touching_files_makes_nothing_stale(rerun):
     for path in [*rerun.folder.glob("workflow/**/*.py"), rerun.folder / "data/paper_results.csv"]:
         os.utime(path)
     assert not Stale(rerun.folder).files
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("workflow/lib/stillact/training.py", '"""', '"""Edited: '),  # a docstring
+        ("workflow/lib/stillact/training.py", "# ", "# Edited: "),  # a comment
+        ("workflow/lib/stillact/training.py", "epoch: int = 0", "epoch: float = 0"),  # a type
+        ("workflow/lib/stillact/log.py", "Make room there", "Make some room there"),  # a message
+        ("workflow/lib/stillact/config.py", "Name of the dataset", "The dataset's name"),
+        ("workflow/scripts/train.py", '"""Rules', '"""The rules'),
+    ],
+)
+def test_wording_makes_nothing_stale(rerun, file, old, new):
+    replace(rerun.folder, file, old, new)
+    assert not Stale(rerun.folder).files
+
+
+def test_a_constant_makes_its_users_stale(rerun):
+    replace(rerun.folder, "workflow/lib/stillact/weights.py", "SHOWN = 3", "SHOWN = 4")
+    stale = Stale(rerun.folder)
+    assert "fetch_weights" in stale.rules
+    assert {"fetch", "pack", "split", "pretrain"}.isdisjoint(stale.rules)
+    assert not {"fnn_base", "cnn_base"} & stale.models
 
 
 def test_a_copy_elsewhere_makes_nothing_stale(rerun):

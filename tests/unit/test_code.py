@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from stillact.code import closure
+from stillact.code import closure, source_digest
 
 ROOT = Path(__file__).parents[2]
 
@@ -95,3 +95,82 @@ def test_a_recipe_stands_on_what_trains_and_no_more(recipe, on, not_on):
     every = {"__init__", "training", "config", "runs", "tables", "log", "recipes/jobs"}
     assert every | on | {f"recipes/{recipe}"} <= names
     assert not names & (not_on | {"figures", "fetch", "images", "report", "stage/__init__"})
+
+
+@pytest.fixture
+def digest(tmp_path):
+    """The digest of a script that imports a module of the given text."""
+
+    def of(text: str, script: str = "import base.module\n") -> str:
+        folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"  # files are read once
+        (folder / "base").mkdir(parents=True)
+        (folder / "base/module.py").write_text(text)
+        (folder / "job.py").write_text(script)
+        return source_digest([folder / "job.py"], folder)
+
+    return of
+
+
+MODULE = """\
+\"""What it is for.\"""
+from dataclasses import dataclass
+import logging
+from pydantic import Field
+logger = logging.getLogger("it")
+LIMIT = 3
+WIDE = Field(ge=1, description="How wide.")
+@dataclass
+class Box:
+    \"""A box.\"""
+    width: int = 1
+def area(box: Box, times: int = 2) -> int:
+    # the product
+    if times < 0:
+        raise ValueError(f"times: {times} is below 0")
+    logger.info("area of %s", box)
+    return box.width * times
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("What it is for", "What else it is for"),
+        ("A box.", "The box."),
+        ("# the product", "# a product"),
+        ("    # the product\n", "\n\n"),
+        ("width: int", "width: float"),
+        (") -> int", ") -> float"),
+        ("How wide.", "Width."),
+        ("is below 0", "must be at least 0"),
+        ("area of %s", "the area of %s"),
+        ("LIMIT = 3", "LIMIT = (\n    3\n)"),
+    ],
+)
+def test_what_changes_no_result_leaves_the_digest(digest, old, new):
+    assert old in MODULE
+    assert digest(MODULE) == digest(MODULE.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("LIMIT = 3", "LIMIT = 4"),
+        ("LIMIT = 3", "LIMIT = '3'"),
+        ("width: int = 1", "width: int = 2"),
+        ("times: int = 2", "times: int = 3"),
+        ("box.width * times", "box.width + times"),
+        ("ge=1", "ge=2"),
+        ("times < 0", "times <= 0"),
+        ("import logging", "import logging, math"),
+        ("@dataclass\n", ""),
+    ],
+)
+def test_what_may_change_a_result_changes_the_digest(digest, old, new):
+    assert old in MODULE
+    assert digest(MODULE) != digest(MODULE.replace(old, new))
+
+
+def test_the_script_and_its_order_of_statements_count(digest):
+    assert digest(MODULE) != digest(MODULE, "import base.module\nprint(1)\n")
+    assert digest("a = 1\nb = 2\n") != digest("b = 2\na = 1\n")

@@ -54,21 +54,21 @@ def inputs(tmp_path) -> dict[str, Path | list[Path]]:
     write_csv(split.sample(frac=1, random_state=2), folder / "split.csv")
     write_csv(index.assign(sha256="ab"), folder / "index.csv")
     np.save(folder / "pack.npy", array)
-    (folder / "code.py").write_text("one = 1\n")
     names = dict(array="pack.npy", index="index.csv", split="split.csv")
-    files = {name: folder / file for name, file in names.items()}
-    return files | {"code": [folder / "code.py"]}
+    return {name: folder / file for name, file in names.items()}
 
 
 @pytest.fixture
 def train(tmp_path, inputs):
     """Train runs into `results`; returns their folders."""
 
-    def start(runs=RUNS, results="results", plan=plan(), inputs=inputs) -> list[Path]:  # noqa: B008
+    def start(runs=RUNS, results="results", plan=plan(), inputs=inputs, threads=1, **options):  # noqa: B008
         folders = [tmp_path / results / str(run) for run in runs]
         unfinished = tmp_path / results / "unfinished"
         kept = not runs[0].split.startswith("cv_")
-        jobs.train_runs(from_scratch.setup, plan, inputs, folders, unfinished, "cpu", 1, kept)
+        jobs.train_runs(
+            from_scratch.setup, plan, inputs, folders, unfinished, "cpu", threads, kept, **options
+        )
         return folders
 
     return start
@@ -242,7 +242,11 @@ def other_plan(inputs):
 
 
 def other_code(inputs):
-    inputs["code"][0].write_text("one = 2\n")
+    return dict(code="two")
+
+
+def other_threads(inputs):
+    return dict(threads=2)
 
 
 def other_split(inputs):
@@ -257,7 +261,10 @@ def other_pixels(inputs):
     np.save(inputs["array"], 255 - np.load(inputs["array"]))
 
 
-@pytest.mark.parametrize("change", [other_plan, other_code, other_split, other_photo, other_pixels])
+@pytest.mark.parametrize(
+    "change",
+    [other_plan, other_code, other_threads, other_split, other_photo, other_pixels],
+)
 def test_what_was_made_from_something_else_is_not_taken(train, killed_at, inputs, change):
     killed_at(3)
     with pytest.raises(KeyboardInterrupt):

@@ -35,7 +35,7 @@ def record(tmp_path):
     write_csv(split, tmp_path / "split.csv")
     files = dict(array=tmp_path / "pack.npy", index=tmp_path / "pack.csv")
     run = tmp_path / "t/cnn/holdout/seed_0"
-    given = files | dict(split=tmp_path / "split.csv", code=[tmp_path / "split.csv"])
+    given = files | dict(split=tmp_path / "split.csv")
     jobs.train_runs(from_scratch.setup, PLAN, given, [run], tmp_path / "u", "cpu", threads=1)
     path = tmp_path / "used.json"
     path.write_text(json.dumps({"model": "cnn", "run": str(run), "temperature": 2.5}))

@@ -12,7 +12,6 @@ rule fetch_weights:
     """Bring a backbone's weights into the cache, and see that they load; the only rule that talks
     to a hub."""
     input:
-        code=code("fetch_weights.py"),
         weights=local_weights,
     output:
         "results/backbones/{backbone}/weights.json",
@@ -32,6 +31,7 @@ rule fetch_weights:
             backbone=cfg.backbones[wildcards.backbone].model_dump(),
             cache=cfg.dataset.cache,
         ),
+        code=code("fetch_weights.py"),
     message:
         "Fetching the weights of {wildcards.backbone}"
     script:

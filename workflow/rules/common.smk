@@ -1,4 +1,4 @@
-# What every stage needs: the typed config, and which code a script stands on.
+# What every stage needs: the typed config, and a digest of the code that a script depends on.
 
 import os
 import shutil
@@ -16,7 +16,7 @@ import stillact.album
 import stillact.config
 import stillact.runs
 import stillact.workplaces
-from stillact.code import closure
+from stillact.code import source_digest
 from stillact.log import InputError
 
 try:
@@ -35,16 +35,14 @@ TASKS = [task for task in cfg.tasks if cfg.models_of(task)]
 
 
 def code(script, *modules):
-    """The script, the modules of the library that it imports, directly or not, and `modules`, which
-    it imports by a name of its params, with theirs.
+    """A digest of what the script does, the modules of the library that it imports, directly or
+    not, and `modules`, which it imports by a name of its params, with theirs.
 
-    Snakemake reruns a job when its script changes, not when a module that the script imports does;
-    as inputs, the modules are compared by content as well.
+    Each rule passes it as a parameter: an edit that can change a result makes the outputs of its
+    users stale, and one of a comment, a docstring, a type or a message makes nothing stale.
     """
     starts = [Path(workflow.basedir, "workflow", "scripts", script)]
-    starts += [LIB / "stillact" / module for module in modules]
-    files = dict.fromkeys(file for start in starts for file in closure(start, LIB))
-    return [os.path.relpath(file) for file in files]
+    return source_digest([*starts, *(LIB / "stillact" / module for module in modules)], LIB)
 
 
 def gpu(wildcards=None):

@@ -8,9 +8,6 @@ rule cover:
     input:
         unpack(trained_on),
         unpack(seen_by),
-        code=lambda wildcards: code(
-            "cover.py", *recipes(cfg.plan(wildcards.task, wildcards.model)), "backbones.py"
-        ),
         split=rules.split.output.holdout,
         manifest=rules.manifest.output[0],
         images=rules.fetch.output[0],
@@ -33,6 +30,9 @@ rule cover:
         runtime=growing(120),
     params:
         lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
+        code=lambda wildcards: code(
+            "cover.py", *recipes(cfg.plan(wildcards.task, wildcards.model)), "backbones.py"
+        ),
     message:
         "Covering people and background for {wildcards.model} on {wildcards.task}"
     script:
@@ -42,7 +42,6 @@ rule cover:
 rule covered:
     """Accuracy with the person covered, beside that with as much background covered."""
     input:
-        code=code("cover_table.py"),
         asked=lambda wildcards: expand(
             rules.cover.output, task=wildcards.task, model=cfg.tasks[wildcards.task].models
         ),
@@ -68,6 +67,8 @@ rule covered:
     resources:
         mem_mb=growing(2000),
         runtime=growing(20),
+    params:
+        code=code("cover_table.py"),
     message:
         "Judging what covering people costs the models of {wildcards.task}"
     script:

@@ -3,8 +3,6 @@
 
 rule stage:
     """Render the embedded dataset: people in scenes, with labels, boxes and captions."""
-    input:
-        code=code("stage.py"),
     output:
         manifest="results/stage/manifest.csv",
         photos=directory("results/stage/photos"),
@@ -20,6 +18,7 @@ rule stage:
         runtime=growing(30),
     params:
         cfg.stage.model_dump(),
+        code=code("stage.py"),
     message:
         "Rendering {params[0][images_per_class]} scenes"
     script:
@@ -28,8 +27,6 @@ rule stage:
 
 rule curate:
     """Choose the photos and labels from COCO's caption and instance files."""
-    input:
-        code=code("curate.py"),
     output:
         "results/curate/manifest.csv",
     log:
@@ -49,6 +46,7 @@ rule curate:
             local_dirs=cfg.dataset.local_dirs,
             cache=cfg.dataset.cache,
         ),
+        code=code("curate.py"),
     message:
         "Curating a manifest from COCO's annotations"
     script:
@@ -58,7 +56,6 @@ rule curate:
 rule manifest:
     """Check the user's manifest and bring it into one form."""
     input:
-        code=code("manifest.py"),
         manifest=cfg.dataset.manifest,
     output:
         "results/data/manifest.csv",
@@ -75,6 +72,7 @@ rule manifest:
         runtime=10,
     params:
         dict(classes=cfg.dataset.classes),
+        code=code("manifest.py"),
     message:
         "Checking {input.manifest}"
     script:
@@ -84,7 +82,6 @@ rule manifest:
 rule fetch:
     """Bring all photos that are not there yet into the cache, in one job."""
     input:
-        code=code("fetch.py"),
         manifest=rules.manifest.output[0],
     output:
         "results/data/images.csv",
@@ -105,6 +102,7 @@ rule fetch:
             dataset=cfg.dataset.model_dump(),
             base=os.path.dirname(cfg.dataset.manifest),
         ),
+        code=code("fetch.py"),
     message:
         "Fetching the photos of {input.manifest} into {params[0][dataset][cache]}"
     script:
@@ -114,7 +112,6 @@ rule fetch:
 rule pack:
     """Decode every photo once, into one array that all trainings read."""
     input:
-        code=code("pack.py"),
         images=rules.fetch.output[0],
     output:
         array="results/data/pack/{geometry}_{size}.npy",
@@ -131,6 +128,7 @@ rule pack:
         runtime=growing(120),
     params:
         dict(cache=cfg.dataset.cache),
+        code=code("pack.py"),
     message:
         "Packing the photos to {wildcards.size} px, {wildcards.geometry}"
     script:
@@ -140,7 +138,6 @@ rule pack:
 rule duplicates:
     """Find photos that are the same or nearly so."""
     input:
-        code=code("duplicates.py"),
         images=rules.fetch.output[0],
     output:
         "results/data/duplicates.csv",
@@ -156,6 +153,7 @@ rule duplicates:
         runtime=growing(60),
     params:
         dict(cache=cfg.dataset.cache, **cfg.duplicates.model_dump()),
+        code=code("duplicates.py"),
     message:
         "Looking for duplicate photos"
     script:

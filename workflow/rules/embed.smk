@@ -6,7 +6,6 @@
 rule pack_backbone:
     """Decode every photo once, in the size and way that a backbone was trained on."""
     input:
-        code=code("pack_backbone.py"),
         images=rules.fetch.output[0],
         record=rules.fetch_weights.output[0],
     output:
@@ -24,6 +23,7 @@ rule pack_backbone:
         runtime=growing(120),
     params:
         dict(cache=cfg.dataset.cache),
+        code=code("pack_backbone.py"),
     message:
         "Packing the photos for {wildcards.backbone}"
     script:
@@ -33,7 +33,6 @@ rule pack_backbone:
 rule pack_view:
     """Decode every photo once more, as another view of it for a backbone."""
     input:
-        code=code("pack_view.py"),
         images=rules.fetch.output[0],
         manifest=lambda wildcards: rules.manifest.output[0] if wildcards.view == "person" else [],
         record=rules.fetch_weights.output[0],
@@ -53,6 +52,7 @@ rule pack_view:
         runtime=growing(120),
     params:
         dict(cache=cfg.dataset.cache),
+        code=code("pack_view.py"),
     message:
         "Packing the view {wildcards.view} of the photos for {wildcards.backbone}"
     script:
@@ -62,7 +62,6 @@ rule pack_view:
 rule embed_images:
     """The embedding of every photo by a backbone that stays as it is."""
     input:
-        code=code("embed_images.py"),
         record=rules.fetch_weights.output[0],
         photos=rules.pack_backbone.output.array,
         index=rules.pack_backbone.output.index,
@@ -80,6 +79,8 @@ rule embed_images:
         gpu=gpu,
         mem_mb=growing(10000),
         runtime=growing(120),
+    params:
+        code=code("embed_images.py"),
     message:
         "Embedding the photos with {wildcards.backbone}"
     script:
@@ -90,7 +91,6 @@ rule embed_unprojected:
     """What the projection of a backbone's image tower is applied to, of every photo, and the
     projection."""
     input:
-        code=code("embed_unprojected.py"),
         record=rules.fetch_weights.output[0],
         photos=rules.pack_backbone.output.array,
     output:
@@ -107,6 +107,8 @@ rule embed_unprojected:
         gpu=gpu,
         mem_mb=growing(10000),
         runtime=growing(120),
+    params:
+        code=code("embed_unprojected.py"),
     message:
         "Embedding the photos with {wildcards.backbone}, but for its projection"
     script:
@@ -116,7 +118,6 @@ rule embed_unprojected:
 rule embed_texts:
     """The embedding of every text of a prompt set; so few that they need no GPU."""
     input:
-        code=code("embed_texts.py"),
         record=rules.fetch_weights.output[0],
     output:
         array="results/embeddings/{backbone}/texts_{prompts}.npy",
@@ -133,6 +134,7 @@ rule embed_texts:
         runtime=growing(30),
     params:
         lambda wildcards: dict(prompts=cfg.texts(wildcards.prompts)),
+        code=code("embed_texts.py"),
     message:
         "Embedding the prompts {wildcards.prompts} with {wildcards.backbone}"
     script:

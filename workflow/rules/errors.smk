@@ -12,7 +12,6 @@ FAILURES = {
 rule errors:
     """Error rates by what may make a photo hard, agreement, and the photos that show failures."""
     input:
-        code=code("errors.py"),
         predictions=rules.predictions.output[0],
         manifest=rules.manifest.output[0],
         images=rules.fetch.output[0],
@@ -38,6 +37,7 @@ rule errors:
         runtime=growing(30),
     params:
         lambda wildcards: dict(models=cfg.tasks[wildcards.task].models, cache=cfg.dataset.cache),
+        code=code("errors.py"),
     message:
         "Looking where the models of {wildcards.task} err"
     script:
@@ -47,7 +47,6 @@ rule errors:
 rule failures_figure:
     """A photo a model and class: its most confident wrong answer."""
     input:
-        code=code("failures_figure.py"),
         pooled=lambda wildcards: f"results/statistics/{FAILURES[wildcards.figure]}/pooled.csv",
         failures=lambda wildcards: f"results/errors/{FAILURES[wildcards.figure]}/failures.csv",
         images=rules.fetch.output[0],
@@ -74,6 +73,7 @@ rule failures_figure:
         lambda wildcards: dict(
             classes=cfg.tasks[FAILURES[wildcards.figure]].classes, cache=cfg.dataset.cache
         ),
+        code=code("failures_figure.py"),
     message:
         "Drawing {wildcards.figure}"
     script:
@@ -83,7 +83,6 @@ rule failures_figure:
 rule error_figures:
     """Error rates, agreement, and the photos that all models get wrong, drawn."""
     input:
-        code=code("error_figures.py"),
         pooled=rules.judge.output.pooled,
         rates=rules.errors.output.rates,
         agreement=rules.errors.output.agreement,
@@ -122,6 +121,7 @@ rule error_figures:
         runtime=10,
     params:
         dict(cache=cfg.dataset.cache),
+        code=code("error_figures.py"),
     message:
         "Drawing where the models of {wildcards.task} err"
     script:

@@ -4,7 +4,6 @@
 rule predictions:
     """All predictions of a task in one table: the hinge that everything reported hangs on."""
     input:
-        code=code("predictions.py"),
         runs=lambda wildcards: [
             f"{run.folder}/predictions.csv" for run in cfg.runs_of(wildcards.task)
         ],
@@ -21,6 +20,8 @@ rule predictions:
     resources:
         mem_mb=2000,
         runtime=10,
+    params:
+        code=code("predictions.py"),
     message:
         "Gathering the predictions of {wildcards.task}"
     script:
@@ -30,7 +31,6 @@ rule predictions:
 rule metrics:
     """Accuracy, macro precision, recall and F1: a run, and a model over its seeds."""
     input:
-        code=code("metrics.py"),
         predictions=expand(rules.predictions.output, task=TASKS),
     output:
         runs="results/metrics/runs.csv",
@@ -46,6 +46,8 @@ rule metrics:
     resources:
         mem_mb=2000,
         runtime=10,
+    params:
+        code=code("metrics.py"),
     message:
         "Scoring the predictions"
     script:
@@ -82,7 +84,6 @@ CONFUSIONS = {
 rule compare:
     """A table of models: this study's figures beside the paper's."""
     input:
-        code=code("compare.py"),
         summary=rules.metrics.output.summary,
         paper="data/paper_results.csv",
         holdout=lambda wildcards: "results/splits/{task}/holdout.csv".format(
@@ -111,6 +112,7 @@ rule compare:
         runtime=10,
     params:
         lambda wildcards: COMPARED[wildcards.table],
+        code=code("compare.py"),
     message:
         "Setting {wildcards.table} beside the paper's figures"
     script:
@@ -120,7 +122,6 @@ rule compare:
 rule claims:
     """What the paper claims: supported by this study, not supported or undecided."""
     input:
-        code=code("claims.py"),
         claims="data/paper_claims.csv",
         runs=rules.metrics.output.runs,
         predictions=rules.metrics.input.predictions,
@@ -144,6 +145,7 @@ rule claims:
         runtime=10,
     params:
         dict(names=cfg.variants(), anova=cfg.statistics.anova),
+        code=code("claims.py"),
     message:
         "Judging what the paper claims"
     script:
@@ -153,7 +155,6 @@ rule claims:
 rule accuracy_figure:
     """Accuracy a row of a table: each seed, mean, interval, and the largest-class rate."""
     input:
-        code=code("accuracy_figure.py"),
         table=rules.compare.output.csv,
         runs=rules.metrics.output.runs,
         holdout=lambda wildcards: "results/splits/{task}/holdout.csv".format(
@@ -181,6 +182,7 @@ rule accuracy_figure:
         runtime=10,
     params:
         lambda wildcards: COMPARED[wildcards.table],
+        code=code("accuracy_figure.py"),
     message:
         "Drawing the accuracies of {wildcards.table}"
     script:
@@ -190,7 +192,6 @@ rule accuracy_figure:
 rule confusion_figure:
     """Which class each model of a task takes for which, on the test photos."""
     input:
-        code=code("confusion_figure.py"),
         predictions=lambda wildcards: f"results/predictions/{CONFUSIONS[wildcards.figure]}.csv",
     output:
         png="results/figures/{figure}.png",
@@ -214,6 +215,7 @@ rule confusion_figure:
         runtime=10,
     params:
         lambda wildcards: dict(models=cfg.tasks[CONFUSIONS[wildcards.figure]].models, subset="test"),
+        code=code("confusion_figure.py"),
     message:
         "Drawing {wildcards.figure}"
     script:
@@ -231,7 +233,6 @@ LEARNING = [
 rule learning_curves:
     """Loss by epoch, on the photos trained on and on those of validation."""
     input:
-        code=code("learning_curves.py"),
         histories=[
             f"results/runs/{MAIN}/{model}/holdout/seed_{seed}/history.csv"
             for model in LEARNING
@@ -255,6 +256,8 @@ rule learning_curves:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        code=code("learning_curves.py"),
     message:
         "Drawing the learning curves of the models of {MAIN}"
     script:

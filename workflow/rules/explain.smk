@@ -16,7 +16,6 @@ rule explain:
         unpack(trained_on),
         unpack(seen_by),
         **OF_SHUFFLED,
-        code=code("explain.py"),
         split=rules.split.output.holdout,
         manifest=rules.manifest.output[0],
         images=rules.fetch.output[0],
@@ -44,6 +43,7 @@ rule explain:
             layers=cfg.explain.layers,
             steps=cfg.explain.steps,
         ),
+        code=code("explain.py"),
     message:
         "Looking where {wildcards.model} looks"
     script:
@@ -53,7 +53,6 @@ rule explain:
 rule explained:
     """Where the fine-tuned models look, over photos and with intervals."""
     input:
-        code=code("explained.py"),
         tables=expand(rules.explain.output.table, task=MAIN, model=cfg.explained),
         notes=expand(rules.explain.output.note, task=MAIN, model=cfg.explained),
     output:
@@ -82,6 +81,7 @@ rule explained:
         runtime=10,
     params:
         dict(models=cfg.explained),
+        code=code("explained.py"),
     message:
         "Judging whether models look at the person"
     script:
@@ -91,7 +91,6 @@ rule explained:
 rule figure_4:
     """Photos beside the maps of each class, for one fine-tuned model."""
     input:
-        code=code("figure_4.py"),
         maps=expand(rules.explain.output.maps, task=MAIN, model=cfg.explained),
         predictions=f"results/predictions/{MAIN}.csv",
         summary=rules.metrics.output.summary,
@@ -124,6 +123,7 @@ rule figure_4:
             seed=cfg.seeds[0],
             cache=cfg.dataset.cache,
         ),
+        code=code("figure_4.py"),
     message:
         "Drawing figure 4"
     script:

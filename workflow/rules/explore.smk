@@ -4,7 +4,6 @@
 rule table_1:
     """Count, share and sizes of the photos a class."""
     input:
-        code=code("table_1.py"),
         manifest=rules.manifest.output[0],
         images=rules.fetch.output[0],
     output:
@@ -28,6 +27,7 @@ rule table_1:
         runtime=10,
     params:
         dict(classes=cfg.dataset.classes),
+        code=code("table_1.py"),
     message:
         "Counting photos a class"
     script:
@@ -37,7 +37,6 @@ rule table_1:
 rule figure_1:
     """Examples of each class."""
     input:
-        code=code("figure_1.py"),
         manifest=rules.manifest.output[0],
         images=rules.fetch.output[0],
     output:
@@ -61,6 +60,7 @@ rule figure_1:
         dict(
             classes=cfg.dataset.classes, cache=cfg.dataset.cache, seed=cfg.splits.seed, per_class=4
         ),
+        code=code("figure_1.py"),
     message:
         "Drawing examples of each class"
     script:
@@ -70,7 +70,6 @@ rule figure_1:
 rule figure_2:
     """Sizes and aspect ratios of the photos."""
     input:
-        code=code("figure_2.py"),
         manifest=rules.manifest.output[0],
         images=rules.fetch.output[0],
     output:
@@ -93,6 +92,7 @@ rule figure_2:
         runtime=10,
     params:
         dict(classes=cfg.dataset.classes),
+        code=code("figure_2.py"),
     message:
         "Drawing the sizes of the photos"
     script:
@@ -102,7 +102,6 @@ rule figure_2:
 rule audit:
     """Duplicates, and whether any pair stands on both sides of the split."""
     input:
-        code=code("audit.py"),
         manifest=rules.manifest.output[0],
         duplicates=rules.duplicates.output[0],
         holdout=f"results/splits/{cfg.main_task}/holdout.csv",
@@ -123,6 +122,8 @@ rule audit:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        code=code("audit.py"),
     message:
         "Auditing duplicates across the split"
     script:

@@ -7,7 +7,6 @@ rule export:
     """The model that is used: its tensors, a graph for ONNX Runtime, an example, a model card."""
     input:
         usable_inputs(),
-        code=usable_code("export.py"),
         used=rules.use.output[0],
         metas=[f"{run.folder}/meta.json" for run in cfg.runs_of(MAIN) if run.split == "holdout"],
         predictions=rules.use.input.predictions,
@@ -38,6 +37,7 @@ rule export:
             models=usable_params(),
             dataset=cfg.dataset.model_dump(include={"name", "manifest", "cache"}),
         ),
+        code=usable_code("export.py"),
     message:
         "Exporting the model that {input.used} names"
     script:

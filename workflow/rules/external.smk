@@ -9,7 +9,6 @@ if cfg.external:
 
     use rule manifest as external_manifest with:
         input:
-            code=code("manifest.py"),
             manifest=cfg.external.manifest,
         output:
             "results/external/manifest.csv",
@@ -22,10 +21,10 @@ if cfg.external:
                 classes=cfg.tasks[MAIN].classes,
                 known=f"tasks.{MAIN}.classes in config.yaml, of which external photos are",
             ),
+            code=code("manifest.py"),
 
     use rule fetch as external_fetch with:
         input:
-            code=code("fetch.py"),
             manifest=rules.external_manifest.output[0],
         output:
             "results/external/images.csv",
@@ -39,14 +38,12 @@ if cfg.external:
                 dataset=cfg.dataset.model_dump() | cfg.external.model_dump(),
                 base=os.path.dirname(cfg.external.manifest),
             ),
+            code=code("fetch.py"),
 
     rule external_ask:
         """Ask all runs of a model about the photos that are not the study's own."""
         input:
             unpack(lambda wildcards: read_by(cfg.plan(MAIN, wildcards.model))),
-            code=lambda wildcards: code(
-                "external_ask.py", *recipes(cfg.plan(MAIN, wildcards.model)), "backbones.py"
-            ),
             asked=lambda wildcards: [
                 f"results/runs/{MAIN}/{wildcards.model}/holdout/seed_{seed}/weights.safetensors"
                 for seed in cfg.seeds_of(wildcards.model)
@@ -75,6 +72,9 @@ if cfg.external:
                 cache=cfg.dataset.cache,
                 fetch=LIMITS,
             ),
+            code=lambda wildcards: code(
+                "external_ask.py", *recipes(cfg.plan(MAIN, wildcards.model)), "backbones.py"
+            ),
         message:
             "Asking {wildcards.model} about the photos of {cfg.external.name}"
         script:
@@ -83,7 +83,6 @@ if cfg.external:
     rule external:
         """Metrics of the models on the second dataset, beside those on the study's test photos."""
         input:
-            code=code("external.py"),
             asked=expand(rules.external_ask.output, model=cfg.candidates),
             manifest=rules.external_manifest.output[0],
             images=rules.external_fetch.output[0],
@@ -119,6 +118,7 @@ if cfg.external:
             runtime=growing(20),
         params:
             dict(name=cfg.external.name),
+            code=code("external.py"),
         message:
             "Judging the models on {cfg.external.name}"
         script:

@@ -37,7 +37,6 @@ ON_GPU += ["embed_images", "embed_unprojected", "explain", "cover", "corrupt", "
 rule plan:
     """Jobs, runs, hours, memory and disk of each rule of the study."""
     input:
-        code=code("plan.py"),
         costs="data/run_costs.csv",
         manifest=[] if cfg.dataset.manifest in MADE else cfg.dataset.manifest,
     log:
@@ -59,6 +58,7 @@ rule plan:
             },
             gpu_rules=ON_GPU if gpu() else [],
         ),
+        code=code("plan.py"),
     message:
         "Estimating what the study takes"
     script:

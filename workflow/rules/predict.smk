@@ -8,7 +8,6 @@ LIMITS = cfg.fetch.model_dump(include={"max_bytes", "max_pixels"})
 rule find_photos:
     """List the photos of a folder, or fetch those of a CSV into the cache."""
     input:
-        code=code("find_photos.py"),
         listed=photos_listed,
     output:
         "results/predict/photos.csv",
@@ -25,6 +24,7 @@ rule find_photos:
         runtime=240,
     params:
         photos_asked,
+        code=code("find_photos.py"),
     message:
         "Looking for photos in {params[0][photos]}"
     script:
@@ -35,7 +35,6 @@ rule ask_photos:
     """Ask the model that is used about every photo."""
     input:
         usable_inputs(),
-        code=usable_code("ask_photos.py"),
         used=rules.use.output[0],
         photos=rules.find_photos.output[0],
     output:
@@ -53,6 +52,7 @@ rule ask_photos:
         runtime=growing(240),
     params:
         dict(models=usable_params(), fetch=LIMITS),
+        code=usable_code("ask_photos.py"),
     message:
         "Asking about the photos"
     script:
@@ -63,7 +63,6 @@ rule gallery:
     """Some of the photos on a page: the answers, and what they hang on."""
     input:
         usable_inputs(),
-        code=usable_code("gallery.py"),
         used=rules.use.output[0],
         photos=rules.find_photos.output[0],
         predictions=rules.ask_photos.output[0],
@@ -92,6 +91,7 @@ rule gallery:
             photos=cfg.predict.gallery,
             layers=cfg.explain.layers[0],
         ),
+        code=usable_code("gallery.py"),
     message:
         "Writing {output}"
     script:

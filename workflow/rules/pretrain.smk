@@ -4,8 +4,6 @@
 
 rule pretrain_scenes:
     """Render captioned scenes: other ones than those of the embedded dataset, and smaller."""
-    input:
-        code=code("pretrain_scenes.py"),
     output:
         arrays="results/pretrain/scenes/{shard}.npz",
         table="results/pretrain/scenes/{shard}.csv",
@@ -23,6 +21,7 @@ rule pretrain_scenes:
         runtime=growing(30),
     params:
         cfg.pretrain.model_dump(include={"scenes", "shards", "seed", "size"}),
+        code=code("pretrain_scenes.py"),
     message:
         "Rendering captioned scenes, shard {wildcards.shard}"
     script:
@@ -32,7 +31,6 @@ rule pretrain_scenes:
 rule pretrain:
     """Train a tiny tower: the vit on where limbs are, clip and siglip from there on captions."""
     input:
-        code=code("pretrain.py"),
         arrays=expand(rules.pretrain_scenes.output.arrays, shard=range(cfg.pretrain.shards)),
         tables=expand(rules.pretrain_scenes.output.table, shard=range(cfg.pretrain.shards)),
         start=lambda wildcards: [] if wildcards.tower == "vit" else "results/pretrain/vit",
@@ -53,6 +51,7 @@ rule pretrain:
     params:
         lambda wildcards: cfg.pretrain.model_dump()
         | dict(towers={wildcards.tower: cfg.pretrain.towers[wildcards.tower].model_dump()}),
+        code=code("pretrain.py"),
     message:
         "Pretraining the {wildcards.tower}"
     script:

@@ -10,7 +10,6 @@ ELSEWHERE = ["summary", "classes"] if cfg.external else []
 rule report:
     """The study told on one page."""
     input:
-        code=code("report.py"),
         template=multiext("workflow/report/report", ".html.j2", ".css", ".js"),
         images=rules.fetch.output[0],
         audit=rules.audit.output[0],
@@ -82,6 +81,7 @@ rule report:
         runtime=10,
     params:
         cfg.model_dump(mode="json", exclude=set(stillact.config.AFTERWARDS)),
+        code=code("report.py"),
     message:
         "Writing {output}"
     script:

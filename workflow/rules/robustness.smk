@@ -7,9 +7,6 @@ rule corrupt:
     input:
         unpack(trained_on),
         unpack(seen_by),
-        code=lambda wildcards: code(
-            "corrupt.py", *recipes(cfg.plan(wildcards.task, wildcards.model)), "backbones.py"
-        ),
         split=rules.split.output.holdout,
         manifest=rules.manifest.output[0],
         images=rules.fetch.output[0],
@@ -36,6 +33,9 @@ rule corrupt:
             corruptions=cfg.robustness.corruptions,
             severities=cfg.robustness.severities,
         ),
+        code=lambda wildcards: code(
+            "corrupt.py", *recipes(cfg.plan(wildcards.task, wildcards.model)), "backbones.py"
+        ),
     message:
         "Asking {wildcards.model} on {wildcards.task} about corrupted photos"
     script:
@@ -45,7 +45,6 @@ rule corrupt:
 rule robustness:
     """What corruption costs each model, beside its answers on the clean photos."""
     input:
-        code=code("robustness.py"),
         asked=expand(rules.corrupt.output, model=cfg.asked_again, allow_missing=True),
     output:
         csv=report(
@@ -69,6 +68,8 @@ rule robustness:
     resources:
         mem_mb=growing(2000),
         runtime=growing(20),
+    params:
+        code=code("robustness.py"),
     message:
         "Judging what corruption costs the models of {wildcards.task}"
     script:

@@ -7,7 +7,6 @@ VIEWS = [m for m in cfg.tasks[MAIN].every_model if m in cfg.models_by("views")]
 rule choose:
     """Choose a model in every run without its test photos, and judge that way of choosing."""
     input:
-        code=code("choose.py"),
         predictions=f"results/predictions/{MAIN}.csv",
         metas=[f"{run.folder}/meta.json" for run in cfg.runs_of(MAIN)],
         views=[f"{run.folder}/history.csv" for run in cfg.runs_of(MAIN) if run.model in VIEWS],
@@ -41,6 +40,7 @@ rule choose:
             by=cfg.selection.by,
             recipes={m: cfg.models[m].recipe for m in cfg.tasks[MAIN].every_model},
         ),
+        code=code("choose.py"),
     message:
         "Comparing the recipes of {MAIN}, and choosing one in every run"
     script:
@@ -50,7 +50,6 @@ rule choose:
 rule recipes_figure:
     """Accuracy of every recipe, and of choosing among them on the validation photos."""
     input:
-        code=code("recipes_figure.py"),
         recipes=rules.choose.output.recipes,
         holdout=f"results/splits/{MAIN}/holdout.csv",
     output:
@@ -71,6 +70,8 @@ rule recipes_figure:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        code=code("recipes_figure.py"),
     message:
         "Drawing the recipes of {MAIN}"
     script:
@@ -83,7 +84,6 @@ USABLE = [cfg.use] if cfg.use else cfg.candidates
 rule use:
     """The model that `predict` and `export` take: the selected one, or the one that `use` names."""
     input:
-        code=code("use.py"),
         predictions=f"results/predictions/{MAIN}.csv",
     output:
         "results/selection/used.json",
@@ -105,6 +105,7 @@ rule use:
             by=cfg.selection.by,
             accuracy=cfg.predict.accuracy,
         ),
+        code=code("use.py"),
     message:
         "Choosing the model to use"
     script:

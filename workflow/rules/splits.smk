@@ -4,7 +4,6 @@
 rule split:
     """The stratified holdout split and the repeated stratified folds of a task."""
     input:
-        code=code("split.py"),
         manifest=rules.manifest.output[0],
         images=rules.fetch.output[0],
         duplicates=rules.duplicates.output[0],
@@ -26,6 +25,7 @@ rule split:
         lambda wildcards: dict(
             classes=cfg.tasks[wildcards.task].classes, splits=cfg.splits.model_dump()
         ),
+        code=code("split.py"),
     message:
         "Splitting the photos of {wildcards.task}"
     script:

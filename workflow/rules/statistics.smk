@@ -5,7 +5,6 @@
 rule paper_tests:
     """The paper's statistics: ANOVA over models and a paired t-test, seeds as replicates."""
     input:
-        code=code("paper_tests.py"),
         runs=rules.metrics.output.runs,
     output:
         anova=report(
@@ -36,6 +35,7 @@ rule paper_tests:
         runtime=10,
     params:
         dict(task=MAIN, **cfg.statistics.model_dump()),
+        code=code("paper_tests.py"),
     message:
         "Testing the models as the paper does"
     script:
@@ -45,7 +45,6 @@ rule paper_tests:
 rule judge:
     """Metrics with intervals over images and runs, pairs of models compared, calibration."""
     input:
-        code=code("judge.py"),
         predictions=rules.predictions.output[0],
         runs=rules.metrics.output.runs,
     output:
@@ -65,6 +64,7 @@ rule judge:
         runtime=growing(30),
     params:
         lambda wildcards: dict(models=cfg.tasks[wildcards.task].models),
+        code=code("judge.py"),
     message:
         "Judging the models of {wildcards.task}"
     script:
@@ -74,7 +74,6 @@ rule judge:
 rule judging_figures:
     """Intervals, pairs of models and reliability, drawn."""
     input:
-        code=code("judging_figures.py"),
         pooled=rules.judge.output.pooled,
         pairs=rules.judge.output.pairs,
         calibration=rules.judge.output.calibration,
@@ -107,6 +106,8 @@ rule judging_figures:
     resources:
         mem_mb=2000,
         runtime=10,
+    params:
+        code=code("judging_figures.py"),
     message:
         "Drawing how sure the results of {wildcards.task} are"
     script:

@@ -12,7 +12,6 @@ rule sweep_point:
     """Train the model of the sweep with one combination; its weights are not kept."""
     input:
         unpack(trained_on),
-        code=lambda wildcards: code("train.py", *recipes(cfg.plan(wildcards.task, wildcards.model))),
         split=rules.split.output.holdout,
     output:
         predictions=f"{POINT}/predictions.csv",
@@ -40,6 +39,7 @@ rule sweep_point:
         lambda wildcards: stillact.sweep.plan(
             cfg.plan(wildcards.task, wildcards.model), cfg.sweep, SPACE.instance(wildcards)
         ).model_dump(),
+        code=lambda wildcards: code("train.py", *recipes(cfg.plan(wildcards.task, wildcards.model))),
     message:
         "Training {wildcards.model}: learning rate {wildcards.learning_rate}, layer decay "
         "{wildcards.layer_decay}, augmentation {wildcards.augment}"
@@ -50,7 +50,6 @@ rule sweep_point:
 rule sweep:
     """How much hangs on the settings: every combination, and the spread over them."""
     input:
-        code=code("sweep.py"),
         histories=swept,
         split=f"results/splits/{MAIN}/holdout.csv",
     output:
@@ -87,6 +86,7 @@ rule sweep:
             points=SPACE.to_dict("records"),
             own=stillact.sweep.own(cfg.plan(MAIN, cfg.sweep.model), cfg.sweep),
         ),
+        code=code("sweep.py"),
     message:
         "Judging how much hangs on the settings of {params[0][model]}"
     script:
@@ -99,7 +99,6 @@ WISE_FT = [m for m in cfg.tasks[MAIN].every_model if m in cfg.models_by("wise_ft
 rule alpha_curve:
     """What becomes of a model between its zero-shot and its fine-tuned weights."""
     input:
-        code=code("alpha_curve.py"),
         histories=lambda wildcards: [
             f"results/runs/{MAIN}/{wildcards.model}/holdout/seed_{seed}/history.csv"
             for seed in cfg.seeds_of(wildcards.model)
@@ -129,6 +128,8 @@ rule alpha_curve:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        code=code("alpha_curve.py"),
     message:
         "Drawing {wildcards.model} between its zero-shot and its fine-tuned weights"
     script:

@@ -67,9 +67,6 @@ for recipe, needs in RECIPES.items():
                 f"{recipe}_{split}_{seed}"
             input:
                 unpack(trained_on),
-                code=lambda wildcards: code(
-                    "train.py", *recipes(cfg.plan(wildcards.task, wildcards.model))
-                ),
                 split=f"results/splits/{{task}}/{'kfold' if folds else 'holdout'}.csv",
                 weights=made_of(folders) if derived else [],
             output:
@@ -93,6 +90,9 @@ for recipe, needs in RECIPES.items():
             params:
                 lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
                 inner=folds and recipe in cfg.selection.inner,
+                code=lambda wildcards: code(
+                    "train.py", *recipes(cfg.plan(wildcards.task, wildcards.model))
+                ),
             message:
                 f"Training {{wildcards.model}} on {{wildcards.task}}: {len(folders)} from {split}, {seed}"
             script:

@@ -15,6 +15,7 @@ with log.job(snakemake.log[0]):
         unfinished=Path("results/unfinished"),
         device="cuda" if snakemake.resources.gpu else "cpu",
         threads=snakemake.threads,
+        code=snakemake.params.code,
         keep_weights=bool(snakemake.output.get("weights")),
         inner=snakemake.params.get("inner", False),  # a point of the sweep has none
     )

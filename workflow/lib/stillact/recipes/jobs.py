@@ -79,7 +79,7 @@ Recipe = Callable[[Plan, Mapping[str, Path], torch.device], Setup]
 
 def setup_of(plan: Plan) -> Recipe:
     """What sets a plan up: the function of that name in its recipe's module, imported by its name,
-    which a rule's `code` therefore has to name."""
+    which the digest of the code that a rule passes therefore has to cover."""
     return importlib.import_module(f"stillact.recipes.{plan.recipe}").setup
 
 
@@ -93,18 +93,18 @@ def train_runs(
     threads: int,
     keep_weights: bool = True,
     inner: bool = False,
+    code: str = "",
 ) -> None:
     """Train the runs of `folders` in one process and put each one's `outputs` into its folder.
 
     A finished run waits in `unfinished` until `workplaces.clear`, so that a job which is killed and
     started again trains none of them twice. What waits there is taken only if it was made from
-    the same plan, files, versions and kind of device.
+    the same plan, files, code, versions and kind of device.
 
     Args:
         recipe: the setup of one of this package's modules.
         plan: what it sets up.
-        files: by name: those that the recipe reads; `split`, the holdout or k-fold table; and
-            `code`, the source files whose change makes a finished run stale.
+        files: by name: those that the recipe reads, and `split`, the holdout or k-fold table.
         folders: .../{task}/{model}/{split}/seed_{seed}, all of one task and model.
         unfinished: folder of the trainings under way and of what waits.
         device: "auto", "cpu" or "cuda".
@@ -112,10 +112,11 @@ def train_runs(
         keep_weights: whether the weights are among the outputs.
         inner: of folds, whether to predict every training photo too, by networks fitted anew
             without its fold.
+        code: `code.source_digest` of what trains.
     """
     chosen = training.choose_device(device)
     runs = [Run.at(folder) for folder in folders]
-    made_from = _fingerprint(plan, files, chosen, threads, keep_weights, inner)
+    made_from = _fingerprint(plan, files, code, chosen, threads, keep_weights, inner)
     with training.repeatable(threads), contextlib.ExitStack() as stack:
         works = [
             stack.enter_context(workplaces.held(workplaces.of(unfinished, folder), made_from))
@@ -325,12 +326,13 @@ def _predictions(
 
 
 def _fingerprint(
-    plan: Plan, files: Mapping, device, threads: int, keep_weights: bool, inner: bool
+    plan: Plan, files: Mapping, code: str, device, threads: int, keep_weights: bool, inner: bool
 ) -> str:
     read = {name: [path] if isinstance(path, Path) else path for name, path in files.items()}
     parts = {
         "plan": plan.model_dump(),
         "files": {name: [sha256_of(path) for path in paths] for name, paths in read.items()},
+        "code": code,
         "versions": _versions(plan),
         "device": _device_name(device),
         "threads": threads,
