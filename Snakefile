@@ -49,7 +49,7 @@ include: "workflow/rules/plan.smk"
 
 
 onsuccess:
-    stillact.workplaces.clear(Path("results/unfinished"))
+    run_dirs.clear(Path("results/unfinished"))
 
 
 rule all:

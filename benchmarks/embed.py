@@ -27,7 +27,7 @@ def model():
 
 
 def backbone():
-    from stillact.backbones import Backbone
+    from stillact.models.backbones import Backbone
 
     look = dict(size=SIZE, mean=[0.5] * 3, std=[0.5] * 3, geometry="resize_crop")
     look |= dict(interpolation="bicubic", crop=1.0)
@@ -37,12 +37,13 @@ def backbone():
 def workflow(options, paths, folder):
     import numpy as np
 
-    from stillact import embed, images
+    from stillact.data import preprocess as packing
+    from stillact.models import embed
 
     made = backbone()
 
     def work() -> None:
-        images.pack(paths, SIZE, "resize_crop", folder / "photos.npy")
+        packing.pack(paths, SIZE, "resize_crop", folder / "photos.npy")
         embed.of_photos(made, np.load(folder / "photos.npy", mmap_mode="r"))
 
     return work
@@ -75,8 +76,8 @@ def plain(options, paths, folder):
 
     @torch.no_grad()
     def work() -> None:
-        for images, _ in loader(paths):
-            made.encode_image(images)
+        for packing, _ in loader(paths):
+            made.encode_image(packing)
 
     return work
 
@@ -92,7 +93,7 @@ def clip_benchmarks(options, paths, folder):
 def tower(options, paths, folder):
     import numpy as np
 
-    from stillact import embed
+    from stillact.models import embed
 
     made = backbone()
     photos = np.random.default_rng(0).integers(0, 256, (options.count, SIZE, SIZE, 3), np.uint8)

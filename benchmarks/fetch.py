@@ -36,7 +36,8 @@ def workflow(urls: list[str], folder: Path) -> Callable[[], None]:
     import pandas as pd
     import yaml
 
-    from stillact import config, fetch
+    from stillact.config import study as config
+    from stillact.data import fetch
 
     table = pd.DataFrame({"url": urls}).assign(id=range(len(urls)), sha256="")
     of = config.load(yaml.safe_load((side_by_side.REPO / "config.yaml").read_text()))
@@ -58,9 +59,14 @@ def img2dataset(urls: list[str], folder: Path) -> Callable[[], None]:
 
     (folder / "urls.txt").write_text("\n".join(urls))
     return lambda: img2dataset.download(
-        url_list=str(folder / "urls.txt"), input_format="txt", output_folder=str(folder / "photos"),
-        output_format="files", resize_mode="no", processes_count=1, thread_count=AT_ONCE,
-    )  # fmt: skip
+        url_list=str(folder / "urls.txt"),
+        input_format="txt",
+        output_folder=str(folder / "photos"),
+        output_format="files",
+        resize_mode="no",
+        processes_count=1,
+        thread_count=AT_ONCE,
+    )
 
 
 def measured(way: Callable[[list[str], Path], Callable[[], None]]) -> side_by_side.Way:

@@ -30,7 +30,7 @@ def embedding(device):
     import numpy as np
     from embed import backbone
 
-    from stillact import embed
+    from stillact.models import embed
 
     made = backbone().to(device)
     photos = np.random.default_rng(0).integers(0, 256, (PHOTOS, 224, 224, 3), np.uint8)
@@ -169,9 +169,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.device == "cuda" and not torch.cuda.is_available():
         sys.exit("torch sees no GPU here")
-    from stillact import training
+    from stillact.training import loop
 
-    with training.repeatable(4):
+    with loop.repeatable(4):
         measure(Table(options.passes, options.device))
 
 

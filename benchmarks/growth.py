@@ -20,11 +20,12 @@ import numpy as np
 import yaml
 from PIL import Image, ImageOps
 
-from stillact import plan, stage
+from stillact.planning import estimate
+from stillact.synthetic import rendering
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
-import tiny_backbones  # noqa: E402, of the tests
+from support import tiny_backbones  # noqa: E402, of the tests
 
 STUDY = {
     "dataset": {"name": "growth", "manifest": "photos.csv"},
@@ -61,8 +62,15 @@ def photos(folder: Path, count: int, scenes: int) -> list[tuple[str, str]]:
     folder.mkdir()
     with ProcessPoolExecutor() as pool:
         parts = -(-count // scenes)
-        labels = list(pool.map(_photos_of, itertools.repeat(folder), range(scenes),
-                               itertools.repeat(parts), chunksize=10))  # fmt: skip
+        labels = list(
+            pool.map(
+                _photos_of,
+                itertools.repeat(folder),
+                range(scenes),
+                itertools.repeat(parts),
+                chunksize=10,
+            )
+        )
     # every scene's first part, then every scene's second: few photos are of many scenes too
     return [
         (str(folder / f"{scene:05d}_{part}.jpg"), labels[scene])
@@ -72,8 +80,8 @@ def photos(folder: Path, count: int, scenes: int) -> list[tuple[str, str]]:
 
 
 def _photos_of(folder: Path, number: int, parts: int) -> str:
-    label = stage.LABELS[number % 3]
-    scene = stage.render(label, number, longest=320)
+    label = rendering.LABELS[number % 3]
+    scene = rendering.render(label, number, longest=320)
     rng = np.random.default_rng(number)
     for part in range(parts):
         across, down = (rng.uniform(0.5, 1, 2) * scene.image.size).astype(int)
@@ -87,7 +95,7 @@ def _photos_of(folder: Path, number: int, parts: int) -> str:
     return label
 
 
-def study(folder: Path, made: list[tuple[str, str]]) -> dict[str, plan.Taken]:
+def study(folder: Path, made: list[tuple[str, str]]) -> dict[str, estimate.Taken]:
     """What each rule of a study of these photos took."""
     folder.mkdir()
     for part in ("Snakefile", "config.yaml", "workflow", "envs", "data"):
@@ -112,10 +120,10 @@ def study(folder: Path, made: list[tuple[str, str]]) -> dict[str, plan.Taken]:
     print(f"{len(made)} photos done", file=sys.stderr, flush=True)
     told = folder / "results/benchmarks"
     paths = sorted(told.rglob("*.tsv"))
-    return {str(path.relative_to(told).with_suffix("")): plan.taken(path) for path in paths}
+    return {str(path.relative_to(told).with_suffix("")): estimate.taken(path) for path in paths}
 
 
-def print_table(taken: dict[int, dict[str, plan.Taken]], every: bool) -> None:
+def print_table(taken: dict[int, dict[str, estimate.Taken]], every: bool) -> None:
     """CPU seconds and memory of each stage at each size. The ratio is the time of a further photo
     between the largest two sizes over that between the smallest two: 1 is a straight line."""
     sizes = sorted(taken)

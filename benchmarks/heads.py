@@ -15,8 +15,8 @@ RUNS, WIDTH, EPOCHS, BATCH = 5, 512, 5, 32
 def setting():
     import torch
 
-    from stillact import networks
-    from stillact.config import CNN
+    from stillact.config.study import CNN
+    from stillact.models import networks
 
     torch.manual_seed(0)
     torch.set_num_threads(1)
@@ -24,8 +24,11 @@ def setting():
 
     def head():
         sizes = [WIDTH, 512, 256, 128]
-        layers = [layer for a, b in itertools.pairwise(sizes)
-                  for layer in (torch.nn.Linear(a, b), torch.nn.ReLU())]  # fmt: skip
+        layers = [
+            layer
+            for a, b in itertools.pairwise(sizes)
+            for layer in (torch.nn.Linear(a, b), torch.nn.ReLU())
+        ]
         return torch.nn.Sequential(*layers, torch.nn.Linear(128, 3))
 
     def cnn():
@@ -38,17 +41,17 @@ def setting():
 
 
 def one_after_another(kind: str):
-    from stillact import training
-    from stillact.config import Training
+    from stillact.config.study import Training
+    from stillact.training import loop as training_loop
 
     make, inputs, labels = setting()[kind]
-    part = training.Part(inputs, labels)
+    part = training_loop.Part(inputs, labels)
     settings = dict(learning_rate=1e-3, weight_decay=0.01, patience=1)
     settings = Training(**settings, batch_size=BATCH, max_epochs=EPOCHS)
 
     def work() -> None:
         for _ in range(RUNS):
-            loop = training.Loop(make(), settings, lambda x, _: x, None, "fp32")
+            loop = training_loop.Loop(make(), settings, lambda x, _: x, None, "fp32")
             for epoch in range(1, EPOCHS + 1):
                 loop.epoch(part, epoch)
 
@@ -73,8 +76,9 @@ def together(kind: str):
         for _ in range(EPOCHS):
             orders = torch.stack([torch.randperm(len(labels)) for _ in range(RUNS)])
             for rows in orders.split(BATCH, dim=1):
-                found = gradients({k: v.detach() for k, v in weights.items()}, inputs[rows],
-                                  labels[rows])  # fmt: skip
+                found = gradients(
+                    {k: v.detach() for k, v in weights.items()}, inputs[rows], labels[rows]
+                )
                 for name, gradient in found.items():
                     weights[name].grad = gradient
                 optimiser.step()
@@ -90,5 +94,9 @@ LOOPS = {"one after another": one_after_another, "together": together}
 WAYS = {f"{k}: {name}": measured(way, k) for k in ("head", "cnn") for name, way in LOOPS.items()}
 
 if __name__ == "__main__":
-    side_by_side.run("heads", WAYS, argparse.ArgumentParser(description=__doc__),
-                     lambda options, _: (RUNS * EPOCHS * 227, "images"))  # fmt: skip
+    side_by_side.run(
+        "heads",
+        WAYS,
+        argparse.ArgumentParser(description=__doc__),
+        lambda options, _: (RUNS * EPOCHS * 227, "images"),
+    )

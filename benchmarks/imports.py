@@ -17,22 +17,22 @@ def bare(options) -> None:
 def worker(options) -> None:
     import torch
 
-    from stillact import training
-    from stillact.config import Training
-    from stillact.recipes import from_scratch, jobs  # noqa: F401
+    from stillact.config.study import Training
+    from stillact.training import jobs  # noqa: F401
+    from stillact.training import loop as training_loop
 
     settings = dict(learning_rate=0.1, weight_decay=0.1, batch_size=4, max_epochs=1, patience=1)
-    with training.repeatable(1):
+    with training_loop.repeatable(1):
         network = torch.nn.Linear(4, 3)
-        loop = training.Loop(network, Training(**settings), lambda x, _: x, None, "fp32")
-        loop.epoch(training.Part(torch.rand(8, 4), torch.arange(8) % 3), 1)
+        loop = training_loop.Loop(network, Training(**settings), lambda x, _: x, None, "fp32")
+        loop.epoch(training_loop.Part(torch.rand(8, 4), torch.arange(8) % 3), 1)
 
 
 def usual(options) -> None:
     import torch
     import torchvision.transforms.v2  # noqa: F401
 
-    from stillact.recipes import from_scratch, jobs  # noqa: F401
+    from stillact.training import jobs  # noqa: F401
 
     torch.use_deterministic_algorithms(True)
     network = torch.nn.Linear(4, 3)

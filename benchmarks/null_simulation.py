@@ -5,7 +5,7 @@ For a test at 5 % that should be 5 % of the studies. Takes seconds.
 
 import argparse
 
-from stillact.null_simulation import rejection_rates
+from stillact.evaluation.null_simulation import rejection_rates
 
 
 def main() -> None:

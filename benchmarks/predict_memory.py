@@ -12,8 +12,10 @@ import numpy as np
 import timm
 import torch
 
-from stillact import config, predict, stage
-from stillact.tables import read_csv
+from stillact.config import study as config
+from stillact.core.tables import read_csv
+from stillact.inference import predict
+from stillact.synthetic import rendering
 
 LOOK = dict(size=224, geometry="resize_crop", interpolation="bicubic", crop=0.9)
 SPOILT = {
@@ -55,13 +57,15 @@ def main() -> None:
         found = list(zip(photos["file"], photos["reason"], strict=True))
         limits = config.Fetch()
         told = predict.answers(found, LOOK, limits, ask, threads=2)
-        predict.write(photos, told, stage.LABELS, 0.5, Path(name, "predictions.csv"))
+        predict.write(photos, told, rendering.LABELS, 0.5, Path(name, "predictions.csv"))
         seconds = time.perf_counter() - start
         table = read_csv(Path(name, "predictions.csv"))
     unread = table[table["status"] != "ok"]
     print(f"{len(table)} photos in {seconds:.0f} s: {len(table) / seconds:.0f} photos/s")
-    print(f"{len(unread)} unreadable, all of them those spoilt: "
-          f"{set(unread['path']) == {path.name for path in spoilt}}")  # fmt: skip
+    print(
+        f"{len(unread)} unreadable, all of them those spoilt: "
+        f"{set(unread['path']) == {path.name for path in spoilt}}"
+    )
     print(unread["reason"].str.partition(" (")[0].value_counts().to_string(header=False))
     for share in (0.25, 0.5, 1):
         nearest = min(resident, key=lambda at: abs(at - share * options.photos))
@@ -69,7 +73,7 @@ def main() -> None:
 
 
 def _render(folder: Path, number: int) -> None:
-    scene = stage.render(stage.LABELS[number % 3], number, longest=320)
+    scene = rendering.render(rendering.LABELS[number % 3], number, longest=320)
     scene.image.save(folder / f"{number:05d}.jpg", quality=scene.jpeg_quality)
 
 

@@ -54,8 +54,8 @@ def step(what: str, batch: int):
             optimiser.step()
 
         return train
-    from stillact import legrad
-    from stillact.backbones import Backbone
+    from stillact.models.backbones import Backbone
+    from stillact.saliency import legrad
 
     look = dict(size=SIZE, mean=[0.5] * 3, std=[0.5] * 3, geometry="squash")
     look |= dict(interpolation="bicubic", crop=1.0)
@@ -85,8 +85,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batch", type=int, default=8, help="photos")
     parser.add_argument("--repeats", type=int, default=5, help="of each, of which the median")
-    parser.add_argument("--official", type=Path, metavar="FOLDER",
-                        help="install the authors' package there, and time it too")  # fmt: skip
+    parser.add_argument(
+        "--official",
+        type=Path,
+        metavar="FOLDER",
+        help="install the authors' package there, and time it too",
+    )
     parser.add_argument("--only", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.only:
@@ -108,8 +112,10 @@ def main() -> None:
     forward, training = found["forward pass"][0], found["training step"][1]
     print(f"{MODEL}, {options.batch} photos, one thread; CPU seconds, and memory beyond the model")
     for what, (seconds, memory) in found.items():
-        print(f"{what:34} {seconds:7.2f} s {seconds / forward:6.2f} forward passes "
-              f"{memory:7.0f} MB {memory / training:5.2f} of a training step")  # fmt: skip
+        print(
+            f"{what:34} {seconds:7.2f} s {seconds / forward:6.2f} forward passes "
+            f"{memory:7.0f} MB {memory / training:5.2f} of a training step"
+        )
 
 
 if __name__ == "__main__":

@@ -25,14 +25,15 @@ def workflow(options) -> None:
     import numpy as np
     import pandas as pd
 
-    from stillact import config, images
-    from stillact.recipes import jobs
-    from stillact.tables import write_csv
+    from stillact.config import study as config
+    from stillact.core.tables import write_csv
+    from stillact.data import preprocess
+    from stillact.training import jobs
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         paths = sorted(options.folder.glob("*.jpg"))
-        images.pack(paths, SIZE, "resize_crop", folder / "pack.npy")
+        preprocess.pack(paths, SIZE, "resize_crop", folder / "pack.npy")
         table = pd.DataFrame({"image_id": [path.stem for path in paths]})
         write_csv(table, folder / "index.csv")
         labels = np.array(CLASSES)[np.arange(len(paths)) % 3]
@@ -64,8 +65,9 @@ def one(options) -> None:
     from torchvision.transforms import v2
 
     torch.set_num_threads(1)
-    look = v2.Compose([v2.Resize(SIZE, v2.InterpolationMode.BICUBIC), v2.CenterCrop(SIZE),
-                       v2.PILToTensor()])  # fmt: skip
+    look = v2.Compose(
+        [v2.Resize(SIZE, v2.InterpolationMode.BICUBIC), v2.CenterCrop(SIZE), v2.PILToTensor()]
+    )
     paths = sorted(options.folder.glob("*.jpg"))
 
     class Photos(torch.utils.data.Dataset):
@@ -85,10 +87,20 @@ def one(options) -> None:
 
     with tempfile.TemporaryDirectory() as name:
         settings = transformers.TrainingArguments(
-            name, num_train_epochs=options.epochs, per_device_train_batch_size=BATCH, use_cpu=True,
-            learning_rate=3e-4, weight_decay=0.01, max_grad_norm=0, seed=options.one,
-            eval_strategy="epoch", save_strategy="no", report_to=[], disable_tqdm=True,
-            lr_scheduler_type="constant")  # fmt: skip
+            name,
+            num_train_epochs=options.epochs,
+            per_device_train_batch_size=BATCH,
+            use_cpu=True,
+            learning_rate=3e-4,
+            weight_decay=0.01,
+            max_grad_norm=0,
+            seed=options.one,
+            eval_strategy="epoch",
+            save_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
+            lr_scheduler_type="constant",
+        )
         trainer = transformers.Trainer(
             for_trainer("cnn"),
             settings,

@@ -111,10 +111,10 @@ def photos(folder: Path, count: int, source: Path | None) -> list[Path]:
     """JPEG files: the first of a folder, or rendered scenes."""
     if source:
         return sorted(source.glob("*.jpg"))[:count]
-    from stillact import stage
+    from stillact.synthetic import rendering
 
-    kinds = {name: -(-count // 3) for name in stage.LABELS}
-    table = stage.write_dataset(folder, kinds, seed=1)
+    kinds = {name: -(-count // 3) for name in rendering.LABELS}
+    table = rendering.write_dataset(folder, kinds, seed=1)
     return [folder / url for url in table["url"]][:count]
 
 
@@ -131,5 +131,6 @@ def on_photos(way: Callable[[argparse.Namespace, list[Path], Path], Callable[[],
 
 def photo_options(parser: argparse.ArgumentParser, count: int) -> None:
     parser.add_argument("--count", type=int, default=count, help="photos")
-    parser.add_argument("--photos", type=Path, metavar="FOLDER",
-                        help="of JPEG files, in place of rendered scenes")  # fmt: skip
+    parser.add_argument(
+        "--photos", type=Path, metavar="FOLDER", help="of JPEG files, in place of rendered scenes"
+    )

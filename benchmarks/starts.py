@@ -44,8 +44,12 @@ WAYS = {"snakemake --version": version, "snakemake -n, nothing made yet": dry_ru
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--finished", nargs=argparse.REMAINDER, metavar="FOLDER",
-                        help="of a finished study, and Snakemake's options for it")  # fmt: skip
+    parser.add_argument(
+        "--finished",
+        nargs=argparse.REMAINDER,
+        metavar="FOLDER",
+        help="of a finished study, and Snakemake's options for it",
+    )
     if "--finished" in sys.argv:
         WAYS["snakemake, nothing to do"] = nothing_to_do
     side_by_side.run("starts", WAYS, parser)

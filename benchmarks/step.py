@@ -21,8 +21,8 @@ def network(kind: str, plain: bool):
     import torch
     from torch import nn
 
-    from stillact import networks
-    from stillact.config import CNN, FNN
+    from stillact.config.study import CNN, FNN
+    from stillact.models import networks
 
     torch.manual_seed(0)
     block = CNN(type="cnn", channels=[32, 64, 128], hidden=128)
@@ -61,8 +61,8 @@ def scaled(images):
 def workflows(kind: str, precision: str = "fp32", device: str = "cpu"):
     import torch
 
-    from stillact import training
-    from stillact.config import Training
+    from stillact.config.study import Training
+    from stillact.training import loop as training_loop
 
     def prepare(images, training):
         images = scaled(images)
@@ -71,8 +71,8 @@ def workflows(kind: str, precision: str = "fp32", device: str = "cpu"):
     settings = dict(learning_rate=3e-4, weight_decay=0.01, max_epochs=1, patience=1)
     settings = Training(**settings, batch_size=BATCH[kind])
     model = network(kind, plain=False).to(device, memory_format=torch.channels_last)
-    loop = training.Loop(model, settings, prepare, None, precision)
-    part = training.Part(*inputs(kind, device))
+    loop = training_loop.Loop(model, settings, prepare, None, precision)
+    part = training_loop.Part(*inputs(kind, device))
     return lambda: loop.epoch(part, 1)
 
 
@@ -123,10 +123,19 @@ def trainers(kind: str, precision: str = "fp32", device: str = "cpu", epochs: in
     images, labels = inputs(kind)
     data = [{"images": image, "labels": label} for image, label in zip(images, labels, strict=True)]
     settings = transformers.TrainingArguments(
-        tempfile.gettempdir(), num_train_epochs=epochs, per_device_train_batch_size=BATCH[kind],
-        use_cpu=device == "cpu", bf16=precision == "bf16", learning_rate=3e-4, weight_decay=0.01,
-        max_grad_norm=0, save_strategy="no", report_to=[], disable_tqdm=True,
-        logging_strategy="no")  # fmt: skip
+        tempfile.gettempdir(),
+        num_train_epochs=epochs,
+        per_device_train_batch_size=BATCH[kind],
+        use_cpu=device == "cpu",
+        bf16=precision == "bf16",
+        learning_rate=3e-4,
+        weight_decay=0.01,
+        max_grad_norm=0,
+        save_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        logging_strategy="no",
+    )
     trainer = transformers.Trainer(for_trainer(kind), settings, train_dataset=data)
     trainer.remove_callback(transformers.trainer_callback.PrinterCallback)
     return trainer.train

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 from side_by_side import RESULTS
 
-from stillact import plan
+from stillact.planning import estimate
 
 SMALL = 0.01  # of all CPU seconds: rules below are told together
 
@@ -33,7 +33,7 @@ def jobs(results: Path) -> pd.DataFrame:
 
 
 def taken(files: list[Path]) -> dict[str, float]:
-    found = [job for job in map(plan.taken, files) if job]
+    found = [job for job in map(estimate.taken, files) if job]
     seconds = sum(job.seconds for job in found)
     return {"jobs": len(files), "cpu_s": sum(job.cpu_s for job in found), "seconds": seconds}
 

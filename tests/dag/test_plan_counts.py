@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from conftest import environment
 
-from stillact.tables import read_csv
+from stillact.core.tables import read_csv
+from support.projects import environment
 
 TRAINING = re.compile(r"([a-z_]+?)_(holdout|shuffled|cv_\d+_\d+)_seed_\d+")
 STUDIES = {

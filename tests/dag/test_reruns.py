@@ -10,13 +10,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from conftest import BEYOND
 from safetensors.torch import load_file, save_file
 from snakemake.api import SnakemakeApi
 from snakemake.settings.enums import Quietness, RerunTrigger
 from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings
 
-from stillact.tables import read_csv, write_csv
+from stillact.core.tables import read_csv, write_csv
+from support.projects import BEYOND
 
 PROFILE = yaml.safe_load(Path("profiles/default/config.yaml").read_text())
 TRIGGERS = frozenset(RerunTrigger.parse_choice(name) for name in PROFILE["rerun-triggers"])
@@ -91,12 +91,16 @@ def test_touching_files_makes_nothing_stale(rerun):
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        ("workflow/lib/stillact/training.py", '"""', '"""Edited: '),  # a docstring
-        ("workflow/lib/stillact/training.py", "# ", "# Edited: "),  # a comment
-        ("workflow/lib/stillact/training.py", "epoch: int = 0", "epoch: float = 0"),  # a type
-        ("workflow/lib/stillact/log.py", "Make room there", "Make some room there"),  # a message
-        ("workflow/lib/stillact/config.py", "Name of the dataset", "The dataset's name"),
-        ("workflow/scripts/train.py", '"""Rules', '"""The rules'),
+        ("workflow/lib/stillact/training/loop.py", '"""', '"""Edited: '),  # a docstring
+        ("workflow/lib/stillact/training/loop.py", "# ", "# Edited: "),  # a comment
+        ("workflow/lib/stillact/training/loop.py", "epoch: int = 0", "epoch: float = 0"),  # a type
+        (
+            "workflow/lib/stillact/core/logs.py",
+            "Make room there",
+            "Make some room there",
+        ),  # a message
+        ("workflow/lib/stillact/config/study.py", "Name of the dataset", "The dataset's name"),
+        ("workflow/scripts/training/train.py", '"""Rules', '"""The rules'),
     ],
 )
 def test_wording_makes_nothing_stale(rerun, file, old, new):
@@ -105,7 +109,7 @@ def test_wording_makes_nothing_stale(rerun, file, old, new):
 
 
 def test_a_constant_makes_its_users_stale(rerun):
-    replace(rerun.folder, "workflow/lib/stillact/weights.py", "SHOWN = 3", "SHOWN = 4")
+    replace(rerun.folder, "workflow/lib/stillact/models/weights.py", "SHOWN = 3", "SHOWN = 4")
     stale = Stale(rerun.folder)
     assert "fetch_weights" in stale.rules
     assert {"fetch", "pack", "split", "pretrain"}.isdisjoint(stale.rules)
@@ -118,7 +122,7 @@ def test_a_copy_elsewhere_makes_nothing_stale(rerun):
 
 
 def test_augment_makes_trainings_stale_and_what_follows(rerun):
-    edit(rerun.folder, "workflow/lib/stillact/augment.py")
+    edit(rerun.folder, "workflow/lib/stillact/training/augment.py")
     stale = Stale(rerun.folder)
     assert stale.other_rules == AFTER_TRAINING | COVERED | EXPLAINED | {"alpha_curve"}
     assert stale.seeds == {0, 1}
@@ -160,7 +164,7 @@ def test_the_recipe_of_the_heads_makes_the_heads_stale(rerun):
 
 
 def test_the_code_of_the_backbones_leaves_the_models_from_scratch_alone(rerun):
-    edit(rerun.folder, "workflow/lib/stillact/backbones.py")
+    edit(rerun.folder, "workflow/lib/stillact/models/backbones.py")
     stale = Stale(rerun.folder)
     assert stale.models == {*TUNED, "clip_em", "clip_cs", *BEYOND}
 
@@ -229,9 +233,9 @@ def test_a_new_row_fetches_packs_and_splits_again(rerun):
 @pytest.mark.parametrize(
     ("module", "rules"),
     [
-        ("workflow/scripts/figure_2.py", {"figure_2", "report"}),
+        ("workflow/scripts/figures/figure_2.py", {"figure_2", "report"}),
         (
-            "workflow/lib/stillact/figures.py",
+            "workflow/lib/stillact/figures/base.py",
             {"figure_1", "figure_2", "figure_4", "judging_figures", "covered", "explained"}
             | {"error_figures", "failures_figure", "report"}
             | {"recipes_figure", "alpha_curve", "robustness"}

@@ -4,7 +4,7 @@ a file a call as several are sent at once, and refuses it, so that every job is 
 import os
 import shlex
 
-from conftest import Project
+from support.projects import Project
 
 COMMANDS = {
     "sbatch": """printf '%s\\0' "$@" > "$NOTED/$$"; exit 1""",

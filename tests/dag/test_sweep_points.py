@@ -4,9 +4,9 @@ a change would train is asked in dry-runs."""
 import re
 
 import pytest
-from conftest import Project, fresh, merge
 
-from stillact.tables import read_csv
+from stillact.core.tables import read_csv
+from support.projects import Project, fresh, merge
 
 TOLD = re.compile(
     r"Training clip_ic: learning rate (\S+), layer decay (\S+), augmentation (\w+)$", re.MULTILINE

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stillact.tables import read_csv
+from stillact.core.tables import read_csv
 
 COCO = os.environ.get("STILLACT_COCO")
 

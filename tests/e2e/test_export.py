@@ -6,8 +6,8 @@ import sys
 
 import numpy as np
 
-from stillact.calibration import apply_temperature
-from stillact.tables import read_csv
+from stillact.core.tables import read_csv
+from stillact.evaluation.calibration import apply_temperature
 
 FILES = {"README.md", "config.json", "model.onnx", "model.safetensors", "predict.py"}
 

@@ -7,15 +7,15 @@ accuracy above chance; the same tables, chosen from on the test photos, show tha
 import numpy as np
 import pandas as pd
 import pytest
-from fault_server import photo
 from scipy.stats import binom
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
-from stillact import selection
-from stillact.selection import SELECTED
-from stillact.tables import read_csv
+from stillact.core.tables import read_csv
+from stillact.evaluation import selection
+from stillact.evaluation.selection import SELECTED
+from support.fault_server import photo
 
 CLASSES = ["reading", "cooking", "phoning"]
 PHOTOS, FOLDS = 120, 20

@@ -5,10 +5,10 @@ import shutil
 
 import pandas as pd
 import pytest
-from fault_server import photo
 
-from stillact import stage
-from stillact.tables import read_csv
+from stillact.core.tables import read_csv
+from stillact.synthetic import rendering
+from support.fault_server import photo
 
 NEW = ["a b.jpg", "below/größe.JPEG", "=1+1.jpg"]
 
@@ -104,7 +104,7 @@ def dataset(project, rows):
     folder.mkdir(exist_ok=True)
     made = []
     for number, label in enumerate(rows):
-        scene = stage.render(stage.LABELS[number % 3], 7000 + number, longest=120)
+        scene = rendering.render(rendering.LABELS[number % 3], 7000 + number, longest=120)
         scene.image.save(folder / f"{number}.jpg")
         made.append((f"{number}.jpg", label))
     own = read_csv(project.folder / "results/stage/manifest.csv").iloc[0]
@@ -115,7 +115,7 @@ def dataset(project, rows):
 
 
 def test_a_second_dataset(rerun):
-    external = dataset(rerun, [stage.LABELS[i % 3] for i in range(6)])
+    external = dataset(rerun, [rendering.LABELS[i % 3] for i in range(6)])
     few = {"models": ["cnn_gen", "clip_ic"], "beyond": ["clip_probe"]}
     rerun.configure(external, {"tasks": {"activity3": few}, "robustness": {"models": []}})
     runs = rerun.folder / "results/runs/activity3"

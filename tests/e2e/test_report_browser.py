@@ -1,9 +1,9 @@
 """The report as a browser shows it: the page of the tiny study, in headless Chromium."""
 
 import pytest
-from chromium import Tab, installed
 
-from stillact.tables import read_csv
+from stillact.core.tables import read_csv
+from support.chromium import Tab, installed
 
 MEGABYTES = 15
 BINARY = installed()
@@ -63,10 +63,13 @@ def test_it_opens_from_a_file_and_asks_for_nothing_else(finished, page):
 
 
 def test_every_link_within_the_page_leads_somewhere_and_opens_it(page):
-    assert page.run(
-        "[...document.querySelectorAll('a[href^=\"#\"]')]"
-        ".filter(a => !document.getElementById(a.hash.slice(1))).length"
-    ) == 0  # fmt: skip
+    assert (
+        page.run(
+            "[...document.querySelectorAll('a[href^=\"#\"]')]"
+            ".filter(a => !document.getElementById(a.hash.slice(1))).length"
+        )
+        == 0
+    )
     assert page.run("document.querySelector('#config').open") is False
     page.run("document.querySelector('a[href=\"#config-recipes\"]').click()")
     page.run("new Promise(requestAnimationFrame)")
@@ -161,8 +164,11 @@ def test_photos_are_filtered_by_class_error_and_disagreement(page, answers):
         shown = choose(page, **dict([case] if case else []))
         assert sorted(shown) == sorted(expected), case
         said = page.run("document.querySelector('#browser-app output').textContent")
-        assert said.startswith(f"{len(expected)} of {len(labels)} photos" if len(expected) else
-                               f"None of the {len(labels)} photos"), case  # fmt: skip
+        assert said.startswith(
+            f"{len(expected)} of {len(labels)} photos"
+            if len(expected)
+            else f"None of the {len(labels)} photos"
+        ), case
 
 
 def test_a_card_says_in_words_what_its_bars_show(finished, page, answers):
@@ -222,8 +228,13 @@ def test_every_control_has_a_name(page):
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
 def test_the_page_is_as_wide_as_its_window(page, width):
-    page.send("Emulation.setDeviceMetricsOverride",
-              width=width, height=800, deviceScaleFactor=1, mobile=width < 1000)  # fmt: skip
+    page.send(
+        "Emulation.setDeviceMetricsOverride",
+        width=width,
+        height=800,
+        deviceScaleFactor=1,
+        mobile=width < 1000,
+    )
     assert page.run("document.documentElement.scrollWidth") <= width
     outside = page.run(
         "[...document.querySelectorAll('.card, .card *, .controls *')]"

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 import scipy.stats
-from conftest import BEYOND
 from safetensors.numpy import load_file
 
-from stillact.tables import read_csv
+from stillact.core.tables import read_csv
+from support.projects import BEYOND
 
 SCRATCH = {"fnn_base", "cnn_base", "cnn_gen"}
 TUNED = {"vit", "siglip2", "clip_ic"}
@@ -109,8 +109,11 @@ def test_one_model_is_chosen_in_every_run_on_its_validation_photos(finished):
         assert row.model in close
         assert (row.model == "clip_zero_photo") == ("clip_zero_photo" in close)  # the simplest
     assert set(read_csv(results / "selection/views.csv")["view"]) == {
-        "whole", "flip", "person", "mean"
-    }  # fmt: skip
+        "whole",
+        "flip",
+        "person",
+        "mean",
+    }
 
 
 def test_the_model_to_use_is_named_with_its_run(rerun):

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import TINY, environment, merge
 from PIL import Image
 
-from stillact.tables import read_csv
+from stillact.core.tables import read_csv
+from support.projects import TINY, environment, merge
 
 TUTORIAL = Path(__file__).parents[2] / "docs/own_classes.md"
 CLASSES = {"reading": (170, 90, 60), "cooking": (60, 150, 90), "phoning": (80, 80, 190)}
@@ -52,9 +52,14 @@ class Reader:
         """What a command prints."""
         path = f"{Path(sys.executable).parent}:{environment()['PATH']}"
         ran = subprocess.run(
-            ["bash", "-ec", command], cwd=self.folder, env={**environment(), "PATH": path},
-            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=540,
-        )  # fmt: skip
+            ["bash", "-ec", command],
+            cwd=self.folder,
+            env={**environment(), "PATH": path},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=540,
+        )
         assert ran.returncode == 0, ran.stdout
         return ran.stdout
 
@@ -127,9 +132,11 @@ def assert_it_is_about_the_readers_classes(reader):
 
     results = reader.folder / "results"
     told = [
-        *results.rglob("*.csv"), *results.rglob("*.md"), *results.rglob("*.tex"),
+        *results.rglob("*.csv"),
+        *results.rglob("*.md"),
+        *results.rglob("*.tex"),
         *results.rglob("*.svg"),
-    ]  # fmt: skip
+    ]
     assert len(told) > 50
     assert [path for path in told if THEIRS.search(path.read_text())] == []
     page = (results / "report.html").read_text()

@@ -6,7 +6,8 @@ import subprocess
 import time
 
 import pytest
-from conftest import PROJECT, copy
+
+from support.projects import PROJECT, copy
 
 RUNS = "results/runs/activity3"
 MODELS = ("cnn_base", "clip_em", "clip_ic")

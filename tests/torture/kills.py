@@ -28,7 +28,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow/lib"))
-from conftest import PROJECT, REPO, copy, environment, write_weights
+from support.projects import PROJECT, REPO, copy, environment, write_weights
 
 # Minutes in place of a quarter of an hour: one model of each kind.
 SMALL = {
@@ -37,11 +37,21 @@ SMALL = {
         "sit_stand": None,
     },
     "cross_validation": {"mlp": 0, "linear_probe": 0},
-    "augmentation_study": {"variants": dict.fromkeys([
-        "perspective", "all_combined", "random_resized_crop", "colour_jitter", "gaussian_blur",
-        "rotation", "horizontal_flip", "greyscale",
-    ])},
-}  # fmt: skip
+    "augmentation_study": {
+        "variants": dict.fromkeys(
+            [
+                "perspective",
+                "all_combined",
+                "random_resized_crop",
+                "colour_jitter",
+                "gaussian_blur",
+                "rotation",
+                "horizontal_flip",
+                "greyscale",
+            ]
+        )
+    },
+}
 
 # Tables, arrays and weights: what holds no times. (A page, a log and a meta.json tell seconds.)
 COMPARED = (".csv", ".npy", ".safetensors")
@@ -72,9 +82,13 @@ class Study:
         command = [sys.executable, "-m", "snakemake", "--cores", "2", *self.options, *arguments]
         with open(said, "w") as file:
             process = subprocess.Popen(
-                command, cwd=self.folder, env=environment(), stdout=file, stderr=subprocess.STDOUT,
+                command,
+                cwd=self.folder,
+                env=environment(),
+                stdout=file,
+                stderr=subprocess.STDOUT,
                 start_new_session=True,
-            )  # fmt: skip
+            )
         return process, said
 
     def run(self, *arguments: str) -> None:
@@ -207,10 +221,12 @@ def torture(undisturbed: Study, study: Study, given: argparse.Namespace) -> int:
         "left behind": study.leavings(),
         "processes that outlived a kill": [row for row in rows if row["orphans"]],
     }
-    print(f"killed {len(rows)} times: {study.done()} jobs, {sum(r['cut'] for r in rows)} cut; "
-          f"{len(set(TRAINED.findall(text)))} runs trained, {len(TAKEN.findall(text))} taken from "
-          f"an earlier start, {len(RESUMED.findall(text))} gone on with; "
-          f"{len(theirs)} files compared")  # fmt: skip
+    print(
+        f"killed {len(rows)} times: {study.done()} jobs, {sum(r['cut'] for r in rows)} cut; "
+        f"{len(set(TRAINED.findall(text)))} runs trained, {len(TAKEN.findall(text))} taken from "
+        f"an earlier start, {len(RESUMED.findall(text))} gone on with; "
+        f"{len(theirs)} files compared"
+    )
     for what, names in faults.items():
         print(f"{what}: {len(names)}", *(f"\n    {name}" for name in names[:20]))
     return int(any(faults.values()))

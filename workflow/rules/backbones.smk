@@ -31,8 +31,8 @@ rule fetch_weights:
             backbone=cfg.backbones[wildcards.backbone].model_dump(),
             cache=cfg.dataset.cache,
         ),
-        code=code("fetch_weights.py"),
+        code=code("models/fetch_weights.py"),
     message:
         "Fetching the weights of {wildcards.backbone}"
     script:
-        "../scripts/fetch_weights.py"
+        "../scripts/models/fetch_weights.py"

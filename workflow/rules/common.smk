@@ -12,15 +12,15 @@ sys.path.insert(0, str(LIB))
 found = filter(None, [str(LIB), os.getenv("PYTHONPATH")])
 os.environ |= {"PYTHONPATH": os.pathsep.join(found)}  # for the scripts
 
-import stillact.album
-import stillact.config
-import stillact.runs
-import stillact.workplaces
-from stillact.code import source_digest
-from stillact.log import InputError
+from stillact.config import study
+from stillact.core import runs
+from stillact.core.dependencies import source_digest
+from stillact.core.errors import InputError
+from stillact.inference import listing
+from stillact.training import run_dirs
 
 try:
-    cfg = stillact.config.load(config, " + ".join(map(str, workflow.configfiles)))
+    cfg = study.load(config, " + ".join(map(str, workflow.configfiles)))
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -69,7 +69,7 @@ def growing(amount):
 def recipes(plan):
     """The modules that a plan's setup is in, which are imported by name."""
     named = [f"recipes/{one.recipe}.py" for one in (plan, getattr(plan, "of", None)) if one]
-    return named + (["backbones.py"] if plan.recipe == "views" else [])  # for views not embedded
+    return named + (["models/backbones.py"] if plan.recipe == "views" else [])  # for views not embedded
 
 
 def trained_on(wildcards):
@@ -152,7 +152,7 @@ def usable_inputs():
 def usable_code(script):
     """The code of a script that loads one of them."""
     modules = [module for model in USABLE for module in recipes(cfg.plan(MAIN, model))]
-    return code(script, *dict.fromkeys(modules), "backbones.py")
+    return code(script, *dict.fromkeys(modules), "models/backbones.py")
 
 
 def swept(wildcards):
@@ -162,7 +162,7 @@ def swept(wildcards):
             "sweep.model: null, so that there is nothing to sweep; name a fine-tuned model of "
             f"{MAIN}"
         )
-    run = stillact.runs.Run(MAIN, cfg.sweep.model, "holdout", cfg.seeds[0])
+    run = runs.Run(MAIN, cfg.sweep.model, "holdout", cfg.seeds[0])
     return [f"results/sweep/{point}/{run}/history.csv" for point in SPACE.instance_patterns]
 
 
@@ -183,8 +183,8 @@ def photos_asked(wildcards):
     source = Path(cfg.photos)
     try:
         if source.is_dir():
-            return dict(photos=cfg.photos, seen=stillact.album.fingerprint(source))
-        stillact.album.urls(source)
+            return dict(photos=cfg.photos, seen=listing.fingerprint(source))
+        listing.urls(source)
     except InputError as error:
         raise WorkflowError(str(error)) from None
     return dict(photos=cfg.photos, fetch=cfg.fetch.model_dump(), dataset=cfg.dataset.model_dump())

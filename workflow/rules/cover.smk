@@ -31,12 +31,12 @@ rule cover:
     params:
         lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
         code=lambda wildcards: code(
-            "cover.py", *recipes(cfg.plan(wildcards.task, wildcards.model)), "backbones.py"
+            "perturb/cover.py", *recipes(cfg.plan(wildcards.task, wildcards.model)), "models/backbones.py"
         ),
     message:
         "Covering people and background for {wildcards.model} on {wildcards.task}"
     script:
-        "../scripts/cover.py"
+        "../scripts/perturb/cover.py"
 
 
 rule covered:
@@ -68,8 +68,8 @@ rule covered:
         mem_mb=growing(2000),
         runtime=growing(20),
     params:
-        code=code("cover_table.py"),
+        code=code("perturb/cover_table.py"),
     message:
         "Judging what covering people costs the models of {wildcards.task}"
     script:
-        "../scripts/cover_table.py"
+        "../scripts/perturb/cover_table.py"

@@ -18,11 +18,11 @@ rule stage:
         runtime=growing(30),
     params:
         cfg.stage.model_dump(),
-        code=code("stage.py"),
+        code=code("synthetic/stage.py"),
     message:
         "Rendering {params[0][images_per_class]} scenes"
     script:
-        "../scripts/stage.py"
+        "../scripts/synthetic/stage.py"
 
 
 rule curate:
@@ -46,11 +46,11 @@ rule curate:
             local_dirs=cfg.dataset.local_dirs,
             cache=cfg.dataset.cache,
         ),
-        code=code("curate.py"),
+        code=code("data/curate.py"),
     message:
         "Curating a manifest from COCO's annotations"
     script:
-        "../scripts/curate.py"
+        "../scripts/data/curate.py"
 
 
 rule manifest:
@@ -72,11 +72,11 @@ rule manifest:
         runtime=10,
     params:
         dict(classes=cfg.dataset.classes),
-        code=code("manifest.py"),
+        code=code("data/manifest.py"),
     message:
         "Checking {input.manifest}"
     script:
-        "../scripts/manifest.py"
+        "../scripts/data/manifest.py"
 
 
 rule fetch:
@@ -102,11 +102,11 @@ rule fetch:
             dataset=cfg.dataset.model_dump(),
             base=os.path.dirname(cfg.dataset.manifest),
         ),
-        code=code("fetch.py"),
+        code=code("data/fetch.py"),
     message:
         "Fetching the photos of {input.manifest} into {params[0][dataset][cache]}"
     script:
-        "../scripts/fetch.py"
+        "../scripts/data/fetch.py"
 
 
 rule pack:
@@ -128,11 +128,11 @@ rule pack:
         runtime=growing(120),
     params:
         dict(cache=cfg.dataset.cache),
-        code=code("pack.py"),
+        code=code("data/pack.py"),
     message:
         "Packing the photos to {wildcards.size} px, {wildcards.geometry}"
     script:
-        "../scripts/pack.py"
+        "../scripts/data/pack.py"
 
 
 rule duplicates:
@@ -153,8 +153,8 @@ rule duplicates:
         runtime=growing(60),
     params:
         dict(cache=cfg.dataset.cache, **cfg.duplicates.model_dump()),
-        code=code("duplicates.py"),
+        code=code("data/duplicates.py"),
     message:
         "Looking for duplicate photos"
     script:
-        "../scripts/duplicates.py"
+        "../scripts/data/duplicates.py"

@@ -23,11 +23,11 @@ rule pack_backbone:
         runtime=growing(120),
     params:
         dict(cache=cfg.dataset.cache),
-        code=code("pack_backbone.py"),
+        code=code("models/pack_backbone.py"),
     message:
         "Packing the photos for {wildcards.backbone}"
     script:
-        "../scripts/pack_backbone.py"
+        "../scripts/models/pack_backbone.py"
 
 
 rule pack_view:
@@ -52,11 +52,11 @@ rule pack_view:
         runtime=growing(120),
     params:
         dict(cache=cfg.dataset.cache),
-        code=code("pack_view.py"),
+        code=code("models/pack_view.py"),
     message:
         "Packing the view {wildcards.view} of the photos for {wildcards.backbone}"
     script:
-        "../scripts/pack_view.py"
+        "../scripts/models/pack_view.py"
 
 
 rule embed_images:
@@ -80,11 +80,11 @@ rule embed_images:
         mem_mb=growing(10000),
         runtime=growing(120),
     params:
-        code=code("embed_images.py"),
+        code=code("models/embed_images.py"),
     message:
         "Embedding the photos with {wildcards.backbone}"
     script:
-        "../scripts/embed_images.py"
+        "../scripts/models/embed_images.py"
 
 
 rule embed_unprojected:
@@ -108,11 +108,11 @@ rule embed_unprojected:
         mem_mb=growing(10000),
         runtime=growing(120),
     params:
-        code=code("embed_unprojected.py"),
+        code=code("models/embed_unprojected.py"),
     message:
         "Embedding the photos with {wildcards.backbone}, but for its projection"
     script:
-        "../scripts/embed_unprojected.py"
+        "../scripts/models/embed_unprojected.py"
 
 
 rule embed_texts:
@@ -134,8 +134,8 @@ rule embed_texts:
         runtime=growing(30),
     params:
         lambda wildcards: dict(prompts=cfg.texts(wildcards.prompts)),
-        code=code("embed_texts.py"),
+        code=code("models/embed_texts.py"),
     message:
         "Embedding the prompts {wildcards.prompts} with {wildcards.backbone}"
     script:
-        "../scripts/embed_texts.py"
+        "../scripts/models/embed_texts.py"

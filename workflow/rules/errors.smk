@@ -37,11 +37,11 @@ rule errors:
         runtime=growing(30),
     params:
         lambda wildcards: dict(models=cfg.tasks[wildcards.task].models, cache=cfg.dataset.cache),
-        code=code("errors.py"),
+        code=code("evaluation/errors.py"),
     message:
         "Looking where the models of {wildcards.task} err"
     script:
-        "../scripts/errors.py"
+        "../scripts/evaluation/errors.py"
 
 
 rule failures_figure:
@@ -73,11 +73,11 @@ rule failures_figure:
         lambda wildcards: dict(
             classes=cfg.tasks[FAILURES[wildcards.figure]].classes, cache=cfg.dataset.cache
         ),
-        code=code("failures_figure.py"),
+        code=code("figures/failures_figure.py"),
     message:
         "Drawing {wildcards.figure}"
     script:
-        "../scripts/failures_figure.py"
+        "../scripts/figures/failures_figure.py"
 
 
 rule error_figures:
@@ -121,8 +121,8 @@ rule error_figures:
         runtime=10,
     params:
         dict(cache=cfg.dataset.cache),
-        code=code("error_figures.py"),
+        code=code("figures/error_figures.py"),
     message:
         "Drawing where the models of {wildcards.task} err"
     script:
-        "../scripts/error_figures.py"
+        "../scripts/figures/error_figures.py"

@@ -21,11 +21,11 @@ rule predictions:
         mem_mb=2000,
         runtime=10,
     params:
-        code=code("predictions.py"),
+        code=code("evaluation/predictions.py"),
     message:
         "Gathering the predictions of {wildcards.task}"
     script:
-        "../scripts/predictions.py"
+        "../scripts/evaluation/predictions.py"
 
 
 rule metrics:
@@ -47,11 +47,11 @@ rule metrics:
         mem_mb=2000,
         runtime=10,
     params:
-        code=code("metrics.py"),
+        code=code("evaluation/metrics.py"),
     message:
         "Scoring the predictions"
     script:
-        "../scripts/metrics.py"
+        "../scripts/evaluation/metrics.py"
 
 
 MAIN = cfg.main_task
@@ -112,11 +112,11 @@ rule compare:
         runtime=10,
     params:
         lambda wildcards: COMPARED[wildcards.table],
-        code=code("compare.py"),
+        code=code("paper/compare.py"),
     message:
         "Setting {wildcards.table} beside the paper's figures"
     script:
-        "../scripts/compare.py"
+        "../scripts/paper/compare.py"
 
 
 rule claims:
@@ -145,11 +145,11 @@ rule claims:
         runtime=10,
     params:
         dict(names=cfg.variants(), anova=cfg.statistics.anova),
-        code=code("claims.py"),
+        code=code("paper/claims.py"),
     message:
         "Judging what the paper claims"
     script:
-        "../scripts/claims.py"
+        "../scripts/paper/claims.py"
 
 
 rule accuracy_figure:
@@ -182,11 +182,11 @@ rule accuracy_figure:
         runtime=10,
     params:
         lambda wildcards: COMPARED[wildcards.table],
-        code=code("accuracy_figure.py"),
+        code=code("figures/accuracy_figure.py"),
     message:
         "Drawing the accuracies of {wildcards.table}"
     script:
-        "../scripts/accuracy_figure.py"
+        "../scripts/figures/accuracy_figure.py"
 
 
 rule confusion_figure:
@@ -215,11 +215,11 @@ rule confusion_figure:
         runtime=10,
     params:
         lambda wildcards: dict(models=cfg.tasks[CONFUSIONS[wildcards.figure]].models, subset="test"),
-        code=code("confusion_figure.py"),
+        code=code("figures/confusion_figure.py"),
     message:
         "Drawing {wildcards.figure}"
     script:
-        "../scripts/confusion_figure.py"
+        "../scripts/figures/confusion_figure.py"
 
 
 # Those that are trained epoch by epoch.
@@ -257,8 +257,8 @@ rule learning_curves:
         mem_mb=1000,
         runtime=10,
     params:
-        code=code("learning_curves.py"),
+        code=code("figures/learning_curves.py"),
     message:
         "Drawing the learning curves of the models of {MAIN}"
     script:
-        "../scripts/learning_curves.py"
+        "../scripts/figures/learning_curves.py"

@@ -4,7 +4,7 @@
 LOOKED = "results/explain/{task}/maps/{model}"
 RUNS = "results/runs/{{task}}/{{model}}/{split}/seed_{seed}/weights.safetensors"
 OF_SHUFFLED = (
-    dict(shuffled=RUNS.format(split=stillact.runs.SHUFFLED, seed=cfg.seeds[0]))
+    dict(shuffled=RUNS.format(split=runs.SHUFFLED, seed=cfg.seeds[0]))
     if cfg.explain.shuffled_labels
     else {}
 )
@@ -43,11 +43,11 @@ rule explain:
             layers=cfg.explain.layers,
             steps=cfg.explain.steps,
         ),
-        code=code("explain.py"),
+        code=code("saliency/explain.py"),
     message:
         "Looking where {wildcards.model} looks"
     script:
-        "../scripts/explain.py"
+        "../scripts/saliency/explain.py"
 
 
 rule explained:
@@ -81,11 +81,11 @@ rule explained:
         runtime=10,
     params:
         dict(models=cfg.explained),
-        code=code("explained.py"),
+        code=code("saliency/explained.py"),
     message:
         "Judging whether models look at the person"
     script:
-        "../scripts/explained.py"
+        "../scripts/saliency/explained.py"
 
 
 rule figure_4:
@@ -123,8 +123,8 @@ rule figure_4:
             seed=cfg.seeds[0],
             cache=cfg.dataset.cache,
         ),
-        code=code("figure_4.py"),
+        code=code("figures/figure_4.py"),
     message:
         "Drawing figure 4"
     script:
-        "../scripts/figure_4.py"
+        "../scripts/figures/figure_4.py"

@@ -27,11 +27,11 @@ rule table_1:
         runtime=10,
     params:
         dict(classes=cfg.dataset.classes),
-        code=code("table_1.py"),
+        code=code("data/table_1.py"),
     message:
         "Counting photos a class"
     script:
-        "../scripts/table_1.py"
+        "../scripts/data/table_1.py"
 
 
 rule figure_1:
@@ -60,11 +60,11 @@ rule figure_1:
         dict(
             classes=cfg.dataset.classes, cache=cfg.dataset.cache, seed=cfg.splits.seed, per_class=4
         ),
-        code=code("figure_1.py"),
+        code=code("figures/figure_1.py"),
     message:
         "Drawing examples of each class"
     script:
-        "../scripts/figure_1.py"
+        "../scripts/figures/figure_1.py"
 
 
 rule figure_2:
@@ -92,11 +92,11 @@ rule figure_2:
         runtime=10,
     params:
         dict(classes=cfg.dataset.classes),
-        code=code("figure_2.py"),
+        code=code("figures/figure_2.py"),
     message:
         "Drawing the sizes of the photos"
     script:
-        "../scripts/figure_2.py"
+        "../scripts/figures/figure_2.py"
 
 
 rule audit:
@@ -123,8 +123,8 @@ rule audit:
         mem_mb=1000,
         runtime=10,
     params:
-        code=code("audit.py"),
+        code=code("data/audit.py"),
     message:
         "Auditing duplicates across the split"
     script:
-        "../scripts/audit.py"
+        "../scripts/data/audit.py"

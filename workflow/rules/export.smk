@@ -37,8 +37,8 @@ rule export:
             models=usable_params(),
             dataset=cfg.dataset.model_dump(include={"name", "manifest", "cache"}),
         ),
-        code=usable_code("export.py"),
+        code=usable_code("inference/export.py"),
     message:
         "Exporting the model that {input.used} names"
     script:
-        "../scripts/export.py"
+        "../scripts/inference/export.py"

@@ -21,7 +21,7 @@ if cfg.external:
                 classes=cfg.tasks[MAIN].classes,
                 known=f"tasks.{MAIN}.classes in config.yaml, of which external photos are",
             ),
-            code=code("manifest.py"),
+            code=code("data/manifest.py"),
 
     use rule fetch as external_fetch with:
         input:
@@ -38,7 +38,7 @@ if cfg.external:
                 dataset=cfg.dataset.model_dump() | cfg.external.model_dump(),
                 base=os.path.dirname(cfg.external.manifest),
             ),
-            code=code("fetch.py"),
+            code=code("data/fetch.py"),
 
     rule external_ask:
         """Ask all runs of a model about the photos that are not the study's own."""
@@ -73,12 +73,14 @@ if cfg.external:
                 fetch=LIMITS,
             ),
             code=lambda wildcards: code(
-                "external_ask.py", *recipes(cfg.plan(MAIN, wildcards.model)), "backbones.py"
+                "evaluation/external_ask.py",
+                *recipes(cfg.plan(MAIN, wildcards.model)),
+                "models/backbones.py",
             ),
         message:
             "Asking {wildcards.model} about the photos of {cfg.external.name}"
         script:
-            "../scripts/external_ask.py"
+            "../scripts/evaluation/external_ask.py"
 
     rule external:
         """Metrics of the models on the second dataset, beside those on the study's test photos."""
@@ -118,8 +120,8 @@ if cfg.external:
             runtime=growing(20),
         params:
             dict(name=cfg.external.name),
-            code=code("external.py"),
+            code=code("evaluation/external.py"),
         message:
             "Judging the models on {cfg.external.name}"
         script:
-            "../scripts/external.py"
+            "../scripts/evaluation/external.py"

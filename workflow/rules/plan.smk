@@ -58,8 +58,8 @@ rule plan:
             },
             gpu_rules=ON_GPU if gpu() else [],
         ),
-        code=code("plan.py"),
+        code=code("planning/plan.py"),
     message:
         "Estimating what the study takes"
     script:
-        "../scripts/plan.py"
+        "../scripts/planning/plan.py"

@@ -24,11 +24,11 @@ rule find_photos:
         runtime=240,
     params:
         photos_asked,
-        code=code("find_photos.py"),
+        code=code("inference/find_photos.py"),
     message:
         "Looking for photos in {params[0][photos]}"
     script:
-        "../scripts/find_photos.py"
+        "../scripts/inference/find_photos.py"
 
 
 rule ask_photos:
@@ -52,11 +52,11 @@ rule ask_photos:
         runtime=growing(240),
     params:
         dict(models=usable_params(), fetch=LIMITS),
-        code=usable_code("ask_photos.py"),
+        code=usable_code("inference/ask_photos.py"),
     message:
         "Asking about the photos"
     script:
-        "../scripts/ask_photos.py"
+        "../scripts/inference/ask_photos.py"
 
 
 rule gallery:
@@ -91,8 +91,8 @@ rule gallery:
             photos=cfg.predict.gallery,
             layers=cfg.explain.layers[0],
         ),
-        code=usable_code("gallery.py"),
+        code=usable_code("inference/gallery.py"),
     message:
         "Writing {output}"
     script:
-        "../scripts/gallery.py"
+        "../scripts/inference/gallery.py"

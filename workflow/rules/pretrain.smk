@@ -21,11 +21,11 @@ rule pretrain_scenes:
         runtime=growing(30),
     params:
         cfg.pretrain.model_dump(include={"scenes", "shards", "seed", "size"}),
-        code=code("pretrain_scenes.py"),
+        code=code("synthetic/pretrain_scenes.py"),
     message:
         "Rendering captioned scenes, shard {wildcards.shard}"
     script:
-        "../scripts/pretrain_scenes.py"
+        "../scripts/synthetic/pretrain_scenes.py"
 
 
 rule pretrain:
@@ -51,8 +51,8 @@ rule pretrain:
     params:
         lambda wildcards: cfg.pretrain.model_dump()
         | dict(towers={wildcards.tower: cfg.pretrain.towers[wildcards.tower].model_dump()}),
-        code=code("pretrain.py"),
+        code=code("synthetic/pretrain.py"),
     message:
         "Pretraining the {wildcards.tower}"
     script:
-        "../scripts/pretrain.py"
+        "../scripts/synthetic/pretrain.py"

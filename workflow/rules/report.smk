@@ -80,9 +80,9 @@ rule report:
         mem_mb=2000,
         runtime=10,
     params:
-        cfg.model_dump(mode="json", exclude=set(stillact.config.AFTERWARDS)),
-        code=code("report.py"),
+        cfg.model_dump(mode="json", exclude=set(study.AFTERWARDS)),
+        code=code("report/report.py"),
     message:
         "Writing {output}"
     script:
-        "../scripts/report.py"
+        "../scripts/report/report.py"

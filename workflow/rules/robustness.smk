@@ -34,12 +34,14 @@ rule corrupt:
             severities=cfg.robustness.severities,
         ),
         code=lambda wildcards: code(
-            "corrupt.py", *recipes(cfg.plan(wildcards.task, wildcards.model)), "backbones.py"
+            "perturb/corrupt.py",
+            *recipes(cfg.plan(wildcards.task, wildcards.model)),
+            "models/backbones.py",
         ),
     message:
         "Asking {wildcards.model} on {wildcards.task} about corrupted photos"
     script:
-        "../scripts/corrupt.py"
+        "../scripts/perturb/corrupt.py"
 
 
 rule robustness:
@@ -69,8 +71,8 @@ rule robustness:
         mem_mb=growing(2000),
         runtime=growing(20),
     params:
-        code=code("robustness.py"),
+        code=code("perturb/robustness.py"),
     message:
         "Judging what corruption costs the models of {wildcards.task}"
     script:
-        "../scripts/robustness.py"
+        "../scripts/perturb/robustness.py"

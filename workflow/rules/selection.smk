@@ -40,11 +40,11 @@ rule choose:
             by=cfg.selection.by,
             recipes={m: cfg.models[m].recipe for m in cfg.tasks[MAIN].every_model},
         ),
-        code=code("choose.py"),
+        code=code("evaluation/choose.py"),
     message:
         "Comparing the recipes of {MAIN}, and choosing one in every run"
     script:
-        "../scripts/choose.py"
+        "../scripts/evaluation/choose.py"
 
 
 rule recipes_figure:
@@ -71,11 +71,11 @@ rule recipes_figure:
         mem_mb=1000,
         runtime=10,
     params:
-        code=code("recipes_figure.py"),
+        code=code("figures/recipes_figure.py"),
     message:
         "Drawing the recipes of {MAIN}"
     script:
-        "../scripts/recipes_figure.py"
+        "../scripts/figures/recipes_figure.py"
 
 
 USABLE = [cfg.use] if cfg.use else cfg.candidates
@@ -105,8 +105,8 @@ rule use:
             by=cfg.selection.by,
             accuracy=cfg.predict.accuracy,
         ),
-        code=code("use.py"),
+        code=code("inference/use.py"),
     message:
         "Choosing the model to use"
     script:
-        "../scripts/use.py"
+        "../scripts/inference/use.py"

@@ -25,8 +25,8 @@ rule split:
         lambda wildcards: dict(
             classes=cfg.tasks[wildcards.task].classes, splits=cfg.splits.model_dump()
         ),
-        code=code("split.py"),
+        code=code("data/split.py"),
     message:
         "Splitting the photos of {wildcards.task}"
     script:
-        "../scripts/split.py"
+        "../scripts/data/split.py"

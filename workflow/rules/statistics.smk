@@ -35,11 +35,11 @@ rule paper_tests:
         runtime=10,
     params:
         dict(task=MAIN, **cfg.statistics.model_dump()),
-        code=code("paper_tests.py"),
+        code=code("paper/paper_tests.py"),
     message:
         "Testing the models as the paper does"
     script:
-        "../scripts/paper_tests.py"
+        "../scripts/paper/paper_tests.py"
 
 
 rule judge:
@@ -64,11 +64,11 @@ rule judge:
         runtime=growing(30),
     params:
         lambda wildcards: dict(models=cfg.tasks[wildcards.task].models),
-        code=code("judge.py"),
+        code=code("evaluation/judge.py"),
     message:
         "Judging the models of {wildcards.task}"
     script:
-        "../scripts/judge.py"
+        "../scripts/evaluation/judge.py"
 
 
 rule judging_figures:
@@ -107,8 +107,8 @@ rule judging_figures:
         mem_mb=2000,
         runtime=10,
     params:
-        code=code("judging_figures.py"),
+        code=code("figures/judging_figures.py"),
     message:
         "Drawing how sure the results of {wildcards.task} are"
     script:
-        "../scripts/judging_figures.py"
+        "../scripts/figures/judging_figures.py"

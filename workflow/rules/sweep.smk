@@ -1,10 +1,10 @@
 # Needs: what the model of the config's `sweep` is trained on. Makes: results/sweep/, a folder a
 # combination of its settings, and how much hangs on them. Asked for by name: `snakemake -- sweep`.
 
-import stillact.sweep
+from stillact.evaluation import sweep
 from snakemake.utils import Paramspace
 
-SPACE = Paramspace(stillact.sweep.combinations(cfg.sweep))
+SPACE = Paramspace(sweep.combinations(cfg.sweep))
 POINT = f"results/sweep/{SPACE.wildcard_pattern}/{{task}}/{{model}}/holdout/seed_{{seed}}"
 
 
@@ -24,7 +24,7 @@ rule sweep_point:
     wildcard_constraints:
         **{
             setting: "|".join(re.escape(str(value)) for value in SPACE[setting].unique())
-            for setting in stillact.sweep.SETTINGS
+            for setting in sweep.SETTINGS
         },
         task=MAIN,
         model=cfg.sweep.model or "-",
@@ -36,15 +36,17 @@ rule sweep_point:
         mem_mb=growing(TUNING["mem_mb"]),
         runtime=growing(RECIPES["fine_tune"]["minutes"]),
     params:
-        lambda wildcards: stillact.sweep.plan(
+        lambda wildcards: sweep.plan(
             cfg.plan(wildcards.task, wildcards.model), cfg.sweep, SPACE.instance(wildcards)
         ).model_dump(),
-        code=lambda wildcards: code("train.py", *recipes(cfg.plan(wildcards.task, wildcards.model))),
+        code=lambda wildcards: code(
+            "training/train.py", *recipes(cfg.plan(wildcards.task, wildcards.model))
+        ),
     message:
         "Training {wildcards.model}: learning rate {wildcards.learning_rate}, layer decay "
         "{wildcards.layer_decay}, augmentation {wildcards.augment}"
     script:
-        "../scripts/train.py"
+        "../scripts/training/train.py"
 
 
 rule sweep:
@@ -84,13 +86,13 @@ rule sweep:
         lambda wildcards: dict(
             model=cfg.sweep.model,
             points=SPACE.to_dict("records"),
-            own=stillact.sweep.own(cfg.plan(MAIN, cfg.sweep.model), cfg.sweep),
+            own=sweep.own(cfg.plan(MAIN, cfg.sweep.model), cfg.sweep),
         ),
-        code=code("sweep.py"),
+        code=code("evaluation/sweep.py"),
     message:
         "Judging how much hangs on the settings of {params[0][model]}"
     script:
-        "../scripts/sweep.py"
+        "../scripts/evaluation/sweep.py"
 
 
 WISE_FT = [m for m in cfg.tasks[MAIN].every_model if m in cfg.models_by("wise_ft")]
@@ -129,8 +131,8 @@ rule alpha_curve:
         mem_mb=1000,
         runtime=10,
     params:
-        code=code("alpha_curve.py"),
+        code=code("figures/alpha_curve.py"),
     message:
         "Drawing {wildcards.model} between its zero-shot and its fine-tuned weights"
     script:
-        "../scripts/alpha_curve.py"
+        "../scripts/figures/alpha_curve.py"

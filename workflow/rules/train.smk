@@ -42,21 +42,21 @@ def made_of(folders):
 
 
 for recipe, needs in RECIPES.items():
-    derived = "of" in stillact.config.PLANS[recipe].model_fields
+    derived = "of" in study.PLANS[recipe].model_fields
     seeds = cfg.seeds[:1] if recipe == "seed_soup" else cfg.seeds
     # A derived run has a job of its own, so that which runs it reads hangs on nothing else.
     seeds_per_job = 1 if derived else cfg.runs_per_job
     batches = [
         [RUN.format(split="holdout", seed=seed) for seed in batch]
-        for batch in stillact.runs.batches(seeds, seeds_per_job)
+        for batch in runs.batches(seeds, seeds_per_job)
     ] + [
         [RUN.format(split=split, seed=cfg.seeds[0]) for split in batch]
-        for batch in stillact.runs.batches(
+        for batch in runs.batches(
             cfg.cv_splits(recipe), needs.get("folds_per_job", cfg.runs_per_job)
         )
     ]
     if recipe == "fine_tune" and cfg.explain.shuffled_labels:
-        batches.append([RUN.format(split=stillact.runs.SHUFFLED, seed=cfg.seeds[0])])
+        batches.append([RUN.format(split=runs.SHUFFLED, seed=cfg.seeds[0])])
     for folders in batches:
         split, seed = folders[0].split("/")[-2:]
         folds = split.startswith("cv_")
@@ -91,9 +91,9 @@ for recipe, needs in RECIPES.items():
                 lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
                 inner=folds and recipe in cfg.selection.inner,
                 code=lambda wildcards: code(
-                    "train.py", *recipes(cfg.plan(wildcards.task, wildcards.model))
+                    "training/train.py", *recipes(cfg.plan(wildcards.task, wildcards.model))
                 ),
             message:
                 f"Training {{wildcards.model}} on {{wildcards.task}}: {len(folders)} from {split}, {seed}"
             script:
-                "../scripts/train.py"
+                "../scripts/training/train.py"

@@ -1,1 +1,0 @@
-"""How each model of the study is put together: a module a recipe, and `jobs`, which trains them."""

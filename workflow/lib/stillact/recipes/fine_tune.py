@@ -10,10 +10,11 @@ import torch
 from torch import nn
 from torch.nn.functional import normalize
 
-from stillact import augment, backbones, training
-from stillact.config import FineTune, FineTunePlan
-from stillact.recipes import embedded
-from stillact.recipes.jobs import Parts, Setup, load_parts
+from stillact.config.study import FineTune, FineTunePlan
+from stillact.models import backbones
+from stillact.recipes import frozen
+from stillact.training import augment, loop
+from stillact.training.jobs import Parts, Setup, load_parts
 
 # What the names of embeddings hold: of positions, of class and register tokens, pooling queries.
 EMBEDDINGS = ("position", "pos_embed", "cls_token", "reg_token", "probe", "latent", "token_embed")
@@ -81,7 +82,7 @@ def setup(plan: FineTunePlan, files: Mapping[str, Path], device: torch.device) -
     towers.to(device, memory_format=torch.channels_last)  # convolutions are faster with it
     change = augment.build(plan.augment, backbone.size)
 
-    def network(train: training.Part | None) -> nn.Module:
+    def network(train: loop.Part | None) -> nn.Module:
         towers.load_state_dict(start)  # from memory: an earlier run has changed it
         made = Classifier(backbone, tower or head().to(device), normalised=plan.head != "random")
         if plan.head == "probe" and train is not None:
@@ -93,17 +94,17 @@ def setup(plan: FineTunePlan, files: Mapping[str, Path], device: torch.device) -
     def head() -> nn.Linear:
         made = nn.Linear(backbone.embedding_width, len(plan.classes), bias=plan.head != "text")
         if plan.head == "text":
-            _set(made, embedded.text_rows(files, plan.classes))
+            _set(made, frozen.text_rows(files, plan.classes))
         elif plan.head == "random":  # small, as ViTs start theirs: all classes begin alike
             nn.init.trunc_normal_(made.weight, std=0.02)
             nn.init.zeros_(made.bias)
         return made
 
     @functools.lru_cache(1)  # seeds share their photos, and the backbone is at its start
-    def probed(train: training.Part):
-        from stillact import probe  # scikit-learn, which no other head needs
+    def probed(train: loop.Part):
+        from stillact.models import probe  # scikit-learn, which no other head needs
 
-        features = training.predict(backbone.image, train.inputs, prepare)
+        features = loop.predict(backbone.image, train.inputs, prepare)
         features, labels = normalize(features, dim=1).cpu().numpy(), train.labels.cpu().numpy()
         return probe.fit(features, labels, len(plan.classes), plan.probe)
 
@@ -150,11 +151,15 @@ def groups(network: Classifier, settings: FineTune) -> list[dict]:
         below = name.removeprefix("backbone.")
         layer = above if below == name else network.backbone.layer_of(below)
         decays = parameter.ndim > 1 and not any(word in name for word in EMBEDDINGS)
-        group = made.setdefault((-layer, not decays), {
-            "params": [], "names": [],
-            "scale": settings.layer_decay ** (above - layer),
-            "weight_decay": settings.weight_decay if decays else 0.0,
-        })  # fmt: skip
+        group = made.setdefault(
+            (-layer, not decays),
+            {
+                "params": [],
+                "names": [],
+                "scale": settings.layer_decay ** (above - layer),
+                "weight_decay": settings.weight_decay if decays else 0.0,
+            },
+        )
         group["params"].append(parameter)
         group["names"].append(name)
     return [made[key] for key in sorted(made)]

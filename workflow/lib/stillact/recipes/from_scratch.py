@@ -8,9 +8,10 @@ import pandas as pd
 import torch
 from torch import nn
 
-from stillact import augment, networks
-from stillact.config import FromScratchPlan
-from stillact.recipes.jobs import Parts, Setup, load_parts
+from stillact.config.study import FromScratchPlan
+from stillact.models import networks
+from stillact.training import augment
+from stillact.training.jobs import Parts, Setup, load_parts
 
 
 def setup(plan: FromScratchPlan, files: Mapping[str, Path], device: torch.device) -> Setup:

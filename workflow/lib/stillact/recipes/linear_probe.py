@@ -6,10 +6,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from stillact import probe, training
-from stillact.config import LinearProbePlan
-from stillact.recipes import embedded
-from stillact.recipes.jobs import Fitted, Setup
+from stillact.config.study import LinearProbePlan
+from stillact.models import probe
+from stillact.recipes import frozen
+from stillact.training import loop
+from stillact.training.jobs import Fitted, Setup
 
 
 def setup(plan: LinearProbePlan, files: Mapping[str, Path], device: torch.device) -> Setup:
@@ -22,9 +23,9 @@ def setup(plan: LinearProbePlan, files: Mapping[str, Path], device: torch.device
     """
 
     def network(_) -> nn.Module:
-        return nn.Linear(embedded.fact(files, "embedding_width"), len(plan.classes)).to(device)
+        return nn.Linear(frozen.fact(files, "embedding_width"), len(plan.classes)).to(device)
 
-    def fit(network: nn.Linear, parts: dict[str, training.Part], _) -> Fitted:
+    def fit(network: nn.Linear, parts: dict[str, loop.Part], _) -> Fitted:
         train = parts["train"]
         features, labels = train.inputs.cpu().numpy(), train.labels.cpu().numpy()
         found = probe.fit(features, labels, len(plan.classes), plan.training)
@@ -33,4 +34,4 @@ def setup(plan: LinearProbePlan, files: Mapping[str, Path], device: torch.device
             network.bias.copy_(torch.from_numpy(found.bias))
         return Fitted(found.search.to_dict("records"), {"c": found.c})
 
-    return embedded.setup(plan.classes, files, device, network, fit)
+    return frozen.setup(plan.classes, files, device, network, fit)

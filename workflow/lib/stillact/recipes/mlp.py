@@ -6,11 +6,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from stillact import networks, training
-from stillact.config import MLPPlan
-from stillact.prompts import class_embeddings
-from stillact.recipes import embedded
-from stillact.recipes.jobs import Setup
+from stillact.config.study import MLPPlan
+from stillact.models import networks
+from stillact.models.prompts import class_embeddings
+from stillact.recipes import frozen
+from stillact.training import loop
+from stillact.training.jobs import Setup
 
 
 class Standardise(nn.Module):
@@ -47,12 +48,12 @@ def setup(plan: MLPPlan, files: Mapping[str, Path], device: torch.device) -> Set
         device: where all is put.
     """
     similarity = plan.features == "similarity"
-    width = embedded.fact(files, "embedding_width")
+    width = frozen.fact(files, "embedding_width")
     if similarity:
-        width, scale = len(plan.classes), embedded.fact(files, "logit_scale")
+        width, scale = len(plan.classes), frozen.fact(files, "logit_scale")
         texts = class_embeddings(files["texts"], files["texts_index"], plan.classes).T
 
-    def network(train: training.Part | None) -> nn.Module:
+    def network(train: loop.Part | None) -> nn.Module:
         made = networks.mlp(width, plan.training.hidden, len(plan.classes), plan.training.dropout)
         if similarity:
             first = Standardise(width)
@@ -61,12 +62,12 @@ def setup(plan: MLPPlan, files: Mapping[str, Path], device: torch.device) -> Set
             made = nn.Sequential(first, made)
         return made.to(device)
 
-    def similarities(embeddings: embedded.Array) -> embedded.Array:
+    def similarities(embeddings: frozen.Array) -> frozen.Array:
         by_class = texts
         if isinstance(embeddings, torch.Tensor):
             by_class = torch.from_numpy(texts).to(device)
         return scale * embeddings @ by_class
 
     if not similarity:
-        return embedded.setup(plan.classes, files, device, network)
-    return embedded.setup(plan.classes, files, device, network, see=similarities)
+        return frozen.setup(plan.classes, files, device, network)
+    return frozen.setup(plan.classes, files, device, network, see=similarities)

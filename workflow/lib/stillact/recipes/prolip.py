@@ -10,10 +10,10 @@ import torch
 from torch import nn
 from torch.nn.functional import normalize
 
-from stillact import training
-from stillact.config import ProLIPPlan
-from stillact.recipes import embedded
-from stillact.recipes.jobs import Parts, Setup, load_parts
+from stillact.config.study import ProLIPPlan
+from stillact.recipes import frozen
+from stillact.training import loop
+from stillact.training.jobs import Parts, Setup, load_parts
 
 
 class Projection(nn.Module):
@@ -50,13 +50,13 @@ def setup(plan: ProLIPPlan, files: Mapping[str, Path], device: torch.device) -> 
         device: where all is put.
     """
     features, start = (np.load(files[name]) for name in ("features", "projection"))
-    prompts = embedded.text_rows(files, plan.classes)
-    backbone = embedded.loader(files["record"], device)
+    prompts = frozen.text_rows(files, plan.classes)
+    backbone = frozen.loader(files["record"], device)
 
     def parts(rows: pd.DataFrame) -> Parts:
         return load_parts(features, files["index"], rows, plan.classes, device)
 
-    def network(train: training.Part | None) -> nn.Module:
+    def network(train: loop.Part | None) -> nn.Module:
         photos = 1 if train is None else len(train.labels) / len(plan.classes)
         return Projection(torch.from_numpy(start), prompts, photos).to(device)
 
@@ -66,4 +66,4 @@ def setup(plan: ProLIPPlan, files: Mapping[str, Path], device: torch.device) -> 
     def penalty(network: nn.Module) -> torch.Tensor:
         return plan.training.penalty / network.photos_a_class * network.distance()
 
-    return Setup(parts, network, embedded.as_it_is, inputs, penalty=penalty)
+    return Setup(parts, network, frozen.as_it_is, inputs, penalty=penalty)

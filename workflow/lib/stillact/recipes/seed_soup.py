@@ -7,10 +7,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from stillact import training, weights
-from stillact.config import SeedSoupPlan
+from stillact.config.study import SeedSoupPlan
+from stillact.models import weights
 from stillact.recipes import fine_tune
-from stillact.recipes.jobs import Fitted, Setup
+from stillact.training import loop
+from stillact.training.jobs import Fitted, Setup
 
 
 def setup(plan: SeedSoupPlan, files: Mapping[str, Path], device: torch.device) -> Setup:
@@ -23,9 +24,9 @@ def setup(plan: SeedSoupPlan, files: Mapping[str, Path], device: torch.device) -
     """
     made = fine_tune.setup(plan.of, files, device)
 
-    def fit(network: nn.Module, parts: dict[str, training.Part], _) -> Fitted:
+    def fit(network: nn.Module, parts: dict[str, loop.Part], _) -> Fitted:
         network.load_state_dict(mean(weights.read(path) for path in files["weights"]))
-        return Fitted([training.judge(network, parts["validation"], made.prepare)], {})
+        return Fitted([loop.judge(network, parts["validation"], made.prepare)], {})
 
     return dataclasses.replace(made, fit=fit)
 

@@ -8,11 +8,12 @@ import pandas as pd
 import torch
 from torch import nn
 
-from stillact import training, weights
-from stillact.config import ViewsPlan
-from stillact.log import InputError
-from stillact.recipes.jobs import Fitted, Parts, Setup, load_parts, setup_of, weights_of
-from stillact.runs import Run
+from stillact.config.study import ViewsPlan
+from stillact.core.errors import InputError
+from stillact.core.runs import Run
+from stillact.models import weights
+from stillact.training import loop
+from stillact.training.jobs import Fitted, Parts, Setup, load_parts, setup_of, weights_of
 
 BATCH = 64  # photos that go through a backbone at a time
 JUDGED = ("validation", "test")
@@ -26,7 +27,7 @@ PACKED = {
 class Views(nn.Module):
     """The mean of a model's logits over the views of a photo."""
 
-    def __init__(self, model: nn.Module, prepare: training.Prepare):
+    def __init__(self, model: nn.Module, prepare: loop.Prepare):
         super().__init__()
         self.model, self.prepare = model, prepare
 
@@ -61,7 +62,7 @@ def setup(plan: ViewsPlan, files: Mapping[str, Path | list[Path]], device: torch
         for subset in JUDGED:
             part, table = made[subset]
             inputs = torch.stack([view[subset][0].inputs for view in views], 1)
-            made[subset] = training.Part(inputs, part.labels), table
+            made[subset] = loop.Part(inputs, part.labels), table
         return made
 
     @torch.no_grad()
@@ -74,7 +75,7 @@ def setup(plan: ViewsPlan, files: Mapping[str, Path | list[Path]], device: torch
             part, table = made[subset]
             photos = part.inputs.flip(-1) if view == "flip" else part.inputs
             seen = torch.cat([base.inputs(some.to(device)) for some in photos.split(BATCH)])
-            made[subset] = training.Part(seen, part.labels), table
+            made[subset] = loop.Part(seen, part.labels), table
         return made
 
     def inputs(photos: torch.Tensor) -> torch.Tensor:
@@ -87,14 +88,14 @@ def setup(plan: ViewsPlan, files: Mapping[str, Path | list[Path]], device: torch
         seen = {"whole": photos, "flip": photos.flip(-1)}
         return torch.stack([base.inputs(seen[view]) for view in plan.views], 1)
 
-    def fit(network: Views, parts: dict[str, training.Part], run: Run) -> Fitted:
+    def fit(network: Views, parts: dict[str, loop.Part], run: Run) -> Fitted:
         network.model.load_state_dict(weights.read(weights_of(files["weights"], run)))
         part = parts["validation"]
         history = []
         for place, view in enumerate(plan.views):
-            alone = training.Part(part.inputs[:, place], part.labels)
-            history.append({"view": view, **training.judge(network.model, alone, base.prepare)})
-        history.append({"view": "mean", **training.judge(network, part, as_they_are)})
+            alone = loop.Part(part.inputs[:, place], part.labels)
+            history.append({"view": view, **loop.judge(network.model, alone, base.prepare)})
+        history.append({"view": "mean", **loop.judge(network, part, as_they_are)})
         return Fitted(history, {})
 
     return Setup(parts, network, as_they_are, inputs, fit=fit)

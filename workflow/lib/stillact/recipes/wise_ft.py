@@ -7,11 +7,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from stillact import training, weights
-from stillact.config import WiseFTPlan
+from stillact.config.study import WiseFTPlan
+from stillact.core.runs import Run
+from stillact.models import weights
 from stillact.recipes import fine_tune
-from stillact.recipes.jobs import Fitted, Setup, weights_of
-from stillact.runs import Run
+from stillact.training import loop
+from stillact.training.jobs import Fitted, Setup, weights_of
 
 State = Mapping[str, torch.Tensor]
 
@@ -27,14 +28,14 @@ def setup(plan: WiseFTPlan, files: Mapping[str, Path], device: torch.device) -> 
     """
     made = fine_tune.setup(plan.of, files, device)
 
-    def fit(network: nn.Module, parts: dict[str, training.Part], run: Run) -> Fitted:
+    def fit(network: nn.Module, parts: dict[str, loop.Part], run: Run) -> Fitted:
         start = {name: tensor.clone() for name, tensor in network.state_dict().items()}
         end = weights.read(weights_of(files["weights"], run))
         history = []
         for step in range(plan.training.steps + 1):
             alpha = step / plan.training.steps
             network.load_state_dict(between(start, end, alpha))
-            judged = training.judge(network, parts["validation"], made.prepare)
+            judged = loop.judge(network, parts["validation"], made.prepare)
             history.append({"alpha": alpha, **judged})
         best = min(history, key=lambda row: row["validation_loss"])["alpha"]
         network.load_state_dict(between(start, end, best))

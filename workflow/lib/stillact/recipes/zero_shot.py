@@ -6,10 +6,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from stillact import training
-from stillact.config import ZeroShotPlan
-from stillact.recipes import embedded
-from stillact.recipes.jobs import Fitted, Setup
+from stillact.config.study import ZeroShotPlan
+from stillact.recipes import frozen
+from stillact.training import loop
+from stillact.training.jobs import Fitted, Setup
 
 
 def setup(plan: ZeroShotPlan, files: Mapping[str, Path], device: torch.device) -> Setup:
@@ -21,14 +21,14 @@ def setup(plan: ZeroShotPlan, files: Mapping[str, Path], device: torch.device) -
         files: as for `embedded.setup` and `embedded.text_rows`.
         device: where all is put.
     """
-    rows = embedded.text_rows(files, plan.classes)
+    rows = frozen.text_rows(files, plan.classes)
 
     def network(_) -> nn.Module:
         made = nn.Linear(rows.shape[1], len(rows), bias=False)
         made.weight = nn.Parameter(rows.clone())
         return made.to(device)
 
-    def fit(network: nn.Module, parts: dict[str, training.Part], _) -> Fitted:
-        return Fitted([training.judge(network, parts["validation"], embedded.as_it_is)], {})
+    def fit(network: nn.Module, parts: dict[str, loop.Part], _) -> Fitted:
+        return Fitted([loop.judge(network, parts["validation"], frozen.as_it_is)], {})
 
-    return embedded.setup(plan.classes, files, device, network, fit)
+    return frozen.setup(plan.classes, files, device, network, fit)

@@ -1,0 +1,255 @@
+"""Manifests that are right, and each way in which one can be wrong."""
+
+import hashlib
+
+import pytest
+
+from stillact.core.errors import InputError
+from stillact.data import manifest
+
+CLASSES = ["walking_running", "sitting", "standing"]
+KNOWN = "Known (dataset.classes in config.yaml): walking_running, sitting, standing"
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load(content):
+        path = tmp_path / "m.csv"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return manifest.load(path, CLASSES)
+
+    return load
+
+
+@pytest.fixture
+def faults(load, tmp_path):
+    """The lines of the message, without the first; the file's name stands in that one."""
+
+    def faults(content):
+        with pytest.raises(InputError) as error:
+            load(content)
+        first, *lines = str(error.value).split("\n")
+        assert first.startswith(f"manifest {tmp_path / 'm.csv'}")
+        return [line.removeprefix("  ") for line in lines] or [first]
+
+    return faults
+
+
+def test_url_and_label_suffice(load):
+    table = load("label,url\nsitting,http://a.org/b.jpg\nstanding,photos/c.jpg\n")
+    assert table.columns.tolist() == [
+        "id",
+        "label",
+        "url",
+        "split",
+        "group",
+        "sha256",
+        "person_boxes",
+    ]
+    assert table.index.tolist() == [0, 1]
+    assert table.dtypes.astype(str).eq("str").all()
+    url = "http://a.org/b.jpg"
+    assert table.iloc[0].tolist() == [
+        hashlib.sha256(url.encode()).hexdigest()[:12],
+        "sitting",
+        url,
+        "",
+        "",
+        "",
+        "",
+    ]
+    assert table.label.tolist() == ["sitting", "standing"]
+
+
+def test_all_columns(load):
+    table = load(
+        "url,licence,id,label,split,group,sha256,person_boxes\n"
+        f"HTTPS://a/b,CC BY,007,sitting,train,g1,{'AB' * 32},1 2 3 4;5 6 7.5 8\n"
+        f"file:///a.jpg,,NA,standing,test,,,\n"
+    )
+    assert table.to_dict("list") == {
+        "id": ["007", "NA"],
+        "label": ["sitting", "standing"],
+        "url": ["HTTPS://a/b", "file:///a.jpg"],
+        "split": ["train", "test"],
+        "group": ["g1", ""],
+        "sha256": ["ab" * 32, ""],
+        "person_boxes": ["1 2 3 4;5 6 7.5 8", ""],
+    }
+
+
+def test_as_a_spreadsheet_writes_it(load):
+    text = '\ufeffURL,Label,\r\n" a,b.jpg ",sitting ,\r\n,,\r\n\r\n"c\nd.jpg",standing,\r\n'
+    table = load(text)
+    assert table.url.tolist() == ["a,b.jpg", "c\nd.jpg"]
+    assert table.label.tolist() == ["sitting", "standing"]
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(InputError, match=r"no manifest .*none\.csv; correct dataset\.manifest"):
+        manifest.load(tmp_path / "none.csv", CLASSES)
+    with pytest.raises(InputError, match="cannot be read: Is a directory"):
+        manifest.load(tmp_path, CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ("", "holds no photos"),
+        ("url,label\n", "holds no photos"),
+        ("url,label\n,\n\n", "holds no photos"),
+        ('url,label\na,"sitting\n', "is not CSV: unexpected end of data"),
+        ("url,label\nä,sitting\n".encode("latin-1"), "is not UTF-8 (at byte 10)"),
+        ("url,label\na,sitting\n".encode("utf-16"), "is not UTF-8 (at byte 0)"),
+    ],
+)
+def test_not_a_table(faults, content, what):
+    (message,) = faults(content)
+    assert what in message
+
+
+@pytest.mark.parametrize(
+    ("header", "lines"),
+    [
+        ("url,lable", ['no column label; add it. Did you mean "lable"?']),
+        ("image,class", ["no column label; add it.", "no column url; add it."]),
+        (
+            "url,label,spilt",
+            ["unknown column 'spilt'. Did you mean \"split\"? Rename or remove it"],
+        ),
+        (
+            "url,label,SHA_256",
+            ["unknown column 'sha_256'. Did you mean \"sha256\"? Rename or remove it"],
+        ),
+        ("url,label,url", ["column url is given twice; remove one"]),
+        ("url;label", ["cells are separated by ';'; save it as CSV with commas"]),
+    ],
+)
+def test_header(faults, header, lines):
+    assert faults(f"{header}\na,b,c\n") == lines
+
+
+def test_column_that_is_like_one_that_is_there_is_ignored(load):
+    assert len(load("url,label,split,splits\na,sitting,test,2\n")) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        (",sitting", "url: empty; give an address or a path"),
+        ("a", f"label: empty; give one of the classes. {KNOWN}"),
+        ("a,siting", f"label: unknown label 'siting'. Did you mean \"sitting\"? {KNOWN}"),
+        ("a,flying", f"label: unknown label 'flying'. {KNOWN}"),
+        ("b,sitting", "url: 'b' is in row 2 already, with the same label; remove one"),
+        (
+            "b,standing",
+            "url: 'b' is in row 2 already, with label 'sitting', here with 'standing'; remove one",
+        ),
+        ("a,sitting,first", "id: 'first' is in row 2 already; give another"),
+        (
+            "a,sitting,../x",
+            "id: '../x' is not an id; use up to 64 of A-Z a-z 0-9 . _ - and start "
+            "with a letter or digit",
+        ),
+        ("a,sitting,x,abc", "sha256: 'abc' is not 64 hex digits; correct or clear it"),
+        (
+            "a,sitting,x,,1 2 3",
+            "person_boxes: '1 2 3' is not \"x y width height\" in pixels "
+            "(several joined by ;); correct or clear it",
+        ),
+        (
+            "a,sitting,x,,,more,cells",
+            "(none): 'more,cells' stands beyond the last of 5 columns; "
+            "put a cell that holds a comma in double quotes",
+        ),
+    ],
+)
+def test_row(faults, row, fault):
+    lines = faults(f"url,label,id,sha256,person_boxes\nb,sitting,first,,\n\n{row}\n")
+    assert lines == [f"row 4, column {fault}"]
+
+
+@pytest.mark.parametrize("value", ["a", "A-1_2.jpg", "0" * 64])
+def test_ids(load, value):
+    assert load(f"url,label,id\nx,sitting,{value}\n").id[0] == value
+
+
+@pytest.mark.parametrize("value", ["a/b", ".", "-a", "a b", "ä", "0" * 65, "a\nb"])
+def test_what_is_no_id(faults, value):
+    (line,) = faults(f'url,label,id\nx,sitting,"{value}"\n')
+    assert line.startswith(f"row 2, column id: {value!r} is not an id")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://a/b", "https://a:8080/b?c=d#e", "file:///a/b", "a/b.jpg", "/a.jpg", "./a:b.jpg"]
+)
+def test_addresses(load, url):
+    assert load(f"url,label\n{url},sitting\n").url[0] == url
+
+
+@pytest.mark.parametrize(
+    ("url", "what"),
+    [
+        (
+            "ftp://a/b",
+            "'ftp://a/b' starts with 'ftp:'; use http://, https://, file:// or a path "
+            "(with ./ before a path that holds a colon)",
+        ),
+        ("http:///b", "'http:///b' names no host; write http://host/path"),
+        ("https:b", "'https:b' names no host; write https://host/path"),
+        ("file://a/b", "'file://a/b' is not an absolute path; write file:///folder/photo.jpg"),
+        ("file:b", "'file:b' is not an absolute path; write file:///folder/photo.jpg"),
+        ("http://[::1/b", "'http://[::1/b' is not an address: Invalid IPv6 URL; correct it"),
+        (
+            "http://a:99999/b",
+            "'http://a:99999/b' is not an address: Port out of range 0-65535; correct it",
+        ),
+        ("=1+1.jpg", "'=1+1.jpg' would be a formula to a spreadsheet; put ./ in front of the path"),
+        ("@a.jpg", "'@a.jpg' would be a formula to a spreadsheet; put ./ in front of the path"),
+    ],
+)
+def test_what_is_no_address(faults, url, what):
+    assert faults(f"url,label\n{url},sitting\n") == [f"row 2, column url: {what}"]
+
+
+def test_a_group_is_no_formula(faults, load):
+    table = "url,label,group\na.jpg,sitting,{}\n"
+    assert load(table.format("album-1")).group[0] == "album-1"
+    assert faults(table.format("-1+cmd|' /C calc'!A0")) == [
+        "row 2, column group: \"-1+cmd|' /C calc'!A0\" would be a formula to a spreadsheet; start "
+        "it with a letter"
+    ]
+
+
+def test_split_for_all_or_none(faults, load):
+    allowed = "train, validation, test"
+    assert faults("url,label,split\na,sitting,train\nb,sitting,\nc,sitting,val\n") == [
+        f"row 3, column split: empty, while other rows have one; give {allowed}, or clear all",
+        f"row 4, column split: unknown split 'val'. Allowed: {allowed}",
+    ]
+    assert load("url,label,split\na,sitting,\nb,sitting,\n").split.tolist() == ["", ""]
+
+
+def test_all_faults_in_one_message_in_order_of_rows(load):
+    rows = "".join(f"u{i},jumping\n" for i in range(30))
+    with pytest.raises(InputError) as error:
+        load(f"url,label\n{rows}ftp:x,sitting\n")
+    first, *lines = str(error.value).split("\n")
+    assert first.endswith("has 31 faults (the header is row 1):")
+    numbers = [line.split(",")[0] for line in lines[:-1]]
+    assert numbers == [f"  row {i}" for i in range(2, 22)]
+    assert lines[-1] == "  ... and 11 more"
+
+
+def test_boxes():
+    assert manifest.parse_boxes("") == []
+    assert manifest.parse_boxes("0 1.5 2 3; 4 5 6 7") == [(0, 1.5, 2, 3), (4, 5, 6, 7)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1 2 3", "1 2 3 4 5", "1,2,3,4", "1 2 0 4", "1 2 3 -4", "nan 2 3 4", "1 2 inf 4", "1 2 3 4;"],
+)
+def test_what_is_no_box(text):
+    with pytest.raises(ValueError, match=r"."):
+        manifest.parse_boxes(text)

@@ -1,0 +1,102 @@
+import pandas as pd
+import pytest
+
+from stillact.data import overview
+
+CLASSES = ["walking_running", "sitting", "standing"]
+
+
+@pytest.fixture
+def manifest():
+    labels = ["sitting", "sitting", "sitting", "walking_running", "walking_running"]
+    return pd.DataFrame({"id": list("abcde"), "label": labels})
+
+
+@pytest.fixture
+def images():
+    return pd.DataFrame(
+        {
+            "id": list("edcba"),
+            "status": ["missing", "ok", "ok", "ok", "ok"],
+            "width": [None, 300, 100, 200, 600],
+            "height": [None, 100, 200, 200, 300],
+        }
+    )
+
+
+def test_photos_leave_out_the_missing_and_follow_the_manifest(images, manifest):
+    photos = overview.photos(images, manifest)
+    assert photos["id"].tolist() == ["a", "b", "c", "d"]
+    assert photos["aspect_ratio"].tolist() == [2.0, 1.0, 0.5, 3.0]
+
+
+def test_table_1_by_hand(images, manifest):
+    table = overview.table_1(overview.photos(images, manifest), CLASSES).set_index("label")
+    assert table.index.tolist() == [*CLASSES, "Overall"]
+    assert table["count"].tolist() == [1, 3, 0, 4]
+    assert table["share"].tolist() == [0.25, 0.75, 0, 1]
+    # widths 600, 200, 100: quartiles 150 and 400
+    sitting = table.loc["sitting"]
+    assert sitting[["width_mean", "width_median", "width_iqr"]].tolist() == [300, 200, 250]
+    assert sitting["aspect_ratio_mean"] == pytest.approx(3.5 / 3)
+    assert table.loc["Overall", "height_median"] == 200
+    assert table.loc["standing"].drop(["count", "share"]).isna().all()
+
+
+def test_examples_depend_on_the_seed_and_not_on_the_order():
+    photos = pd.DataFrame({"id": [f"{i:03}" for i in range(60)], "label": CLASSES * 20})
+    chosen = overview.choose_examples(photos, CLASSES, 4, seed=0)
+    assert chosen == overview.choose_examples(photos[::-1], CLASSES, 4, seed=0)
+    assert chosen != overview.choose_examples(photos, CLASSES, 4, seed=1)
+    label = photos.set_index("id")["label"]
+    for name, ids in chosen.items():
+        assert len(set(ids)) == 4
+        assert set(label[ids]) == {name}
+
+
+def test_examples_of_a_small_class_are_all_of_it():
+    photos = pd.DataFrame({"id": ["x", "y"], "label": ["sitting", "sitting"]})
+    chosen = overview.choose_examples(photos, CLASSES, 4, seed=0)
+    assert sorted(chosen["sitting"]) == ["x", "y"]
+    assert chosen["standing"] == []
+
+
+@pytest.fixture
+def audited(manifest):
+    pairs = [("a", "b", "exact", 0), ("b", "d", "near", 3), ("c", "e", "near", 4)]
+    columns = ["image_id_a", "image_id_b", "kind", "distance"]
+    split = {"a": "train", "b": "train", "c": "test", "d": "validation"}  # e is in no subset
+    holdout = pd.DataFrame(split.items(), columns=["image_id", "subset"])
+    return overview.audit(pd.DataFrame(pairs, columns=columns), manifest, holdout)
+
+
+def test_audit_tells_what_crosses_and_what_differs(audited):
+    assert audited["crosses_split"].tolist() == ["no", "yes", "no"]
+    assert audited["labels_differ"].tolist() == ["no", "yes", "yes"]
+    assert audited["subset_b"].tolist() == ["train", "validation", "none"]
+    assert audited["label_a"].tolist() == ["sitting"] * 3
+
+
+def test_audit_summary_counts(audited):
+    said = overview.audit_summary(audited)
+    assert "3 pairs of photos are alike: 1 with the same bytes, 2 nearly so." in said
+    assert "1 pair is divided between two subsets" in said
+    assert "2 pairs bear two different labels" in said
+
+
+def test_audit_summary_of_harmless_and_of_no_pairs(audited):
+    said = overview.audit_summary(audited.iloc[:1])
+    assert "1 pair of photos is alike" in said
+    assert "No pair is divided" in said
+    assert "No pair bears two different labels" in said
+    assert overview.audit_summary(audited.iloc[:0]) == (
+        "No photo is an exact or near-duplicate of another."
+    )
+
+
+def test_largest_class_rate_looks_at_one_subset():
+    split = pd.DataFrame(
+        {"label": ["a", "a", "b", "b", "b", "b"], "subset": ["test"] * 3 + ["train"] * 3}
+    )
+    assert overview.largest_class_rate(split, "test") == pytest.approx(2 / 3)
+    assert overview.largest_class_rate(split, "train") == 1

@@ -1,0 +1,187 @@
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import brier_score_loss
+from sklearn.metrics import log_loss as sklearn_log_loss
+
+from stillact.evaluation import calibration
+
+CLASSES = ["walking_running", "sitting", "standing"]
+
+
+def rows(probabilities, labels, **of) -> pd.DataFrame:
+    """A predictions table of one run: probabilities (images, 3), labels as indices."""
+    names = {"task": "activity3", "model": "vit", "split": "holdout", "seed": 0, "subset": "test"}
+    frame = pd.DataFrame({**names, **of, "image_id": [f"{i:04}" for i in range(len(labels))]})
+    frame["label"] = np.array(CLASSES)[labels]
+    columns = [f"prob_{name}" for name in CLASSES]
+    return pd.concat([frame, pd.DataFrame(probabilities, columns=columns)], axis=1)
+
+
+def drawn(images: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities, and labels drawn from them: a perfectly calibrated model."""
+    probabilities = rng.dirichlet([1, 1, 1], size=images)
+    labels = (rng.random((images, 1)) > probabilities.cumsum(1)).sum(1)
+    return probabilities, labels
+
+
+def test_the_scores_are_scikit_learns():
+    probabilities, labels = drawn(50, np.random.default_rng(0))
+    expected = sklearn_log_loss(labels, probabilities)
+    assert calibration.log_loss(probabilities, labels) == pytest.approx(expected)
+    expected = brier_score_loss(labels, probabilities, scale_by_half=False)
+    assert calibration.brier(probabilities, labels) == pytest.approx(expected)
+
+
+def test_the_calibration_error_by_hand():
+    confidence = np.array([0.9, 0.6, 0.8, 0.5])
+    right = np.array([True, False, False, True])
+    # halves: .5 and .6, one right, off by .05; .8 and .9, one right, off by .35
+    assert calibration.calibration_error(confidence, right, 2) == pytest.approx(0.2)
+    # all together: two of four right, mean confidence .7
+    assert calibration.calibration_error(confidence, right, 1) == pytest.approx(0.2)
+    # each alone: .5, .6, .8 and .1
+    assert calibration.calibration_error(confidence, right, 4) == pytest.approx(0.5)
+    several = calibration.calibration_error(confidence, np.stack([right, ~right]), 2)
+    # the other way round one is right in each half, too
+    assert several == pytest.approx([0.2, 0.2])
+
+
+def test_the_bins_are_scikit_learns():
+    rng = np.random.default_rng(1)
+    confidence = rng.uniform(0.4, 1, 87)
+    right = rng.random(87) < confidence**2
+    share, mean = calibration_curve(right, confidence, n_bins=10, strategy="quantile")
+    frame = calibration.reliability(
+        rows(np.c_[confidence, (1 - confidence) / 2, (1 - confidence) / 2], np.where(right, 0, 1)),
+        scheme="holdout",
+    )
+    assert frame["accuracy"].tolist() == pytest.approx(share.tolist())
+    assert frame["confidence"].tolist() == pytest.approx(mean.tolist())
+    assert frame["answers"].sum() == 87
+    gaps = abs(frame["accuracy"] - frame["confidence"]) * frame["answers"] / 87
+    assert calibration.calibration_error(confidence, right) == pytest.approx(gaps.sum())
+
+
+def test_equal_confidences_share_a_bin_whatever_their_order():
+    confidence = np.full(20, 0.7)
+    right = np.arange(20) < 10
+    for order in (np.arange(20), np.arange(20)[::-1]):
+        assert calibration.calibration_error(confidence, right[order]) == pytest.approx(0.2)
+    constant = rows(np.tile([0.7, 0.2, 0.1], (20, 1)), np.where(right, 0, 1))
+    points = calibration.reliability(constant, scheme="holdout")
+    assert points[["bin", "accuracy", "answers"]].values.tolist() == [[0, 0.5, 20]]
+
+
+def test_a_calibrated_model_lies_in_its_band():
+    """29 images and 15 bins: also then the error is about .17."""
+    rng = np.random.default_rng(2)
+    found = []
+    for _ in range(100):
+        table = rows(*drawn(29, rng))
+        (row,) = calibration.scores(table, scheme="holdout", bins=15, draws=200).to_dict("records")
+        found.append((row["ece"], row["calibrated_mean"]))
+        found[-1] += (row["calibrated_low"] <= row["ece"] <= row["calibrated_high"],)
+    ece, mean, inside = np.mean(found, axis=0)
+    assert ece == pytest.approx(mean, abs=0.015)
+    assert 0.1 < ece < 0.35
+    assert inside >= 0.89
+
+
+def test_a_model_that_is_too_sure_lies_above_its_band():
+    probabilities, labels = drawn(285, np.random.default_rng(3))
+    sharper = probabilities**4 / (probabilities**4).sum(1, keepdims=True)
+    (row,) = calibration.scores(rows(sharper, labels), scheme="holdout").to_dict("records")
+    assert row["ece"] > row["calibrated_high"]
+
+
+def test_the_scores_are_means_over_the_runs():
+    rng = np.random.default_rng(4)
+    labels = rng.integers(0, 3, 40)
+    seeds = [rng.dirichlet([1, 1, 1], size=40) for _ in range(3)]
+    table = pd.concat([rows(p, labels, seed=seed) for seed, p in enumerate(seeds)])
+    (row,) = calibration.scores(table, scheme="holdout").to_dict("records")
+    assert (row["images"], row["runs"]) == (40, 3)
+    each = [
+        calibration.scores(rows(p, labels), scheme="holdout")[["log_loss", "brier", "ece"]]
+        for p in seeds
+    ]
+    mean = pd.concat(each).mean()
+    assert [row[name] for name in mean.index] == pytest.approx(mean.tolist())
+
+
+def test_the_folds_of_a_repeat_are_one_run():
+    probabilities, labels = drawn(60, np.random.default_rng(5))
+    whole = rows(probabilities, labels)
+    folds = whole.assign(split=[f"cv_0_{i % 5}" for i in range(60)])
+    (row,) = calibration.scores(folds, scheme="cv").to_dict("records")
+    (same,) = calibration.scores(whole, scheme="holdout").to_dict("records")
+    assert {**same, "scheme": "cv"} == row
+
+
+def test_the_temperature_undoes_what_sharpened_the_probabilities():
+    probabilities, labels = drawn(20_000, np.random.default_rng(6))
+    for power in (0.5, 1, 3):
+        off = calibration.apply_temperature(probabilities, 1 / power)
+        assert calibration.fit_temperature(off, labels) == pytest.approx(power, rel=0.03)
+        back = calibration.apply_temperature(off, power)
+        np.testing.assert_allclose(back, probabilities, atol=2e-3)  # those near 0 are cut
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "labels", "temperature"),
+    [
+        (np.full((4, 3), 1 / 3), [0, 1, 2, 0], 1),
+        ([[0.9, 0.1, 0], [0, 1, 0]], [0, 1], calibration.TEMPERATURES[0]),
+        ([[0.9, 0.1, 0], [0, 1, 0]], [2, 2], calibration.TEMPERATURES[1]),
+    ],
+)
+def test_a_temperature_without_an_optimum_stays_in_its_bounds(probabilities, labels, temperature):
+    found = calibration.fit_temperature(np.array(probabilities), np.array(labels))
+    assert found == pytest.approx(temperature, rel=1e-3)
+
+
+def test_temperatures_come_from_validation_alone():
+    rng = np.random.default_rng(7)
+    validation, test = drawn(500, rng), drawn(40, rng)
+    sharper = calibration.apply_temperature(validation[0], 0.5)
+    table = pd.concat(
+        [
+            rows(validation[0], validation[1], subset="validation", seed=0),
+            rows(test[0], test[1], seed=0),
+            rows(sharper, validation[1], subset="validation", seed=1),
+            rows(test[0], test[1], seed=1),
+        ]
+    )
+    scaled, temperatures = calibration.temperature_scaled(table)
+    assert temperatures["seed"].tolist() == [0, 1]
+    assert temperatures["temperature"].tolist() == pytest.approx([1, 2], rel=0.15)
+    assert scaled.columns.tolist() == table.columns.tolist()
+    assert scaled["subset"].unique().tolist() == ["test"]
+    columns = [f"prob_{name}" for name in CLASSES]
+    np.testing.assert_allclose(scaled[columns].sum(axis=1), 1)
+    for seed, temperature in temperatures[["seed", "temperature"]].itertuples(index=False):
+        of_seed = scaled.loc[scaled["seed"] == seed, columns].to_numpy()
+        expected = calibration.apply_temperature(test[0], temperature)
+        np.testing.assert_allclose(of_seed, expected)
+        assert (of_seed.argmax(1) == test[0].argmax(1)).all()
+    changed = table.assign(label=table["label"].where(table["subset"] != "test", "sitting"))
+    pd.testing.assert_frame_equal(calibration.temperature_scaled(changed)[1], temperatures)
+
+
+def test_a_run_without_validation_photos_is_left_out_and_logged(caplog):
+    table = rows(*drawn(30, np.random.default_rng(8)))
+    with caplog.at_level(logging.WARNING, logger="stillact"):
+        scaled, temperatures = calibration.temperature_scaled(table)
+    assert scaled.empty
+    assert temperatures.empty
+    assert "activity3/vit/holdout/seed_0 has no validation rows" in caplog.text
+
+
+def test_no_cross_validation_is_an_empty_table():
+    table = rows(*drawn(30, np.random.default_rng(9)))
+    assert calibration.scores(table, scheme="cv").empty
+    assert "calibrated_low" in calibration.reliability(table, scheme="cv")

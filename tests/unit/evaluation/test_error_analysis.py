@@ -1,0 +1,572 @@
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from scipy import stats
+from sklearn.metrics import cohen_kappa_score
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
+
+from stillact.core.tables import read_csv, write_csv
+from stillact.evaluation import error_analysis
+from stillact.evaluation.predictions import Answers
+
+CLASSES = ["walking", "sitting", "standing"]
+
+
+def manifest(*boxes: str) -> pd.DataFrame:
+    return pd.DataFrame({"id": [f"p{i}" for i in range(len(boxes))], "person_boxes": boxes})
+
+
+def images(count: int, width: int = 400, height: int = 300) -> pd.DataFrame:
+    ids = [f"p{i}" for i in range(count)]
+    return pd.DataFrame({"id": ids, "status": "ok", "width": width, "height": height})
+
+
+def factors(*boxes: str, **size: int) -> pd.DataFrame:
+    given = manifest(*boxes)
+    return error_analysis.factors(
+        given, images(len(boxes), **size), dict.fromkeys(given["id"], 0.25)
+    )
+
+
+def model(labels: list[int], *runs: list[int | None], sure: float = 0.8) -> Answers:
+    """Of one model, whose runs give these classes, None where one does not judge the photo."""
+    cube = np.full((len(runs), len(labels), len(CLASSES)), np.nan)
+    for run, codes in enumerate(runs):
+        for image, code in enumerate(codes):
+            if code is not None:
+                cube[run, image] = (1 - sure) / 2
+                cube[run, image, code] = sure
+    ids = np.array([f"p{i}" for i in range(len(labels))], dtype=object)
+    return Answers(ids, CLASSES, np.array(labels), cube)
+
+
+def with_probabilities(labels: list[int], *runs: list[list[float]]) -> Answers:
+    ids = np.array([f"p{i}" for i in range(len(labels))], dtype=object)
+    return Answers(ids, CLASSES, np.array(labels), np.array(runs, float))
+
+
+def kinds(**columns) -> pd.DataFrame:
+    """A table of factors, unknown where nothing is given."""
+    count = len(next(iter(columns.values())))
+    table = {"image_id": [f"p{i}" for i in range(count)]} | dict.fromkeys(
+        error_analysis.FACTORS, np.nan
+    )
+    return pd.DataFrame(table | columns, index=range(count))
+
+
+def half_wrong(wrong_first: int, wrong_last: int, each: int = 10) -> tuple[dict, pd.DataFrame]:
+    """One model, so often wrong on dark photos and on bright ones."""
+    wrong = [i < wrong_first for i in range(each)] + [i < wrong_last for i in range(each)]
+    of = {"a": model([0] * 2 * each, [int(flag) for flag in wrong])}
+    return of, kinds(brightness=[0.2] * each + [0.8] * each)
+
+
+def contrast(*args) -> dict:
+    (row,) = (
+        error_analysis.contrasts(error_analysis.rates(*half_wrong(*args)))
+        .query("factor == 'brightness'")
+        .to_dict("records")
+    )
+    return row
+
+
+def test_one_person_by_hand():
+    # 100 x 150 of 400 x 300; centre (150, 125), 50 and 25 from the middle; half the diagonal 250
+    (row,) = factors("100 50 100 150").to_dict("records")
+    assert row["person_size"] == pytest.approx(15_000 / 120_000)
+    assert row["people"] == 1
+    assert row["position"] == pytest.approx(math.hypot(50, 25) / 250)
+    assert row["resolution"] == 0.12
+    assert (row["brightness"], row["overlap"], row["cut_off"]) == (0.25, 0, "no")
+
+
+def test_the_person_is_the_largest_box_as_far_as_it_lies_on_the_photo():
+    # of the first box 100 x 100 lies on the photo, of the second 120 x 100, the third none
+    (row,) = factors("-300 0 400 100;200 100 120 100;500 0 400 400").to_dict("records")
+    assert row["person_size"] == pytest.approx(0.1)
+    assert (row["people"], row["cut_off"]) == (2, "no")
+    assert row["position"] == pytest.approx(60 / 250)
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        ("", 0),
+        (";100 100 50 100", 0.5),
+        (";100 100 50 100;125 100 50 100", 0.75),  # 25 of their pixels are under both
+        (";100 100 50 100;100 100 50 50", 0.5),
+        (";150 150 90 90;90 90 20 20", 0.25 + 0.01),
+        (";0 0 90 90", 0),
+    ],
+)
+def test_overlap_counts_what_is_under_any_other_box_once(others, expected):
+    (share,) = factors("100 100 100 100" + others)["overlap"]
+    assert share == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        ("5 50 100 100", "no"),
+        ("4 50 100 100", "yes"),  # 1 % of 400
+        ("50 3 100 100", "yes"),
+        ("296 50 100 100", "yes"),
+        ("295 50 100 100", "no"),
+        ("50 197 100 100", "yes"),
+        ("50 196 100 100", "no"),
+    ],
+)
+def test_a_box_near_the_edge_is_cut_off(box, expected):
+    assert factors(box)["cut_off"].tolist() == [expected]
+
+
+def test_without_a_box_on_the_photo_only_what_hangs_on_pixels_is_known():
+    table = factors("", "500 0 50 50", "10 10 50 50")
+    of_boxes = ["person_size", "people", "position", "overlap", "cut_off"]
+    assert table.loc[:1, of_boxes].isna().all(axis=None)
+    assert table.loc[2, of_boxes].notna().all()
+    assert table[["resolution", "brightness"]].notna().all(axis=None)
+    assert factors("")[of_boxes].isna().all(axis=None)
+
+
+def test_photos_that_could_not_be_had_have_no_row():
+    had = images(2).assign(status=["missing", "ok"], width=[pd.NA, 400])
+    table = error_analysis.factors(manifest("", ""), had, {"p1": 0.5})
+    assert table["image_id"].tolist() == ["p1"]
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png"])
+def test_brightness_is_the_mean_luma(tmp_path, kind):
+    half = np.zeros((600, 900, 3), np.uint8)
+    half[:, :300] = 255
+    for name, picture, expected in (
+        ("half", Image.fromarray(half), 1 / 3),
+        ("green", Image.new("RGB", (40, 30), (0, 255, 0)), 0.587),  # ITU-R 601
+        ("grey", Image.new("L", (30, 40), 51), 0.2),
+    ):
+        picture.save(tmp_path / f"{name}.{kind}")
+        assert error_analysis.mean_luma(tmp_path / f"{name}.{kind}") == pytest.approx(
+            expected, abs=0.01
+        )
+
+
+def test_a_16_bit_photo_has_the_brightness_of_its_high_byte(tmp_path):
+    Image.fromarray(np.full((30, 40), 51 << 8, np.uint16)).save(tmp_path / "grey.png")
+    assert error_analysis.mean_luma(tmp_path / "grey.png") == pytest.approx(0.2, abs=0.01)
+
+
+def test_a_verdict_is_the_vote_with_means_over_the_runs_that_judge():
+    given = with_probabilities(
+        [0, 1, 2],
+        [[0.9, 0.1, 0.0], [0.5, 0.4, 0.1], [np.nan] * 3],
+        [[0.3, 0.6, 0.1], [np.nan] * 3, [np.nan] * 3],
+        [[0.2, 0.5, 0.3], [np.nan] * 3, [np.nan] * 3],
+    )
+    table = error_analysis.verdicts(given)
+    assert table.index.tolist() == ["p0", "p1"]  # none judges p2
+    assert table["answer"].tolist() == ["sitting", "walking"]
+    assert table["label"].tolist() == ["walking", "sitting"]
+    assert table["probability"].tolist() == pytest.approx([0.4, 0.5])
+    assert table["probability_of_truth"].tolist() == pytest.approx([1.4 / 3, 0.4])
+
+
+@pytest.mark.parametrize(
+    ("values", "places"),
+    [
+        ([3, 1, 2, 9, 8, 7, 4, 5, 6], [0, 0, 0, 2, 2, 2, 1, 1, 1]),
+        ([0, 0, 0, 0, 0, 0, 1, 2, 3, 4], [0] * 6 + [1] * 4),  # six tenths are alike
+        ([1, 1, 1, 1, 1, 1, 1, 1, 1, 2], [0] * 10),  # one alone is no bin
+        ([5, 5, 5], [0, 0, 0]),
+        ([5], [0]),
+        ([1, math.nan, 2, 3], [0, math.nan, 1, 2]),
+        ([math.nan, math.nan], [math.nan, math.nan]),
+    ],
+)
+def test_bins_of_equal_mass_never_part_equal_values(values, places):
+    found = error_analysis.equal_mass(pd.Series(values, dtype=float))
+    assert found.tolist() == pytest.approx(places, nan_ok=True)
+
+
+def test_rates_by_hand():
+    # three runs vote; wrong on the first two of three small people, and on one large one
+    given = model(
+        [0] * 9,
+        [1, 1, 0, 0, 0, 0, 0, 0, 1],
+        [1, 2, 0, 0, 0, 0, 1, 0, 1],
+        [0, 1, 0, 1, 0, 0, 0, 0, 1],
+    )
+    sizes = [0.1, 0.12, 0.2, 0.3, 0.35, 0.4, 0.5, 0.6, 0.9]
+    table = error_analysis.rates({"a": given}, kinds(person_size=sizes, brightness=sizes))
+    rows = table[table["factor"] == "person_size"]
+    assert rows["bin"].tolist() == ["0.1 to 0.2", "0.3 to 0.4", "0.5 to 0.9"]
+    assert (rows["low"].tolist(), rows["high"].tolist()) == ([0.1, 0.3, 0.5], [0.2, 0.4, 0.9])
+    assert rows["photos"].tolist() == [3, 3, 3]
+    assert rows["errors"].tolist() == [2, 0, 1]
+    assert rows["error_rate"].tolist() == pytest.approx([2 / 3, 0, 1 / 3])
+    for row in rows.itertuples():
+        interval = proportion_confint(row.errors, row.photos, method="wilson")
+        assert (row.ci_low, row.ci_high) == pytest.approx(interval)
+
+
+def test_people_and_edges_have_bins_of_their_own():
+    people, cut = [1, 1, 2, 3, 4, 14], ["no", "yes", "no", "no", "no", "yes"]
+    table = error_analysis.rates(
+        {"a": model([0] * 6, [0, 1, 0, 0, 1, 0])}, kinds(people=people, cut_off=cut)
+    )
+    of_people = table[table["factor"] == "people"]
+    assert of_people["bin"].tolist() == ["one", "two or three", "four or more"]
+    assert of_people["photos"].tolist() == [2, 2, 2]
+    assert of_people["errors"].tolist() == [1, 0, 1]
+    assert of_people["high"].tolist() == [1, 3, 14]
+    of_cut = table[table["factor"] == "cut_off"]
+    assert of_cut["bin"].tolist() == ["no", "yes"]
+    assert of_cut["errors"].tolist() == [1, 1]
+    assert of_cut["low"].isna().all()
+
+
+def test_photos_without_boxes_are_a_bin_of_their_own():
+    sizes = [0.1, 0.2, 0.3, math.nan, math.nan]
+    table = error_analysis.rates({"a": model([0] * 5, [1, 0, 0, 1, 0])}, kinds(person_size=sizes))
+    rows = table[table["factor"] == "person_size"]
+    assert rows["bin"].tolist() == ["0.1", "0.2", "0.3", "unknown"]
+    assert rows["photos"].tolist() == [1, 1, 1, 2]
+    row = error_analysis.contrasts(table).query("factor == 'person_size'").iloc[0]
+    assert row["unknown"] == 2
+    assert (row["first_photos"], row["last_photos"]) == (1, 1)
+    assert error_analysis.contrast_sentence(row).endswith(
+        "Photos without person boxes, left out: 2."
+    )
+
+
+def test_all_models_have_the_same_bins_and_each_its_own_photos():
+    few = model([0] * 6, [None, None, 0, None, 1, 1])
+    table = error_analysis.rates(
+        {"a": model([0] * 6, [0] * 6), "b": few}, kinds(brightness=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    )
+    rows = table[table["factor"] == "brightness"]
+    a, b = (rows[rows["model"] == name] for name in "ab")
+    assert a["photos"].tolist() == [2, 2, 2]
+    assert b["bin"].tolist() == ["0.3 to 0.4", "0.5 to 0.6"]
+    assert b["photos"].tolist() == [1, 2]
+
+
+def test_bins_whose_limits_look_alike_are_told_in_more_digits():
+    values = [0.5001, 0.5002, 0.5003]
+    table = error_analysis.rates({"a": model([0] * 3, [0] * 3)}, kinds(brightness=values))
+    bins = table.query("factor == 'brightness'")["bin"]
+    assert bins.tolist() == ["0.5001", "0.5002", "0.5003"]
+    table = error_analysis.rates(
+        {"a": model([0] * 3, [0] * 3)}, kinds(resolution=[99.0, 100.0, 120.0])
+    )
+    assert table.query("factor == 'resolution'")["bin"].tolist() == ["99", "100", "120"]
+
+
+def test_no_models_give_empty_tables_with_their_columns():
+    rates = error_analysis.rates({}, kinds(people=[1]))
+    assert rates.empty
+    assert {"error_rate", "ci_low"} <= {*rates.columns}
+    for table in (
+        error_analysis.contrasts(rates),
+        error_analysis.agreement({}),
+        error_analysis.failures({}),
+        error_analysis.wrong_by_all({}),
+    ):
+        assert table.empty
+        assert len(table.columns) > 3
+
+
+def test_a_contrast_from_its_counts():
+    row = contrast(8, 1)
+    assert (row["first"], row["first_errors"], row["first_photos"]) == ("0.2", 8, 10)
+    assert (row["last"], row["last_errors"], row["last_photos"]) == ("0.8", 1, 10)
+    assert row["difference"] == pytest.approx(0.7)
+    assert row["p"] == pytest.approx(stats.fisher_exact([[8, 2], [1, 9]]).pvalue)
+    interval = confint_proportions_2indep(8, 10, 1, 10, method="newcomb")
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx(interval)
+    # Newcombe's method 10 from the Wilson intervals of both
+    (low_a, high_a), (low_b, high_b) = (proportion_confint(n, 10, method="wilson") for n in (8, 1))
+    assert row["ci_low"] == pytest.approx(0.7 - math.hypot(0.8 - low_a, high_b - 0.1))
+    assert row["ci_high"] == pytest.approx(0.7 + math.hypot(high_a - 0.8, 0.1 - low_b))
+    assert row["p_holm"] == row["p"]  # the only factor that is known
+
+
+def test_the_bin_in_the_middle_is_in_no_contrast():
+    given = model([0] * 9, [1, 1, 1, 0, 0, 1, 0, 0, 0])
+    table = error_analysis.contrasts(
+        error_analysis.rates({"a": given}, kinds(brightness=np.arange(9) / 10))
+    )
+    row = table.query("factor == 'brightness'").iloc[0]
+    assert (row["first"], row["last"]) == ("0 to 0.2", "0.6 to 0.8")
+    assert (row["first_errors"], row["last_errors"], row["difference"]) == (3, 0, 1)
+
+
+def test_the_factors_of_a_model_are_adjusted_together_and_models_apart():
+    of, table = half_wrong(9, 1)
+    table["people"] = [1, 5] * 10
+    table["cut_off"] = ["no"] * 12 + ["yes"] * 8
+    of["b"] = model([0] * 20, [1] * 10 + [0] * 10)
+    found = error_analysis.contrasts(error_analysis.rates(of, table))
+    for _, rows in found.groupby("model"):
+        known = rows[rows["p"].notna()]
+        assert known["factor"].tolist() == ["people", "brightness", "cut_off"]
+        adjusted = multipletests(known["p"], method="holm")[1]
+        assert known["p_holm"].tolist() == pytest.approx(adjusted.tolist())
+    assert found["p_holm"].isna().sum() == 2 * 4
+
+
+def test_a_factor_without_boxes_or_variety_has_a_note_and_no_numbers():
+    of, _ = half_wrong(5, 5)
+    rows = error_analysis.contrasts(error_analysis.rates(of, kinds(resolution=[0.3] * 20)))
+    notes = rows.set_index("factor")["note"]
+    assert notes["person_size"] == error_analysis.NO_BOXES
+    assert notes["resolution"] == error_analysis.ONE_BIN
+    assert rows[["difference", "ci_low", "p", "p_holm"]].isna().all(axis=None)
+
+
+def test_a_shown_difference_in_words():
+    row = {
+        "model": "clip_ic",
+        "factor": "person_size",
+        "first_errors": 14,
+        "first_photos": 30,
+        "last_errors": 5,
+        "last_photos": 30,
+        "difference": 0.3,
+        "ci_low": 0.064,
+        "ci_high": 0.496,
+        "p": 0.01,
+        "p_holm": 0.03,
+        "unknown": 0,
+        "note": "",
+    }
+    assert error_analysis.contrast_sentence(row) == (
+        "clip_ic is wrong on 14 of 30 photos with the smallest people (47 % [30, 64]) and on 5 of "
+        "30 with the largest (17 % [7, 34]): a difference of 30 points [6, 50], p = 0.030 after "
+        "Holm's correction."
+    )
+
+
+def test_a_difference_that_is_not_shown_in_words():
+    told = error_analysis.contrast_sentence(contrast(2, 4))
+    assert told == (
+        "a: no difference is shown between photos that are darkest and that are brightest: wrong "
+        "on 2 of 10 (20 % [6, 51]) and on 4 of 10 (40 % [17, 69]), a difference of −20 points "
+        "[−52, 19], p = 0.628 after Holm's correction."
+    )
+    assert "a difference of −1 point [" in error_analysis.contrast_sentence(contrast(50, 51, 100))
+    small = error_analysis.contrast_sentence(contrast(10, 0))
+    assert small.startswith("a is wrong on 10 of 10 photos that are darkest (100 %")
+    assert "p < 0.001" in small
+
+
+def test_numbers_of_people_in_words():
+    of, table = half_wrong(10, 0)
+    table["people"] = [1] * 10 + [2] * 10
+    told = [
+        error_analysis.contrast_sentence(row)
+        for row in error_analysis.contrasts(error_analysis.rates(of, table))
+        .query("factor == 'people'")
+        .to_dict("records")
+    ]
+    assert "photos with one person (100 %" in told[0]
+    assert "0 of 10 with two or three (0 %" in told[0]
+
+
+def test_missing_boxes_and_alike_photos_in_words():
+    of, _ = half_wrong(5, 5)
+    rows = error_analysis.contrasts(error_analysis.rates(of, kinds(resolution=[0.3] * 20)))
+    told = dict(
+        zip(
+            rows["factor"],
+            map(error_analysis.contrast_sentence, rows.to_dict("records")),
+            strict=True,
+        )
+    )
+    assert told["people"] == (
+        "a, number of people: not known, as no photo has person boxes (person_boxes, a column of "
+        "the manifest)."
+    )
+    assert told["resolution"] == (
+        "a, resolution: no comparison, as too many photos are alike in it to be divided."
+    )
+
+
+def test_sentences_are_the_same_of_a_table_that_was_written(tmp_path):
+    of, table = half_wrong(9, 0)
+    table["people"] = [1, 2] * 10
+    rows = error_analysis.contrasts(error_analysis.rates(of, table))
+    write_csv(rows, tmp_path / "contrasts.csv")
+    read = read_csv(tmp_path / "contrasts.csv")
+    told = [
+        [error_analysis.contrast_sentence(row) for row in frame.to_dict("records")]
+        for frame in (rows, read)
+    ]
+    assert told[0] == told[1]
+    assert len({*told[0]}) == len(error_analysis.FACTORS)
+
+
+def test_the_mean_over_models_stands_for_one_model():
+    of = {"a": model([0] * 4, [1, 1, 0, 0]), "b": model([0] * 4, [1, 0, 0, 0])}
+    table = error_analysis.mean_over_models(
+        error_analysis.rates(of, kinds(cut_off=["no", "no", "yes", "yes"])), "mean"
+    )
+    rows = table[table["factor"] == "cut_off"]
+    assert rows["model"].tolist() == ["mean", "mean"]
+    assert rows["photos"].tolist() == [2, 2]
+    assert rows["error_rate"].tolist() == [0.75, 0]
+    interval = proportion_confint(1.5, 2, method="wilson")
+    assert (rows["ci_low"].iloc[0], rows["ci_high"].iloc[0]) == pytest.approx(interval)
+
+
+def test_kappa_is_that_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 80)
+    told = {name: np.where(rng.random(80) < 0.6, labels, rng.integers(0, 3, 80)) for name in "abc"}
+    given = {name: model(labels.tolist(), codes.tolist()) for name, codes in told.items()}
+    table = error_analysis.agreement(given)
+    assert list(zip(table["model_a"], table["model_b"], strict=True)) == [
+        ("a", "b"),
+        ("a", "c"),
+        ("b", "c"),
+    ]
+    for row in table.itertuples():
+        a, b = told[row.model_a], told[row.model_b]
+        assert row.kappa == pytest.approx(cohen_kappa_score(a, b))
+        assert row.same == pytest.approx((a == b).mean())
+        draws = np.random.default_rng(1).integers(0, 80, (500, 79))
+        spread = np.percentile([cohen_kappa_score(a[d], b[d]) for d in draws], [2.5, 97.5])
+        assert (row.ci_low, row.ci_high) == pytest.approx(spread, abs=0.03)
+    assert error_analysis.agreement(given).equals(table)
+
+
+def test_constant_answers_agree_by_chance_or_have_no_kappa():
+    labels = [0, 1, 2, 0]
+    given = {
+        "a": model(labels, [1] * 4),
+        "b": model(labels, [1] * 4),
+        "c": model(labels, [2] * 4),
+        "d": model(labels, [1, 1, 1, 2]),
+    }
+    table = error_analysis.agreement(given).set_index(["model_a", "model_b"])
+    alike = table.loc[("a", "b")]
+    assert math.isnan(alike["kappa"])
+    assert (alike["same"], alike["note"]) == (1, error_analysis.CONSTANT)
+    assert table.loc[("a", "c"), ["same", "kappa"]].tolist() == [0, 0]
+    assert table.loc[("a", "d"), ["same", "kappa"]].tolist() == [0.75, 0]
+    (known,) = error_analysis.agreement({"a": given["a"], "b": given["b"]}).to_dict("records")
+    assert "No pair of models has a kappa: both give one" in error_analysis.agreement_sentence(
+        pd.DataFrame([known])
+    )
+
+
+def test_only_photos_that_both_judge_are_compared():
+    given = {
+        "a": model([0] * 4, [0, 1, 2, None]),
+        "b": model([0] * 4, [None, 1, 2, 0]),
+        "c": model([0] * 4, [None, None, None, 0]),
+    }
+    table = error_analysis.agreement(given).set_index(["model_a", "model_b"])
+    assert table.loc[("a", "b"), ["photos", "same", "kappa"]].tolist() == [2, 1, 1]
+    apart = table.loc[("a", "c")]
+    assert (apart["photos"], apart["note"]) == (0, error_analysis.APART)
+    assert math.isnan(apart["kappa"])
+
+
+def test_who_agree_most_and_least_in_words():
+    rows = [
+        ("a", "b", 29, 0.5, 0.2, 0.1, 0.3, ""),
+        ("a", "c", 29, 0.9, 0.8, 0.7, 0.95, ""),
+        ("b", "c", 29, 0.3, -0.004, -0.2, 0.3, ""),
+    ]
+    table = pd.DataFrame(rows, columns=error_analysis.AGREEMENT)
+    assert error_analysis.agreement_sentence(table) == (
+        "Of 3 pairs of models these agree most: a and c, kappa 0.80 [0.70, 0.95], the same answer "
+        "to 90 % of 29 photos; and these least: b and c, kappa 0.00 [−0.20, 0.30], the same answer "
+        "to 30 % of 29 photos."
+    )
+    assert error_analysis.agreement_sentence(table[:1]).startswith("a and b, kappa 0.20")
+    assert "takes two models" in error_analysis.agreement_sentence(error_analysis.agreement({}))
+
+
+def three_wrong() -> Answers:
+    """Wrong on p0, p1 and p2, all walking; right on p3, sitting; wrong on p4, standing."""
+    return with_probabilities(
+        [0, 0, 0, 1, 2],
+        [[0.45, 0.55, 0], [0.02, 0.08, 0.9], [0.1, 0.9, 0], [0.1, 0.9, 0], [0.4, 0.3, 0.3]],
+    )
+
+
+def test_failures_are_chosen_by_rule():
+    table = error_analysis.failures({"a": three_wrong()})
+    assert table[["rule", "class", "image_id", "answer"]].to_numpy().tolist() == [
+        ["most confident", "walking", "p1", "standing"],  # as sure as p2, and before it
+        ["most confident", "standing", "p4", "walking"],
+        ["closest call", "walking", "p0", "sitting"],
+        ["closest call", "standing", "p4", "walking"],
+    ]
+    assert table["probability"].tolist() == [0.9, 0.4, 0.55, 0.4]
+    assert table["probability_of_truth"].tolist() == [0.02, 0.3, 0.45, 0.3]
+    assert table.columns.tolist() == error_analysis.FAILURE
+
+
+def test_the_closest_call_is_nearest_to_the_truth_from_either_side():
+    # two runs of three are wrong, though the truth of p0 has the higher mean, by 0.3 or 0.02
+    wrong = [[0.48, 0.52, 0], [0.4, 0.6, 0]]
+    far = with_probabilities([0, 0], wrong, wrong, [[0.99, 0.01, 0], [0.4, 0.6, 0]])
+    near = with_probabilities([0, 0], wrong, wrong, [[0.57, 0.43, 0], [0.4, 0.6, 0]])
+    closest = error_analysis.failures({"far": far, "near": near}).query("rule == 'closest call'")
+    assert closest["image_id"].tolist() == ["p1", "p0"]
+    row = closest.iloc[1]
+    assert row["answer"] == "sitting"
+    assert row["probability"] < row["probability_of_truth"]
+
+
+def test_a_class_without_an_error_has_no_row_and_a_sentence():
+    table = error_analysis.failures({"a": three_wrong(), "b": model([0] * 5, [0] * 5)})
+    assert {*table["model"]} == {"a"}
+    assert "sitting" not in {*table["class"]}
+    assert error_analysis.failures_sentence(table, ["a", "b"], CLASSES) == (
+        "No photo is wrong, and so none is shown, of a on sitting; b on walking, sitting, standing."
+    )
+    told = error_analysis.failures_sentence(table, ["a"], ["walking", "standing"])
+    assert told == "Every model is wrong on some photo of each class."
+
+
+def test_wrong_by_all_is_what_no_model_gets_right():
+    labels = [0, 0, 1, 2]
+    given = {
+        "a": model(labels, [1, 2, 1, 0], sure=0.6),
+        "b": model(labels, [2, 2, 0, 0], sure=0.9),
+        "c": model(labels, [2, 1, 0, 1], sure=0.9),
+    }
+    given["c"].probabilities[0, 3] = [0.01, 0.98, 0.01]
+    table = error_analysis.wrong_by_all(given)
+    assert table["image_id"].tolist() == ["p3", "p0", "p1"]  # the hardest first, ties by id
+    assert table["label"].tolist() == ["standing", "walking", "walking"]
+    assert table["answer"].tolist() == ["walking", "standing", "standing"]
+    assert table["answer_c"].tolist() == ["sitting", "standing", "sitting"]
+    truth = [(0.2 + 0.05 + 0.01) / 3, 0.1, 0.1]
+    assert table["probability_of_truth"].tolist() == pytest.approx(truth)
+    assert error_analysis.wrong_by_all_sentence(table, 3, 4) == (
+        "All 3 models are wrong on 3 of 4 photos. Such a photo is hard, or its label is wrong."
+    )
+
+
+def test_a_photo_that_a_model_does_not_judge_is_not_wrong_by_all():
+    given = {"a": model([0, 0], [1, 1], [1, 1]), "b": model([0, 0], [1, None])}
+    assert error_analysis.wrong_by_all(given)["image_id"].tolist() == ["p0"]
+
+
+def test_no_photo_wrong_by_all_and_one_model_alone_are_empty_tables_with_a_sentence():
+    given = {"a": model([0, 1], [0, 2]), "b": model([0, 1], [1, 1])}
+    none, alone = error_analysis.wrong_by_all(given), error_analysis.wrong_by_all({"a": given["a"]})
+    assert none.empty
+    assert alone.empty
+    assert none.columns.tolist()[-2:] == ["answer_a", "answer_b"]
+    told = error_analysis.wrong_by_all_sentence(none, 2, 2)
+    assert told == "There is no photo, of 2, that all 2 models get wrong."
+    assert "takes two models" in error_analysis.wrong_by_all_sentence(alone, 1, 2)

@@ -1,0 +1,151 @@
+import copy
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from stillact.config import study as config
+from stillact.evaluation import sweep
+from stillact.training import jobs
+
+ROOT = Path(__file__).parents[3]
+RAW = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+FLIP = [{"name": "horizontal_flip", "p": 0.5}]
+BLOCK = {
+    "model": "clip_ic",
+    "learning_rate": [3e-6, 1e-5],
+    "layer_decay": [1.0, 0.8],
+    "augment": {"none": [], "flip": FLIP},
+}
+
+
+def study(**changes) -> config.Config:
+    raw = copy.deepcopy(RAW)
+    raw["sweep"] = BLOCK | changes
+    raw["recipes"]["fine_tune"] |= {"learning_rate": 1e-5, "layer_decay": 1.0}
+    raw["models"]["clip_ic"] = {"recipe": "fine_tune", "backbone": "clip"}
+    return config.load(raw)
+
+
+def base(cfg: config.Config) -> config.FineTunePlan:
+    return cfg.plan(cfg.main_task, "clip_ic")
+
+
+def test_every_combination_is_there_once_in_the_order_of_the_config():
+    points = sweep.combinations(study(learning_rate=[1e-5, 3e-6, 1e-5]).sweep)
+    assert list(points.itertuples(index=False, name=None)) == [
+        (1e-5, 1.0, "none"),
+        (1e-5, 1.0, "flip"),
+        (1e-5, 0.8, "none"),
+        (1e-5, 0.8, "flip"),
+        (3e-6, 1.0, "none"),
+        (3e-6, 1.0, "flip"),
+        (3e-6, 0.8, "none"),
+        (3e-6, 0.8, "flip"),
+    ]
+
+
+def test_values_are_written_in_one_way_in_paths():
+    """YAML takes 1e-5 for a text and 1 for an integer; Paramspace writes values as str does."""
+    block = study(learning_rate=["1e-5", "0.00003"], layer_decay=[1]).sweep
+    points = sweep.combinations(block)
+    assert [str(value) for value in points["learning_rate"].unique()] == ["1e-05", "3e-05"]
+    assert [str(value) for value in points["layer_decay"].unique()] == ["1.0"]
+
+
+def test_a_null_strength_is_left_out():
+    block = study(augment={"none": [], "flip": FLIP, "strong": None}).sweep
+    assert list(block.augment) == ["none", "flip"]
+
+
+def test_a_plan_differs_from_the_models_own_in_the_three_settings_alone():
+    cfg = study()
+    point = {"learning_rate": 3e-6, "layer_decay": 0.8, "augment": "flip"}
+    made, own = sweep.plan(base(cfg), cfg.sweep, point).model_dump(), base(cfg).model_dump()
+    assert made.pop("augment") == FLIP
+    assert [made["training"].pop(name) for name in ("learning_rate", "layer_decay")] == [3e-6, 0.8]
+    own.pop("augment")
+    del own["training"]["learning_rate"], own["training"]["layer_decay"]
+    assert made == own
+
+
+def test_a_plan_does_not_hang_on_the_other_points():
+    point = {"learning_rate": 3e-6, "layer_decay": 0.8, "augment": "flip"}
+    few, many = study(), study(learning_rate=[1.0, 3e-6], augment={"a": [], "flip": FLIP})
+    plans = [sweep.plan(base(cfg), cfg.sweep, point).model_dump() for cfg in (few, many)]
+    assert plans[0] == plans[1]
+    assert config.PLAN.validate_python(plans[0]).training.learning_rate == 3e-6
+
+
+@pytest.mark.parametrize(
+    ("changes", "own"),
+    [
+        ({}, {"learning_rate": 1e-5, "layer_decay": 1.0, "augment": "none"}),
+        ({"learning_rate": [1e-4], "augment": {"flip": FLIP}}, {"layer_decay": 1.0}),
+    ],
+)
+def test_the_models_own_values_are_found_among_the_sweeps(changes, own):
+    cfg = study(**changes)
+    assert sweep.own(base(cfg), cfg.sweep) == own
+
+
+def test_a_training_is_judged_by_the_epoch_that_it_ends_with():
+    history = pd.DataFrame(
+        {
+            "epoch": [1, 2, 3],
+            "validation_loss": [0.9, 0.4, 0.6],
+            "validation_accuracy": [0.5, 0.75, 1.0],
+        }
+    )
+    assert sweep.best_epoch(history) == {
+        "validation_loss": 0.4,
+        "validation_accuracy": 0.75,
+        "best_epoch": 2,
+        "epochs": 3,
+    }
+
+
+def points() -> pd.DataFrame:
+    rows = [
+        (3e-6, 1.0, "none", 0.8, 0.5),
+        (3e-6, 1.0, "flip", 0.6, 0.75),
+        (1e-5, 1.0, "none", 0.2, 0.75),
+        (1e-5, 1.0, "flip", 0.7, 1.0),
+        (3e-5, 1.0, "none", 1.0, 0.25),
+    ]
+    return pd.DataFrame(rows, columns=[*sweep.SETTINGS, *sweep.METRICS])
+
+
+def test_the_spread_is_told_over_all_and_for_each_value():
+    table = sweep.summary(points())
+    rows = {(row.setting, row.value, row.metric): row[4:] for row in table.itertuples(index=False)}
+    loss, accuracy = sweep.METRICS
+    # combinations; best, median, min, max, distance of the quartiles
+    assert table["combinations"].tolist() == [5, 5, 2, 2, 2, 2, 1, 1, 5, 5, 3, 3, 2, 2]
+    assert rows["all", "", loss] == pytest.approx((0.2, 0.7, 0.2, 1.0, 0.8 - 0.6))
+    assert rows["all", "", accuracy] == pytest.approx((1.0, 0.75, 0.25, 1.0, 0.75 - 0.5))
+    assert rows["learning_rate", "1e-05", loss] == pytest.approx((0.2, 0.45, 0.2, 0.7, 0.25))
+    assert rows["learning_rate", "1e-05", accuracy] == (1.0, 0.875, 0.75, 1.0, 0.125)
+    assert rows["learning_rate", "3e-05", accuracy] == (0.25, 0.25, 0.25, 0.25, 0.0)
+    assert rows["augment", "none", loss] == pytest.approx((0.2, 0.8, 0.2, 1.0, 0.9 - 0.5))
+    assert rows["layer_decay", "1.0", loss] == rows["all", "", loss]
+
+
+def test_points_under_way_at_once_do_not_meet_in_the_unfinished(tmp_path, monkeypatch):
+    """They are runs of one task, model, split and seed."""
+    monkeypatch.chdir(tmp_path)
+    cfg = study()
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    for rate in ("3e-06", "1e-05"):
+        plan = sweep.plan(
+            base(cfg), cfg.sweep, {"learning_rate": rate, "layer_decay": 1, "augment": "none"}
+        )
+        folder = Path(f"results/sweep/learning_rate~{rate}/activity3/clip_ic/holdout/seed_0")
+        with pytest.raises(KeyboardInterrupt):
+            jobs.train_runs(stopped, plan, {}, [folder], Path("unfinished"), "cpu", threads=1)
+    left = {path.name: (path / "made_from").read_text() for path in Path("unfinished").iterdir()}
+    assert len(left) == len(set(left.values())) == 2

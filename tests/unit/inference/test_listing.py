@@ -1,0 +1,95 @@
+import os
+
+import pytest
+
+from stillact.core.errors import InputError
+from stillact.inference import listing
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+
+
+def test_photos_are_found_below_the_folder_in_order(tmp_path):
+    touch(tmp_path, "b.jpg", "a b/Zoë größe.JPEG", "a b/c/d.webp", "notes.txt", "e.heic", "jpg")
+    touch(tmp_path, ".hidden.jpg", ".thumbs/f.jpg", "._b.jpg")
+    found = listing.files(tmp_path)
+    assert found == ["a b/Zoë größe.JPEG", "a b/c/d.webp", "b.jpg", "e.heic"]
+
+
+def test_links_to_folders_are_not_followed_and_links_to_photos_are(tmp_path):
+    touch(tmp_path, "real/a.jpg")
+    (tmp_path / "round").symlink_to(tmp_path)
+    (tmp_path / "b.jpg").symlink_to(tmp_path / "real/a.jpg")
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere")
+    assert listing.files(tmp_path) == ["b.jpg", "gone.jpg", "real/a.jpg"]
+
+
+def test_a_folder_without_photos_is_named(tmp_path):
+    touch(tmp_path, "notes.txt")
+    with pytest.raises(InputError, match=rf"no photo in the folder {tmp_path}.*\.jpg, \.jpeg"):
+        listing.files(tmp_path)
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    touch(tmp_path, "a.jpg", "locked/b.jpg")
+    real = os.scandir
+
+    def scandir(path):
+        if os.fspath(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(InputError, match="locked cannot be read: Permission denied"):
+        listing.files(tmp_path)
+
+
+def test_urls_are_the_column_of_that_name(tmp_path):
+    path = tmp_path / "photos.csv"
+    path.write_text('\ufeffid,URL\n1, https://x.org/a.jpg \n\n2,"b, c.jpg"\n', encoding="utf-8")
+    assert listing.urls(path) == ["https://x.org/a.jpg", "b, c.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"urls,label\nx,y\n", 'no column url; its first row is urls, label. Did you mean "urls"?'),
+        (b"", "no column url; its first row is empty"),
+        (b"url\n", "holds no row"),
+        (b"id,url\n1,a.jpg\n2,\n", "row 3: no url"),
+        (b"id,url\n1\n", "row 2: no url"),
+        (b"url\n\xff\xfe\n", "is no CSV in UTF-8"),
+        (b'url\n"a\n', "is no CSV in UTF-8"),
+    ],
+)
+def test_what_is_wrong_with_a_csv_is_told(tmp_path, content, message):
+    path = tmp_path / "photos.csv"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as error:
+        listing.urls(path)
+    assert message in str(error.value)
+    assert str(path) in str(error.value)
+
+
+def test_a_csv_that_is_not_there(tmp_path):
+    with pytest.raises(InputError, match=r"no folder and no file .*gone\.csv; mend the path"):
+        listing.urls(tmp_path / "gone.csv")
+
+
+def test_the_fingerprint_changes_with_the_photos_alone(tmp_path):
+    touch(tmp_path, "a.jpg", "b/c.jpg")
+    seen = [listing.fingerprint(tmp_path)]
+    touch(tmp_path, "notes.txt", "b/.hidden.jpg")
+    assert listing.fingerprint(tmp_path) == seen[0]
+    (tmp_path / "b/c.jpg").write_bytes(b"longer")  # in a folder below, whose own time stays
+    seen.append(listing.fingerprint(tmp_path))
+    (tmp_path / "a.jpg").rename(tmp_path / "d.jpg")
+    seen.append(listing.fingerprint(tmp_path))
+    (tmp_path / "b/c.jpg").unlink()
+    seen.append(listing.fingerprint(tmp_path))
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "nowhere")
+    seen.append(listing.fingerprint(tmp_path))
+    assert len(set(seen)) == len(seen)

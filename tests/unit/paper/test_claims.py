@@ -1,0 +1,305 @@
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from stillact.core.tables import read_csv
+from stillact.paper import claims
+
+DATA = Path(__file__).parents[3] / "data"
+BETTER = ("a beats b", "better", "task", "test", "a b")
+SAME = ("a and b are the same", "same", "task", "test", "a b")
+DIFFER = ("models differ", "differ", "task", "test", "all")
+
+
+def answers(model, right, *, split="holdout", seed=0, subset="test", first=0):
+    """Predictions of one run: right on the images that have a 1 in `right`, wrong at a 0."""
+    right = np.array([int(digit) for digit in right])
+    first_class = np.arange(len(right)) % 2
+    given = np.where(right == 1, first_class, 1 - first_class)
+    return pd.DataFrame(
+        {
+            "task": "task",
+            "model": model,
+            "split": split,
+            "seed": seed,
+            "subset": subset,
+            "image_id": [f"i{first + place:03d}" for place in range(len(right))],
+            "label": np.where(first_class == 1, "x", "y"),
+            "prob_x": np.where(given == 1, 0.9, 0.1),
+            "prob_y": np.where(given == 1, 0.1, 0.9),
+        }
+    )
+
+
+def holdout(**models):
+    """A run a seed: model=[right or wrong, an image a digit; ...]."""
+    return pd.concat(
+        answers(model, right, seed=seed)
+        for model, seeds in models.items()
+        for seed, right in enumerate(seeds)
+    )
+
+
+def accuracies(predictions):
+    """runs.csv, as far as it is read."""
+    right = (predictions["prob_x"] > 0.5) == (predictions["label"] == "x")
+    run = ["task", "model", "split", "seed", "subset"]
+    return right.groupby([predictions[key] for key in run]).mean().reset_index(name="accuracy")
+
+
+def judged(predictions, *rows, names=None, anova=None):
+    columns = ["claim", "kind", "task", "subset", "models"]
+    return claims.judge(
+        pd.DataFrame(rows, columns=columns),
+        accuracies(predictions),
+        {"task": predictions},
+        names=names or {},
+        anova=anova or {},
+    )
+
+
+def only(predictions, row, **options):
+    """Verdict and evidence of one claim."""
+    table, note = judged(predictions, row, **options)
+    assert note == ""
+    (found,) = table.itertuples(index=False)
+    assert found.claim == row[0]
+    return found.verdict, found.evidence
+
+
+GOOD = ["1" * 20, "1" * 19 + "0", "1" * 20]
+BAD = ["1" * 8 + "0" * 12, "1" * 10 + "0" * 10, "1" * 9 + "0" * 11]
+
+
+def test_better_with_seeds_and_photos_is_supported_and_the_other_way_round_not():
+    verdict, evidence = only(holdout(a=GOOD, b=BAD), BETTER)
+    assert verdict == "supported"
+    differences = np.array([12, 9, 11]) / 20
+    low, high = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
+    p = stats.binomtest(11, 11).pvalue  # majority votes: 20 right against 9
+    assert p == 2 / 2**11
+    assert evidence == (
+        f"a minus b: +53.3 points over 3 seeds (95 % interval +{100 * low:.1f} to "
+        f"+{100 * high:.1f}), and of 20 test photos 11 are right by a alone, 0 by b alone "
+        "(McNemar's p < 0.001)."
+    )
+    assert only(holdout(a=BAD, b=GOOD), BETTER)[0] == "not supported"
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    ("one", "other", "seeds_agree", "photos_agree"),
+    [
+        # Three photos more with every seed, nearly: sure over seeds, but 3 of 3 photos is p = .25.
+        (["1" * 20] * 3, ["1" * 17 + "000", "1" * 17 + "000", "1" * 16 + "0000"], True, False),
+        # Ten photos more by the vote, but the mean of the seeds hangs on one of them.
+        (["1" * 20, "1" * 20, "0" * 20], BAD, False, True),
+    ],
+)
+def test_better_is_undecided_where_seeds_or_photos_say_nothing(
+    one, other, seeds_agree, photos_agree, turned
+):
+    predictions = holdout(a=other, b=one) if turned else holdout(a=one, b=other)
+    runs = accuracies(predictions).pivot(index="seed", columns="model", values="accuracy")
+    assert (stats.ttest_rel(runs["a"], runs["b"]).pvalue < 0.05) == seeds_agree
+    verdict, evidence = only(predictions, BETTER)
+    assert verdict == "undecided"
+    p = float(re.search(r"McNemar's p [=<] ([\d.]+)", evidence)[1])
+    assert (p < 0.05) == photos_agree
+
+
+def test_better_than_several_has_to_hold_for_each_and_fails_with_one():
+    row = ("a beats both", "better", "task", "test", "a b c")
+    cases = {
+        "supported": dict(a=GOOD, b=BAD, c=BAD[::-1]),
+        "undecided": dict(a=GOOD, b=BAD, c=GOOD),
+        "not supported": dict(a=BAD, b=["0" * 20] * 3, c=GOOD),
+    }
+    for verdict, models in cases.items():
+        found, evidence = only(holdout(**models), row)
+        assert found == verdict
+        assert re.findall(r"a minus (\w)", evidence) == ["b", "c"]
+
+
+def test_better_with_a_single_seed_is_undecided():
+    verdict, evidence = only(holdout(a=["1" * 20], b=["0" * 20]), BETTER)
+    assert verdict == "undecided"
+    assert "+100.0 points with one seed (no interval)" in evidence
+
+
+def test_better_without_a_seed_in_common_is_undecided():
+    predictions = pd.concat([answers("a", "1" * 20, seed=0), answers("b", "0" * 20, seed=1)])
+    verdict, evidence = only(predictions, BETTER)
+    assert verdict == "undecided"
+    assert "no seed in common" in evidence
+
+
+def test_identical_models_are_not_better_but_the_same():
+    predictions = holdout(a=GOOD, b=GOOD)
+    verdict, evidence = only(predictions, BETTER)
+    assert verdict == "undecided"
+    assert "+0.0 points with each of 3 seeds" in evidence
+    assert "(McNemar's p = 1.000)" in evidence
+    assert only(predictions, SAME)[0] == "supported"
+
+
+def test_models_that_no_seed_changes_are_judged_by_their_photos():
+    """As of heads on frozen features trained to the end: the difference has no t."""
+    assert only(holdout(a=["1" * 20] * 3, b=BAD[:1] * 3), BETTER)[0] == "supported"
+    assert only(holdout(a=BAD[:1] * 3, b=["1" * 20] * 3), BETTER)[0] == "not supported"
+    verdict, evidence = only(holdout(a=["1" * 20] * 3, b=["1" * 18 + "00"] * 3), BETTER)
+    assert verdict == "undecided"
+    assert "+10.0 points with each of 3 seeds" in evidence
+
+
+def folds(model, right):
+    """A repeat of cross-validation, a fold a text."""
+    return pd.concat(
+        answers(model, digits, split=f"cv_0_{fold}", first=10 * fold)
+        for fold, digits in enumerate(right)
+    )
+
+
+A_FOLDS = ["1111111111", "1111111110", "1111111111", "1111111110", "1111111111"]
+B_FOLDS = ["1111100000", "1111110000", "1111000000", "1111100000", "1111110000"]
+
+
+def test_folds_take_the_place_of_seeds_where_all_models_have_them():
+    """The holdout, on which b is ahead, is not looked at."""
+    on_holdout = holdout(a=BAD, b=GOOD)
+    predictions = pd.concat([on_holdout, folds("a", A_FOLDS), folds("b", B_FOLDS)])
+    verdict, evidence = only(predictions, BETTER)
+    assert verdict == "supported"
+    differences = np.array([5, 3, 6, 4, 4]) / 10
+    t = differences.mean() / np.sqrt((1 / 5 + 10 / 40) * differences.var(ddof=1))
+    p = 2 * stats.t.sf(t, 4)
+    assert evidence == (
+        f"a minus b: +44.0 points over 5 folds (corrected t-test's p = {p:.3f}), and of 50 photos "
+        "22 are right by a alone, 0 by b alone (McNemar's p < 0.001)."
+    )
+    turned = pd.concat([on_holdout, folds("b", A_FOLDS), folds("a", B_FOLDS)])
+    assert only(turned, BETTER)[0] == "not supported"
+    half = pd.concat([on_holdout, folds("a", A_FOLDS)])
+    assert only(half, BETTER) == only(on_holdout, BETTER)
+
+
+def test_a_claim_about_validation_stays_on_the_holdout():
+    rows = pd.concat([holdout(a=GOOD, b=BAD), folds("a", A_FOLDS), folds("b", B_FOLDS)])
+    rows = pd.concat([rows, rows.assign(subset="validation")])
+    validation = (*BETTER[:3], "validation", "a b")
+    assert "20 validation photos" in only(rows, validation)[1]
+
+
+def test_the_same_difference_in_every_fold_has_no_t():
+    predictions = pd.concat([folds("a", ["1" * 10] * 5), folds("b", ["1" * 6 + "0" * 4] * 5)])
+    predictions = pd.concat([holdout(a=GOOD, b=GOOD), predictions])
+    verdict, evidence = only(predictions, BETTER)
+    assert verdict == "supported"
+    assert "+40.0 points in each of 5 folds" in evidence
+
+
+@pytest.mark.parametrize(
+    ("b", "verdict"),
+    [
+        ((50, 51, 49), "supported"),  # 0 +- 2.5 points
+        ((48, 49, 47), "supported"),  # 2 +- 2.5
+        ((48, 54, 45), "undecided"),  # 1 +- 11.4
+        ((44, 47, 49), "undecided"),  # 3.3 +- 6.3
+        ((44, 46, 47), "not supported"),  # 4.3 +- 3.8
+        ((56, 54, 53), "not supported"),  # -4.3 +- 3.8
+        ((48, 48, 48), "not supported"),  # 2 with each seed
+    ],
+)
+def test_same_takes_an_interval_within_five_points(b, verdict):
+    """t(.975, 2) = 4.303; a has 50 of 100 photos right with each seed, b as many as given."""
+    right = {"a": (50, 50, 50), "b": b}
+    texts = {model: ["1" * n + "0" * (100 - n) for n in seeds] for model, seeds in right.items()}
+    assert only(holdout(**texts), SAME)[0] == verdict
+
+
+def test_same_tells_the_t_test():
+    predictions = holdout(a=GOOD, b=BAD)
+    _, evidence = only(predictions, SAME)
+    test = stats.ttest_1samp([12, 9, 11], 0)
+    assert f"t(2) = {test.statistic:.3f}, p = {test.pvalue:.3f}" in evidence
+
+
+def test_same_with_a_single_seed_is_undecided():
+    assert only(holdout(a=GOOD[:1], b=GOOD[:1]), SAME)[0] == "undecided"
+
+
+def test_differ_takes_both_analyses_of_variance():
+    anova = {"all": ["a", "b", "c"]}
+    predictions = holdout(a=GOOD, b=BAD, c=BAD)
+    verdict, evidence = only(predictions, DIFFER, anova=anova)
+    assert verdict == "supported"
+    f, p = stats.f_oneway([1, 0.95, 1], [0.4, 0.5, 0.45], [0.4, 0.5, 0.45])
+    assert p < 0.001
+    assert f"F(2, 6) = {f:.2f}, p < 0.001" in evidence
+    assert "over 9 seeds of 3 models" in evidence
+    alike = holdout(a=BAD, b=BAD[1:] + BAD[:1], c=BAD)
+    verdict, evidence = only(alike, DIFFER, anova=anova)
+    assert verdict == "undecided"
+    assert "F(2, 6) = 0.00, p = 1.000" in evidence
+
+
+def test_differ_with_unequal_variances_takes_welch_too():
+    right = {"a": (20, 19, 20), "b": (5, 10, 14)}
+    predictions = holdout(
+        **{model: ["1" * n + "0" * (20 - n) for n in seeds] for model, seeds in right.items()}
+    )
+    assert stats.f_oneway(*right.values()).pvalue == pytest.approx(0.019, abs=5e-4)
+    welch = stats.ttest_ind(*right.values(), equal_var=False).pvalue
+    verdict, evidence = only(predictions, DIFFER, anova={"all": ["a", "b"]})
+    assert verdict == "undecided"
+    assert f"p = 0.019, Welch's F(1, 2.066) = 14.52, p = {welch:.3f}" in evidence
+
+
+def test_differ_without_seed_variance_is_undecided_and_says_why():
+    constant = holdout(a=["1" * 20] * 3, b=BAD)
+    verdict, evidence = only(constant, DIFFER, anova={"all": ["a", "b"]})
+    assert verdict == "undecided"
+    assert "a is as accurate with every seed and is left out" in evidence
+
+
+def test_a_claim_whose_models_the_study_lacks_is_left_out_with_a_note():
+    other = ("a beats c", "better", "task", "test", "a c")
+    elsewhere = ("a beats b there", "better", "other_task", "test", "a b")
+    unknown = ("some differ", "differ", "task", "test", "seven")
+    table, note = judged(holdout(a=GOOD, b=BAD), other, BETTER, elsewhere, unknown)
+    assert table["claim"].tolist() == ["a beats b"]
+    assert note == (
+        "Left out, without runs of c: a beats c. Left out, without runs of a, b: a beats b there. "
+        "Left out, without runs of seven: some differ."
+    )
+
+
+def test_a_study_with_one_model_has_no_claim_to_judge():
+    table, note = judged(holdout(a=GOOD), BETTER, SAME)
+    assert table.empty
+    assert table.columns.tolist() == ["claim", "verdict", "evidence"]
+    assert note.count("without runs of b") == 2
+
+
+def test_a_class_that_no_test_photo_has():
+    predictions = holdout(a=GOOD, b=BAD).assign(prob_z=0.0)
+    assert only(predictions, BETTER) == only(holdout(a=GOOD, b=BAD), BETTER)
+
+
+def test_names_stand_for_models():
+    row = ("flips help", "better", "task", "test", "flip none")
+    predictions = holdout(a=GOOD, b=BAD)
+    assert only(predictions, row, names={"flip": "a", "none": "b"})[0] == "supported"
+
+
+def test_the_papers_claims_name_models_of_the_paper():
+    table, reported = read_csv(DATA / "paper_claims.csv"), read_csv(DATA / "paper_results.csv")
+    assert table["claim"].is_unique
+    assert set(table["kind"]) == {"better", "same", "differ"}
+    for row in table[table["kind"] != "differ"].itertuples():
+        known = reported[(reported["task"] == row.task) & (reported["subset"] == row.subset)]
+        assert set(row.models.split()) <= set(known["model"]), row.claim

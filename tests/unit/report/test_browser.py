@@ -1,0 +1,161 @@
+import base64
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from stillact.report import browser
+
+CLASSES = ["sitting", "standing"]
+
+
+def rows(image, model, split, seed, subset, sitting):
+    head = dict(task="t", model=model, split=split, seed=seed, subset=subset)
+    label = "sitting" if image < "c" else "standing"
+    probabilities = dict(prob_sitting=sitting, prob_standing=1 - sitting)
+    return {**head, "image_id": image, "label": label, **probabilities}
+
+
+PREDICTIONS = pd.DataFrame(
+    [
+        rows("a", "vit", "holdout", 0, "test", 0.9),
+        rows("a", "vit", "holdout", 1, "test", 0.4),
+        rows("a", "cnn", "holdout", 0, "test", 0.2),
+        rows("a", "variant", "holdout", 0, "test", 0.2),
+        rows("b", "vit", "holdout", 0, "validation", 0.3),
+        rows("c", "cnn", "cv_0_1", 0, "test", 0.5),
+        rows("c", "cnn", "cv_1_0", 0, "test", 0.25),
+        rows("c", "cnn", "cv_1_1", 0, "validation", 0.9),
+    ]
+)
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """images.csv of the photos a, b and c, and the cache that they are in."""
+    sha256 = {name: name * 64 for name in "abc"}
+    for name, digest in sha256.items():
+        file = tmp_path / digest[:2] / digest
+        file.parent.mkdir()
+        Image.new("RGB", (400, 300), {"a": "red", "b": "lime", "c": "blue"}[name]).save(file, "PNG")
+    return pd.DataFrame({"id": sha256.keys(), "sha256": sha256.values()}), tmp_path
+
+
+def decoded(uri):
+    head, content = uri.split(",")
+    assert head == "data:image/jpeg;base64"
+    return Image.open(io.BytesIO(base64.b64decode(content)))
+
+
+def test_answers_are_means_over_the_runs_that_were_not_trained_on_the_photo():
+    found = browser.answers(PREDICTIONS, ["vit", "cnn"], CLASSES)
+    assert list(found) == ["test", "validation", "cross-validation"]
+    test = found["test"].set_index("model")["prob_sitting"]
+    assert test.to_dict() == pytest.approx({"vit": 0.65, "cnn": 0.2})
+    folds = found["cross-validation"]
+    assert folds[["image_id", "label", "model"]].to_numpy().tolist() == [["c", "standing", "cnn"]]
+    assert folds["prob_standing"].tolist() == [0.625]
+
+
+def test_without_cross_validation_there_is_no_such_group():
+    holdout = PREDICTIONS[PREDICTIONS["split"] == "holdout"]
+    assert list(browser.answers(holdout, ["vit"], CLASSES)) == ["test", "validation"]
+    assert browser.answers(holdout, ["other"], CLASSES) == {}
+
+
+def test_photos_have_a_thumbnail_and_each_models_answer(stored):
+    tables = browser.answers(PREDICTIONS, ["vit", "cnn"], CLASSES)
+    made = browser.photos(tables, ["vit", "cnn"], CLASSES, *stored)
+    assert json.loads(json.dumps(made)) == made
+    assert [(p["id"], p["label"]) for p in made["photos"]] == [
+        ("a", "sitting"),
+        ("b", "sitting"),
+        ("c", "standing"),
+    ]
+    assert made["groups"] == [
+        {"name": "test", "photos": [[0, [[650000, 350000], [200000, 800000]]]]},
+        {"name": "validation", "photos": [[1, [[300000, 700000], None]]]},
+        {"name": "cross-validation", "photos": [[2, [None, [375000, 625000]]]]},
+    ]
+    red, green, _ = decoded(made["photos"][1]["thumbnail"]).getpixel((80, 60))
+    assert green > 200 > red
+    assert made["left_out"] == 0
+
+
+def test_a_page_holds_so_many_photos_and_says_how_many_it_does_not(stored, monkeypatch):
+    monkeypatch.setattr(browser, "PHOTOS", 2)
+    tables = browser.answers(PREDICTIONS, ["vit", "cnn"], CLASSES)
+    made = browser.photos(tables, ["vit", "cnn"], CLASSES, *stored)
+    assert [photo["id"] for photo in made["photos"]] == ["a", "b"]
+    assert made["left_out"] == 1
+    assert made["groups"][2]["photos"] == []
+
+
+def test_a_study_without_predictions_has_no_photos(stored):
+    assert browser.photos({}, ["vit"], CLASSES, *stored)["photos"] == []
+
+
+def test_thumbnails_are_upright_whole_and_small(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned a quarter: 1200 wide and 600 high is seen as 600 by 1200
+    photo = Image.new("RGB", (1200, 600), "red")
+    photo.paste("blue", (0, 0, 600, 600))
+    photo.save(tmp_path / "turned.jpg", exif=exif)
+    small = decoded(browser.thumbnail(tmp_path / "turned.jpg"))
+    assert small.size == (80, 160)
+    assert small.getpixel((40, 20))[2] > 200 > small.getpixel((40, 140))[2]
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "LA", "1"])
+def test_thumbnails_of_every_mode(tmp_path, mode):
+    Image.new(mode, (40, 30)).save(tmp_path / "photo.png")
+    small = decoded(browser.thumbnail(tmp_path / "photo.png"))
+    assert (small.size, small.mode) == ((40, 30), "RGB")
+
+
+def test_thumbnails_of_the_papers_285_photos_leave_the_page_below_15_mb(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (160, 160, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")  # no photo takes more bytes
+    assert 285 * len(browser.thumbnail(tmp_path / "noise.png")) < 10e6
+
+
+MAPS = {
+    "image_ids": np.array(["a", "b"]),
+    "grids": np.array([[[[0.0, 1.0]], [[0.5, 0.5]]], [[[1.0, 0.0]], [[0.0, 1.0]]]]),
+    "regions": np.array([[50, 0, 300, 300], [0, 0, 400, 300]]),
+}
+SIZES = pd.DataFrame({"id": ["a", "b", "c"], "width": 400, "height": 300})
+ANSWERS = pd.DataFrame(
+    {"image_id": ["a", "b", "a"], "predicted": ["sitting", "standing", "sitting"]}
+)
+
+
+def test_overlays_are_the_map_of_the_answer_where_the_model_sees():
+    made = browser.overlays(MAPS, ANSWERS, CLASSES, SIZES)
+    uri, *place = made["a"]
+    assert place == [12.5, 0, 75, 100]
+    head, content = uri.split(",")
+    assert head == "data:image/png;base64"
+    alpha = np.asarray(Image.open(io.BytesIO(base64.b64decode(content))))[..., 3]
+    assert alpha.tolist() == [[0, 191]]
+    _, content = made["b"][0].split(",")
+    alpha = np.asarray(Image.open(io.BytesIO(base64.b64decode(content))))[..., 3]
+    assert alpha.tolist() == [[0, 191]]  # of standing, the second class
+
+
+def test_a_model_without_maps_has_no_overlays():
+    maps = {**MAPS, "grids": np.empty((0, 2, 0, 0))}
+    assert browser.overlays(maps, ANSWERS.head(0), CLASSES, SIZES) == {}
+
+
+def test_overlays_go_to_the_place_of_their_photo(stored):
+    images, cache = stored
+    tables = browser.answers(PREDICTIONS, ["vit", "cnn"], CLASSES)
+    made = browser.photos(
+        tables, ["vit"], CLASSES, images, cache, {"vit": {"b": ["uri", 0], "x": []}}
+    )
+    place = [photo["id"] for photo in made["photos"]].index("b")
+    assert made["overlays"] == {"vit": {place: ["uri", 0]}}

@@ -1,0 +1,280 @@
+"""COCO's caption and instance files to a manifest, by a rule that anyone can rerun.
+
+The paper does not publish which COCO photos it used. The rule here takes photos whose captions
+agree on one activity, and orders them so that the clearest come first:
+
+1. A caption is lower-cased and split into words (`\\w+`).
+2. An image is a candidate for a class if no caption of it holds a verb of another class.
+3. A caption votes for a class if a person noun is followed by one of the class's verbs with at
+   most `max_words_between` words between them.
+4. Candidates with at least one vote whose largest person box covers at least
+   `min_person_fraction` of the image are kept.
+5. Within a class they are ordered by votes, then by that fraction (both largest first), then by
+   image id, and the first `images_per_class` are taken.
+
+Crowd regions count as person boxes: they hold persons too, and files that have lost COCO's
+`iscrowd` mark then give the same manifest.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+import time
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+import httpx
+import pandas as pd
+
+from stillact.config import study as config
+from stillact.core.errors import InputError
+from stillact.core.logs import logger
+
+ATTEMPTS = 3  # of the one download; each starts afresh
+PROGRESS_BYTES = 25_000_000  # between two lines of the log
+IMAGE_FIELDS = ["id", "file_name", "coco_url", "width", "height", "license"]
+WAYS_OUT = "set curate.captions and curate.instances to local copies of COCO's files"
+
+
+def annotations(settings: config.Curate, cache: Path) -> tuple[Path, Path]:
+    """The captions file and the instances file: the local ones that the settings name, or those
+    of the official archive, which is downloaded once into `cache`.
+
+    Raises:
+        InputError: a local file is not there, or the archive cannot be had or lacks a member.
+    """
+    url = settings.annotations_url
+    folder = Path(cache) / "annotations" / hashlib.sha256(url.encode()).hexdigest()[:16]
+    return (
+        _annotation("captions", settings.captions, settings.captions_member, url, folder),
+        _annotation("instances", settings.instances, settings.instances_member, url, folder),
+    )
+
+
+def _annotation(key: str, local: str | None, member: str, url: str, folder: Path) -> Path:
+    if local is not None:
+        if not Path(local).is_file():
+            raise InputError(
+                f"curate.{key}: no file at {local!r}; mend the path, or set it to null"
+            )
+        return Path(local)
+    target = folder / PurePosixPath(member).name
+    if not target.exists():
+        archive = folder / "annotations.zip"
+        if not archive.exists():
+            _download(url, archive)
+        _extract(archive, member, target, f"curate.{key}_member", url)
+    return target
+
+
+def _download(url: str, target: Path) -> None:
+    """The file at `url`, whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(".part")
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            _stream(url, part)
+            break
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            reason = str(error) or type(error).__name__
+            logger.warning("%s: attempt %d of %d: %s", url, attempt, ATTEMPTS, reason)
+            if attempt == ATTEMPTS:
+                raise InputError(
+                    f"curate.annotations_url: {url} cannot be had ({reason}); {WAYS_OUT}"
+                ) from error
+            time.sleep(attempt)
+    if not zipfile.is_zipfile(part):
+        part.unlink()
+        raise InputError(f"curate.annotations_url: {url} is not a zip archive; {WAYS_OUT}")
+    part.replace(target)
+
+
+def _stream(url: str, part: Path) -> None:
+    with (
+        httpx.stream("GET", url, follow_redirects=True, timeout=30) as response,
+        part.open("wb") as file,
+    ):
+        response.raise_for_status()
+        size = int(response.headers.get("content-length", 0))
+        of = f" of {size / 1e6:.0f}" if size else ""
+        logged = 0
+        for chunk in response.iter_bytes():
+            file.write(chunk)
+            if file.tell() - logged >= PROGRESS_BYTES:
+                logged = file.tell()
+                logger.info("%s: %.0f%s MB", url, logged / 1e6, of)
+        logger.info("%s: %.1f MB, done", url, file.tell() / 1e6)
+
+
+def _extract(archive: Path, member: str, target: Path, key: str, url: str) -> None:
+    part = target.with_suffix(".part")
+    try:
+        with zipfile.ZipFile(archive) as bundle:
+            if member not in bundle.namelist():
+                raise InputError(
+                    f"{key}: {url} holds no {member!r}; name a member that it holds, or {WAYS_OUT}"
+                )
+            with bundle.open(member) as source, part.open("wb") as file:
+                shutil.copyfileobj(source, file)
+    except zipfile.BadZipFile as error:
+        archive.unlink()
+        raise InputError(
+            f"curate.annotations_url: the archive of {url} is damaged ({error}) and was removed; "
+            f"start again, or {WAYS_OUT}"
+        ) from error
+    part.replace(target)
+
+
+def curate(
+    captions: Path, instances: Path, settings: config.Curate, local_dirs: list[str]
+) -> pd.DataFrame:
+    """The manifest that the rule gives.
+
+    Args:
+        captions: COCO captions file (`images`, `licenses`, `annotations` with `caption`).
+        instances: COCO instances file (`categories`, `annotations` with `bbox`).
+        settings: words and limits of the rule.
+        local_dirs: folders searched for each photo's file name, for its sha256.
+
+    Returns:
+        One row an image, classes in the order of `settings.images_per_class`, images in the
+        order of the rule. Columns: id, label, caption_votes (captions that vote), the
+        largest_person_fraction (0 to 1, four decimals), url, license_id, license_url, width and
+        height (pixels), sha256 ('' where no local folder has the photo) and person_boxes
+        ("x y width height" in pixels, one decimal, joined by ";", largest first). All strings.
+
+    Raises:
+        InputError: a file is not of COCO's format, or a class has too few candidates.
+    """
+    without_verbs = [c for c in settings.images_per_class if not settings.verbs.get(c)]
+    if without_verbs:
+        raise InputError(f"curate.images_per_class: {without_verbs[0]!r} has no curate.verbs")
+
+    content = _load(captions)
+    images = _records(captions, content, "images", IMAGE_FIELDS).set_index("id")
+    licenses = _records(captions, content, "licenses", ["id", "url"]).set_index("id").url
+    caption_rows = _records(captions, content, "annotations", ["image_id", "caption"])
+    boxes = _person_boxes(instances)
+
+    candidates = _candidates(caption_rows, settings).join(boxes, on="image_id", how="inner")
+    candidates = candidates.join(images, on="image_id", how="inner")
+    candidates["fraction"] = candidates.area / (candidates.width * candidates.height)
+    candidates = candidates[candidates.fraction >= settings.min_person_fraction]
+    chosen = _first(candidates, settings)
+
+    return pd.DataFrame(
+        {
+            "id": chosen.image_id.astype(str),
+            "label": chosen.label,
+            "caption_votes": chosen.votes.astype(str),
+            "largest_person_fraction": chosen.fraction.map("{:.4f}".format),
+            "url": chosen.coco_url,
+            "license_id": chosen.license.astype(str),
+            "license_url": chosen.license.map(licenses).fillna(""),
+            "width": chosen.width.astype(str),
+            "height": chosen.height.astype(str),
+            "sha256": [_local_sha256(name, local_dirs) for name in chosen.file_name],
+            "person_boxes": chosen.boxes,
+        }
+    )
+
+
+def _load(path: Path) -> dict:
+    try:
+        content = json.loads(Path(path).read_bytes())
+    except (ValueError, OSError) as error:
+        raise InputError(
+            f"{path}: not a whole JSON file ({error}); get it again from COCO's annotations archive"
+        ) from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: not a COCO file: its top level is no object")
+    return content
+
+
+def _records(path: Path, content: dict, key: str, fields: list[str]) -> pd.DataFrame:
+    """The list `content[key]` as a table of `fields`, each present in each record."""
+    records = content.get(key)
+    if not isinstance(records, list) or not all(isinstance(r, dict) for r in records):
+        raise InputError(f"{path}: {key!r} is not a list of objects; a COCO file is needed")
+    for i, record in enumerate(records):
+        for field in fields:
+            if record.get(field) is None:
+                raise InputError(f"{path}: {key}[{i}] has no {field!r}; a COCO file is needed")
+    return pd.DataFrame(records, columns=fields)
+
+
+def _person_boxes(path: Path) -> pd.DataFrame:
+    """One row an image: area of its largest person box in square pixels, and all of them as text;
+    index image_id."""
+    content = _load(path)
+    categories = _records(path, content, "categories", ["id", "name"])
+    persons = categories.id[categories.name == "person"]
+    if persons.empty:
+        raise InputError(f"{path}: 'categories' has no 'person'; COCO's instances file is needed")
+    rows = _records(path, content, "annotations", ["image_id", "category_id", "bbox"])
+    rows = rows[rows.category_id.isin(persons)]
+    try:
+        box = pd.DataFrame(rows.bbox.tolist(), index=rows.index, columns=list("xywh"), dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: 'annotations' holds a 'bbox' that is not four numbers ({error})"
+        ) from error
+    # COCO holds a few boxes without extent; at one decimal they would be no boxes.
+    box = box[(box.w >= 0.1) & (box.h >= 0.1)]
+    box = box.assign(image_id=rows.image_id, area=box.w * box.h)
+    box = box.sort_values(["area", *"xywh"], ascending=[False] + [True] * 4)
+    box["text"] = [f"{x:.1f} {y:.1f} {w:.1f} {h:.1f}" for x, y, w, h in box[[*"xywh"]].to_numpy()]
+    by_image = box.groupby("image_id")
+    return pd.DataFrame({"area": by_image.area.max(), "boxes": by_image.text.agg(";".join)})
+
+
+def _candidates(captions: pd.DataFrame, settings: config.Curate) -> pd.DataFrame:
+    """Images with verbs of one class and a vote for it: columns image_id, label, votes."""
+    nouns = set(settings.person_nouns)
+    verbs = {label: set(forms) for label, forms in settings.verbs.items()}
+    rows = []
+    for image_id, texts in captions.groupby("image_id").caption:
+        words = [re.findall(r"\w+", text.lower()) for text in texts]
+        held = [label for label in verbs if any(verbs[label].intersection(w) for w in words)]
+        if len(held) == 1:
+            votes = sum(_votes(w, nouns, verbs[held[0]], settings.max_words_between) for w in words)
+            rows.append((image_id, held[0], votes))
+    found = pd.DataFrame(rows, columns=["image_id", "label", "votes"])
+    return found[found.votes > 0]
+
+
+def _votes(words: list[str], nouns: set[str], verbs: set[str], max_between: int) -> bool:
+    return any(
+        word in nouns and not verbs.isdisjoint(words[i + 1 : i + 2 + max_between])
+        for i, word in enumerate(words)
+    )
+
+
+def _first(candidates: pd.DataFrame, settings: config.Curate) -> pd.DataFrame:
+    """The rows that each class takes, in the order of the rule."""
+    ordered = candidates.sort_values(
+        ["votes", "fraction", "image_id"], ascending=[False, False, True]
+    )
+    taken = []
+    for label, wanted in settings.images_per_class.items():
+        of_class = ordered[ordered.label == label]
+        logger.info("%s: %d candidates, %d taken", label, len(of_class), wanted)
+        if len(of_class) < wanted:
+            raise InputError(
+                f"curate.images_per_class: {label}: {wanted} asked for, but the rule leaves "
+                f"{len(of_class)} candidates; ask for fewer, or lower curate.min_person_fraction"
+            )
+        taken.append(of_class.head(wanted))
+    return pd.concat(taken, ignore_index=True)
+
+
+def _local_sha256(file_name: str, local_dirs: Iterable[str]) -> str:
+    # The name alone: a path in the annotations must not lead out of the folder.
+    for folder in local_dirs:
+        path = Path(folder) / PurePosixPath(file_name).name
+        if path.is_file():
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+    return ""

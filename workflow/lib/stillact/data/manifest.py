@@ -1,0 +1,242 @@
+"""The manifest: a CSV with one labelled photo a row, checked before anything is done with it."""
+
+import csv
+import hashlib
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pandas as pd
+
+from stillact.core.errors import InputError, did_you_mean
+from stillact.core.runs import SUBSETS
+from stillact.core.tables import FORMULA
+
+COLUMNS = ("id", "label", "url", "split", "group", "sha256", "person_boxes")
+REQUIRED = ("url", "label")
+SHOWN = 20  # faults told in full
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_ID_RULE = "use up to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit"
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+
+Fault = tuple[int, str]  # row as in a spreadsheet (the header is row 1), what is wrong
+
+
+def load(
+    path: str | Path, classes: list[str], known: str = "dataset.classes in config.yaml"
+) -> pd.DataFrame:
+    """The photos of a manifest, in file order.
+
+    Args:
+        path: CSV (UTF-8, commas, a header). `url` and `label` are required, the other `COLUMNS`
+            optional, any further column is ignored. Blanks around a cell are dropped, rows without
+            any content are skipped.
+        classes: the labels it may hold.
+        known: where these are set, for messages.
+
+    Returns:
+        The `COLUMNS`, all strings, '' where nothing is given. An id that is not given is the first
+        12 hex digits of the SHA-256 of the url; sha256 is in lower case.
+
+    Raises:
+        InputError: the file cannot be read, or rows are at fault; one message tells all of them.
+    """
+    header, rows = _read(path)
+    _check_header(path, header)
+    table = _table(header, rows)
+    checks = {
+        "(none)": _beyond_header(len(header), rows),
+        "label": _label_faults(table["label"], classes, known),
+        "url": _url_faults(table["url"], table["label"]),
+        "id": _id_faults(table["id"], table["url"]),
+        "split": _split_faults(table["split"]),
+        "group": _group_faults(table["group"]),
+        "sha256": _hash_faults(table["sha256"]),
+        "person_boxes": _box_faults(table["person_boxes"]),
+    }
+    faults = [(row, column, what) for column, found in checks.items() for row, what in found]
+    if faults:
+        raise InputError(_message(path, sorted(faults)))
+    return table.reset_index(drop=True)
+
+
+def parse_boxes(text: str) -> list[tuple[float, float, float, float]]:
+    """The boxes of a `person_boxes` cell: (x, y, width, height) in pixels of the upright photo.
+
+    Raises:
+        ValueError: a box is not four finite numbers with a positive width and height.
+    """
+    boxes = []
+    for part in text.split(";") if text else ():
+        x, y, width, height = (float(number) for number in part.split())
+        if not (math.isfinite(x + y + width + height) and width > 0 and height > 0):
+            raise ValueError(f"not a box: {part}")
+        boxes.append((x, y, width, height))
+    return boxes
+
+
+def _read(path: str | Path) -> tuple[list[str], dict[int, list[str]]]:
+    """The header, and the cells of each row that has content, by row number."""
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            rows = [[cell.strip() for cell in row] for row in csv.reader(file, strict=True)]
+    except FileNotFoundError:
+        raise InputError(f"no manifest {path}; correct dataset.manifest in config.yaml") from None
+    except OSError as error:
+        raise InputError(f"manifest {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"manifest {path} is not UTF-8 (at byte {error.start}); save it as CSV UTF-8"
+        ) from None
+    except csv.Error as error:
+        raise InputError(
+            f"manifest {path} is not CSV: {error}; save it as CSV UTF-8, separated by commas"
+        ) from None
+    body = {number: row for number, row in enumerate(rows[1:], start=2) if any(row)}
+    if not rows or not body:
+        raise InputError(
+            f"manifest {path} holds no photos; it needs a header with the columns url and label, "
+            "and a row a photo"
+        )
+    return [name.lower() for name in rows[0]], body
+
+
+def _check_header(path: str | Path, header: list[str]) -> None:
+    """Raise for a required column that is missing, one given twice, or a near miss of a known
+    one: its values would be ignored without a word."""
+    faults = [
+        f"column {name} is given twice; remove one" for name in COLUMNS if header.count(name) > 1
+    ]
+    absent = [name for name in COLUMNS if name not in header]
+    others = [name for name in header if name not in COLUMNS]
+    for name in absent:
+        if name in REQUIRED:
+            faults.append(f"no column {name}; add it.{did_you_mean(name, others)}")
+    for name in others:
+        hint = did_you_mean(name.lower(), [column for column in absent if column not in REQUIRED])
+        if hint:
+            faults.append(f"unknown column {name!r}.{hint} Rename or remove it")
+    if len(header) == 1 and (other := re.search("[;\t]", header[0])):
+        faults = [f"cells are separated by {other[0]!r}; save it as CSV with commas"]
+    if faults:
+        found = ", ".join(header)
+        raise InputError(f"manifest {path}, row 1 (columns {found}):\n  " + "\n  ".join(faults))
+
+
+def _table(header: list[str], rows: dict[int, list[str]]) -> pd.DataFrame:
+    """The `COLUMNS` as text, with the row numbers as index; ids and hashes in their final form."""
+    empty = dict.fromkeys(COLUMNS, "")
+    records = [empty | dict(zip(header, row, strict=False)) for row in rows.values()]
+    table = pd.DataFrame(records, index=list(rows), columns=list(COLUMNS), dtype=str)
+    made = table["url"].map(lambda url: hashlib.sha256(url.encode()).hexdigest()[:12])
+    table["id"] = table["id"].where(table["id"] != "", made)
+    table["sha256"] = table["sha256"].str.lower()
+    return table
+
+
+def _beyond_header(columns: int, rows: dict[int, list[str]]) -> Iterator[Fault]:
+    rule = "put a cell that holds a comma in double quotes"
+    for number, row in rows.items():
+        if any(row[columns:]):
+            beyond = ",".join(row[columns:])
+            yield number, f"{beyond!r} stands beyond the last of {columns} columns; {rule}"
+
+
+def _label_faults(labels: pd.Series, classes: list[str], known: str) -> Iterator[Fault]:
+    known = f"Known ({known}): {', '.join(classes)}"
+    for number, label in labels[~labels.isin(classes)].items():
+        if label:
+            yield number, f"unknown label {label!r}.{did_you_mean(label, classes)} {known}"
+        else:
+            yield number, f"empty; give one of the classes. {known}"
+
+
+def _url_faults(urls: pd.Series, labels: pd.Series) -> Iterator[Fault]:
+    first: dict[str, int] = {}
+    for number, url in urls.items():
+        fault = _url_fault(url)
+        if fault:
+            yield number, fault
+        elif (seen := first.setdefault(url, number)) != number:
+            one, two = labels[seen], labels[number]
+            also = f"with label {one!r}, here with {two!r}" if one != two else "with the same label"
+            yield number, f"{url!r} is in row {seen} already, {also}; remove one"
+
+
+def _url_fault(url: str) -> str:
+    if not url:
+        return "empty; give an address or a path"
+    if url.startswith(FORMULA):
+        return f"{url!r} would be a formula to a spreadsheet; put ./ in front of the path"
+    scheme = _SCHEME.match(url)
+    if not scheme:
+        return ""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port  # both raise where the text cannot be one
+    except ValueError as error:
+        return f"{url!r} is not an address: {error}; correct it"
+    match parts.scheme:
+        case "http" | "https" if not host:
+            return f"{url!r} names no host; write {parts.scheme}://host/path"
+        case "file" if host not in (None, "localhost") or not parts.path.startswith("/"):
+            return f"{url!r} is not an absolute path; write file:///folder/photo.jpg"
+        case "http" | "https" | "file":
+            return ""
+    return (
+        f"{url!r} starts with {scheme[0]!r}; use http://, https://, file:// or a path "
+        "(with ./ before a path that holds a colon)"
+    )
+
+
+def _id_faults(ids: pd.Series, urls: pd.Series) -> Iterator[Fault]:
+    first: dict[str, int] = {}
+    for number, value in ids[~urls.duplicated()].items():  # a url given twice is told as such
+        if not _ID.fullmatch(value):
+            yield number, f"{value!r} is not an id; {_ID_RULE}"
+        elif (seen := first.setdefault(value, number)) != number:
+            yield number, f"{value!r} is in row {seen} already; give another"
+
+
+def _split_faults(splits: pd.Series) -> Iterator[Fault]:
+    if not splits.any():
+        return
+    allowed = ", ".join(SUBSETS)
+    for number, split in splits[~splits.isin(SUBSETS)].items():
+        if split:
+            hint = did_you_mean(split, SUBSETS)
+            yield number, f"unknown split {split!r}.{hint} Allowed: {allowed}"
+        else:
+            yield number, f"empty, while other rows have one; give {allowed}, or clear all"
+
+
+def _group_faults(groups: pd.Series) -> Iterator[Fault]:
+    for number, group in groups[groups.str.startswith(FORMULA)].items():
+        yield number, f"{group!r} would be a formula to a spreadsheet; start it with a letter"
+
+
+def _hash_faults(hashes: pd.Series) -> Iterator[Fault]:
+    for number, value in hashes.items():
+        if value and not _SHA256.fullmatch(value):
+            yield number, f"{value!r} is not 64 hex digits; correct or clear it"
+
+
+def _box_faults(boxes: pd.Series) -> Iterator[Fault]:
+    rule = 'is not "x y width height" in pixels (several joined by ;); correct or clear it'
+    for number, text in boxes.items():
+        try:
+            parse_boxes(text)
+        except ValueError:
+            yield number, f"{text!r} {rule}"
+
+
+def _message(path: str | Path, faults: list[tuple[int, str, str]]) -> str:
+    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    lines = [f"  row {row}, column {column}: {what}" for row, column, what in faults[:SHOWN]]
+    if len(faults) > SHOWN:
+        lines.append(f"  ... and {len(faults) - SHOWN} more")
+    return "\n".join([f"manifest {path} has {count} (the header is row 1):", *lines])

@@ -1,0 +1,267 @@
+"""Which photo is trained on and which is tested on.
+
+Photos that belong together (a group of the manifest, or duplicates of each other) never stand on
+both sides of a split. Within that, every part of a split gets its share of every class, to within
+one photo where all photos stand alone. The assignment follows from the seed and the image ids; the
+order of the rows plays no part.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import linprog
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from stillact.config import study as config
+from stillact.core.errors import InputError
+from stillact.core.logs import logger
+from stillact.core.runs import SUBSETS
+
+SHOWN = 10  # pairs named in a warning
+LEAVE_OUT = "add images of it, or leave it out of dataset.classes and the tasks"
+TOO_FEW_GROUPS = (
+    "images of one group (the manifest's, or duplicates) stay together, and there are too few "
+    "groups of this class; add images of it"
+)
+LOWER_FOLDS = ", or lower splits.kfold.folds"
+
+
+def groups(image_ids: list[str], duplicates: pd.DataFrame, given: list[str]) -> list[str]:
+    """The group of each image: what the manifest's groups and the duplicates together connect.
+
+    Args:
+        image_ids: (N,) unique ids.
+        duplicates: pairs, columns image_id_a and image_id_b; ids that are not in `image_ids`
+            (photos that were left out) are passed over.
+        given: (N,) groups of the manifest, '' for none.
+
+    Returns:
+        (N,) names: the smallest image id of the group.
+    """
+    ids = pd.Series(image_ids)
+    row = pd.Series(range(len(ids)), index=ids)
+    pairs = duplicates[duplicates.image_id_a.isin(ids) & duplicates.image_id_b.isin(ids)]
+    named = pd.DataFrame({"row": range(len(ids)), "group": given})
+    named = named[named.group != ""]
+    first = named.groupby("group").row.transform("first")
+    a = np.concatenate([row[pairs.image_id_a].to_numpy(int), named.row.to_numpy(int)])
+    b = np.concatenate([row[pairs.image_id_b].to_numpy(int), first.to_numpy(int)])
+    graph = coo_array((np.ones(len(a)), (a, b)), shape=(len(ids), len(ids)))
+    _, component = connected_components(graph, directed=False)
+    return ids.groupby(component).transform("min").tolist()
+
+
+def tables(
+    manifest: pd.DataFrame,
+    task_classes: list[str],
+    group: list[str],
+    settings: config.Splits,
+    manifest_sha256: str,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The holdout table and the k-fold table of one task.
+
+    The holdout is made over all classes of the dataset and then cut to the task's, so that an
+    image is in the same subset in every task; the folds are made over the task's own images.
+
+    Args:
+        manifest: columns id, label and split ('' throughout, or a subset in every row).
+        task_classes: labels of the task.
+        group: group of each row of `manifest`, from `groups`.
+        settings: seed, fractions and folds.
+        manifest_sha256: written beside every row.
+
+    Returns:
+        holdout (image_id, label, subset, manifest_sha256) and kfold (image_id, label, repeat,
+        fold, manifest_sha256; repeat and fold count from 0, an image is tested in its fold), in
+        the order of `manifest`.
+
+    Raises:
+        InputError: as `holdout` and `kfold`.
+    """
+    rows = pd.DataFrame(
+        {
+            "image_id": manifest["id"].to_numpy(),
+            "label": manifest["label"].to_numpy(),
+            "group": group,
+            "given": manifest["split"].to_numpy(),
+        }
+    )
+    rows["subset"] = holdout(rows, settings)
+    rows["manifest_sha256"] = manifest_sha256
+    rows = rows[rows.label.isin(task_classes)].reset_index(drop=True)
+    folds = kfold(rows, settings).merge(rows, on="image_id")
+    return (
+        rows[["image_id", "label", "subset", "manifest_sha256"]],
+        folds[["image_id", "label", "repeat", "fold", "manifest_sha256"]],
+    )
+
+
+def holdout(rows: pd.DataFrame, settings: config.Splits) -> list[str]:
+    """The subset of each row: train, validation or test.
+
+    A split that the manifest gives is used as it is. Otherwise validation and test take their
+    fraction of the rows, rounded up (as scikit-learn's train_test_split does), but at least one
+    row a class; train takes the rest.
+
+    Args:
+        rows: columns image_id, label, group and given ('' or a subset).
+        settings: seed and fractions.
+
+    Raises:
+        InputError: a class has fewer than 3 images, or none in some subset.
+    """
+    if (rows.given != "").any():
+        return _given(rows)
+    _enough(rows, len(SUBSETS), "the holdout split", LEAVE_OUT)
+    classes, held_out = rows.label.nunique(), []
+    for fraction in (settings.fractions.validation, settings.fractions.test):
+        held_out.append(max(math.ceil(round(fraction * len(rows), 6)), classes))
+    train = len(rows) - sum(held_out)
+    if train < classes:
+        raise InputError(
+            f"splits.fractions leave {train} of {len(rows)} images for training, fewer than there "
+            "are classes; raise splits.fractions.train, or add images"
+        )
+    rng = np.random.default_rng(settings.seed)
+    parts = _assign(rows, np.array([train, *held_out]), rng)
+    subset = pd.Series(SUBSETS)[parts].tolist()
+    _every_class_everywhere(rows.assign(part=subset), SUBSETS, "subset", TOO_FEW_GROUPS)
+    return subset
+
+
+def kfold(rows: pd.DataFrame, settings: config.Splits) -> pd.DataFrame:
+    """The fold of each row in each repeat: columns repeat, fold (from 0) and image_id.
+
+    In each repeat every row is in one fold; folds differ in size by at most one row where all
+    rows stand alone.
+
+    Args:
+        rows: columns image_id, label and group.
+        settings: seed, folds and repeats.
+
+    Raises:
+        InputError: a class has fewer images, or fewer groups, than there are folds.
+    """
+    folds = settings.kfold.folds
+    _enough(rows, folds, f"splits.kfold.folds: {folds}", LEAVE_OUT + LOWER_FOLDS)
+    sizes = len(rows) // folds + (np.arange(folds) < len(rows) % folds)
+    repeats = []
+    for repeat in range(settings.kfold.repeats):
+        fold = _assign(rows, sizes, np.random.default_rng([settings.seed, repeat]))
+        _every_class_everywhere(
+            rows.assign(part=fold), range(folds), "fold", TOO_FEW_GROUPS + LOWER_FOLDS
+        )
+        repeats.append(pd.DataFrame({"image_id": rows.image_id, "repeat": repeat, "fold": fold}))
+    return pd.concat(repeats, ignore_index=True)
+
+
+def _assign(rows: pd.DataFrame, sizes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The part (0 to P - 1) of each row, stratified by label, groups kept whole.
+
+    First every part gets one group of every class, the smallest there is. Then groups go in turn,
+    the largest first, where the part is furthest short of the quotas of their classes. Images
+    that stand alone come last and fill the quotas exactly.
+
+    Args:
+        rows: columns image_id, label and group.
+        sizes: (P,) rows wanted a part.
+        rng: shuffles groups of one size.
+    """
+    counts = pd.crosstab(rows.group, rows.label)  # sorted by name: the order of rows is gone
+    counts = counts.iloc[rng.permutation(len(counts))]
+    members = counts.to_numpy()
+    by_size = np.argsort(members.sum(1), kind="stable")
+    short = _quotas(members.sum(0), sizes)  # (classes, parts)
+    part_of = np.full(len(members), -1)
+
+    def put(group: int, part: int) -> None:
+        part_of[group] = part
+        short[:, part] -= members[group]
+
+    for label in np.argsort((members > 0).sum(0), kind="stable"):  # the rarest class first
+        smallest = by_size[members[by_size, label] > 0]
+        for part in np.setdiff1d(range(len(sizes)), part_of[smallest]):
+            free = smallest[part_of[smallest] < 0]
+            if len(free):
+                put(free[0], part)
+    for group in by_size[::-1]:
+        if part_of[group] < 0:
+            put(group, np.argmax(members[group] @ short))
+    return part_of[counts.index.get_indexer(rows.group)]
+
+
+def _quotas(counts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Whole numbers of images a class and part, adding up to `counts` and to `sizes`.
+
+    Each is the proportional share rounded up or down (the controlled rounding of a table, which
+    always exists), but at least one; where small classes leave no other way, others give.
+
+    A linear program finds them: its matrix is that of a transport problem, whose corners are
+    whole numbers. A share is `base + up - under + over`, where `up` is the step to the rounded-up
+    share, and the steps beyond cost more than any sum of roundings can save.
+
+    Args:
+        counts: (C,) images a class.
+        sizes: (P,) images a part, with the same sum; at least C each, as counts are at least P.
+    """
+    share = np.outer(counts, sizes) / counts.sum()
+    base = np.maximum(np.floor(share + 1e-9), 1)
+    gap = np.clip(share - base, 0, None)
+    beyond = np.full(share.size, 4.0 * len(sizes))
+    cost = np.concatenate([(1 - 2 * gap).ravel(), beyond, beyond])
+    limits = np.concatenate([(gap > 1e-9).ravel(), (base - 1).ravel(), np.full(share.size, np.inf)])
+
+    of_class = np.kron(np.eye(len(counts)), np.ones(len(sizes)))
+    of_part = np.kron(np.ones(len(counts)), np.eye(len(sizes)))
+    sums = np.vstack([of_class, of_part])
+    wanted = np.concatenate([counts - base.sum(1), sizes - base.sum(0)])
+    steps = linprog(
+        cost,
+        A_eq=np.hstack([sums, -sums, sums]),
+        b_eq=wanted,
+        bounds=np.column_stack([np.zeros(len(limits)), limits]),
+        method="highs-ds",
+    ).x.reshape(3, *share.shape)
+    return np.rint(base + steps[0] - steps[1] + steps[2]).astype(int)
+
+
+def _given(rows: pd.DataFrame) -> list[str]:
+    """The manifest's own split, checked."""
+    _every_class_everywhere(
+        rows.assign(part=rows.given), SUBSETS, "subset", "mend the manifest's column split"
+    )
+    pairs = []
+    for _, members in rows[rows.groupby("group").given.transform("nunique") > 1].groupby("group"):
+        one = members.iloc[0]
+        pairs += [
+            f"{one.image_id} ({one.given}) and {other.image_id} ({other.given})"
+            for other in members[members.given != one.given].itertuples()
+        ]
+    if pairs:
+        more = f", and {len(pairs) - SHOWN} more" if len(pairs) > SHOWN else ""
+        logger.warning(
+            "the manifest's split parts images that belong together: %s%s; results on them look "
+            "better than they are",
+            "; ".join(pairs[:SHOWN]),
+            more,
+        )
+    return rows.given.tolist()
+
+
+def _enough(rows: pd.DataFrame, need: int, what: str, remedy: str) -> None:
+    for label, count in rows.label.value_counts().sort_index().items():
+        if count < need:
+            raise InputError(
+                f"class {label!r} has {count} images, and {what} needs {need}; {remedy}"
+            )
+
+
+def _every_class_everywhere(rows: pd.DataFrame, parts: Sequence, where: str, remedy: str) -> None:
+    """Raise an InputError if a class is missing from a part; column `part` holds each row's."""
+    for label, held in rows.groupby("label").part.agg(set).items():
+        for part in parts:
+            if part not in held:
+                raise InputError(f"class {label!r} has no image in {where} {part}; {remedy}")

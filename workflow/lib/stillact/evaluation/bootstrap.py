@@ -1,0 +1,137 @@
+"""Metrics of each model with intervals for the luck of the images and of the runs."""
+
+import numpy as np
+import pandas as pd
+
+from stillact.evaluation.predictions import SMALLEST, Answers, of_models
+
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
+
+
+def intervals(
+    predictions: pd.DataFrame,
+    *,
+    scheme: str,
+    subset: str = "test",
+    resamples: int = 2000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Each metric, as the mean over a model's runs, with a 95 % bootstrap interval.
+
+    A run is a seed on the holdout split, or a repeat of cross-validation with its folds pooled
+    (and a seed of it, where there are several). The same runs judge the same images, so that the
+    two kinds of luck are crossed, and each is drawn with replacement by itself: images with all
+    runs, runs with all images. A resample adds the two deviations to the value (as variances add;
+    Cameron, Gelbach and Miller, "Robust inference with multiway clustering", JBES 29, 2011). To
+    draw both at once, as the pigeonhole bootstrap does (Owen, Ann. Appl. Stat. 1, 2007), counts
+    the luck of a single answer three times, this twice, where once were right; with five runs it
+    made intervals up to a fifth wider. Of each kind one fewer is drawn than there are, so that few
+    do not vary too little (Rao and Wu, JASA 83, 1988). The interval reaches from the 2.5th to the
+    97.5th percentile.
+
+    It is about other photos and other seeds, with the same training set (holdout) or training sets
+    that overlap as these do (cv); with one run it is about other photos alone, and with two to
+    five it is too narrow where runs differ much. Where a model is right on every photo its
+    accuracy's interval has no width; that of `statistics.wilson` has.
+
+    The same `seed` draws the same images for all models that judge as many.
+
+    Args:
+        predictions, scheme, subset: as in `answers.of_models`.
+        resamples: of the bootstrap.
+        seed: of the draws.
+
+    Returns:
+        task, model, scheme, subset, images, runs, metric, value, ci_low, ci_high; a row a model
+        and metric. accuracy, balanced_accuracy (mean recall of the classes that occur) and
+        macro_f1 (a class neither there nor predicted counts 0) are in [0, 1]; log_loss is in nats,
+        0 or more.
+
+    Raises:
+        InputError: as `answers.of_models`.
+    """
+    models = of_models(predictions, scheme=scheme, subset=subset)
+    rows = []
+    for model, given in models.items():
+        draws = resample(given, resamples, np.random.default_rng(seed))
+        images, runs = int(given.judged.any(0).sum()), len(given.probabilities)
+        for metric, value in pooled(given).items():
+            low, high = np.nanpercentile(draws[metric], [2.5, 97.5])
+            head = predictions["task"].iloc[0], model, scheme, subset
+            rows.append((*head, images, runs, metric, value, low, high))
+    columns = ["task", "model", "scheme", "subset", "images", "runs", "metric"]
+    return pd.DataFrame(rows, columns=[*columns, "value", "ci_low", "ci_high"])
+
+
+def pooled(given: Answers) -> dict[str, float]:
+    """Each of `METRICS` over all images, as the mean over the runs."""
+    images = np.ones((1, given.judged.shape[1]))
+    return {name: float(np.mean(score)) for name, score in _scores(given, images).items()}
+
+
+def resample(given: Answers, resamples: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Each of `METRICS` in each resample of images and runs, shape (resamples,)."""
+    runs, images = given.judged.shape
+    seen = given.judged.any(0)
+    of_images = np.zeros((resamples, images))
+    of_images[:, seen] = _draw(rng, int(seen.sum()), resamples)
+    of_runs = _draw(rng, runs, resamples)
+    found, drawn = _scores(given, np.ones((1, images))), _scores(given, of_images)
+    draws = {}
+    for name, (score,) in found.items():
+        by_runs = of_runs @ score / of_runs.sum(1) - score.mean()
+        highest = np.inf if name == "log_loss" else 1
+        draws[name] = np.clip(np.nanmean(drawn[name], axis=1) + by_runs, 0, highest)
+    return draws
+
+
+def mean(scores: np.ndarray, resamples: int = 2000, seed: int = 0) -> tuple[float, float, float]:
+    """The mean of a score that each run has on each image, and its 95 % interval as that of
+    `intervals`, not clipped to what a score may be.
+
+    Args:
+        scores: (runs, images), all there.
+        resamples, seed: as for `intervals`.
+    """
+    rng = np.random.default_rng(seed)
+    runs, images = scores.shape
+    of_images, of_runs = _draw(rng, images, resamples), _draw(rng, runs, resamples)
+    value = scores.mean()
+    draws = of_images @ scores.mean(0) / of_images.sum(1)
+    draws += of_runs @ scores.mean(1) / of_runs.sum(1) - value
+    return value, *np.percentile(draws, [2.5, 97.5])
+
+
+def _draw(rng: np.random.Generator, count: int, resamples: int) -> np.ndarray:
+    """(resamples, count): how often each of `count` is drawn in `count` - 1 draws."""
+    draws = max(count - 1, 1)
+    return rng.multinomial(draws, np.full(count, 1 / count), size=resamples).astype(float)
+
+
+def _scores(given: Answers, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Each metric of each run when image i counts weights[b, i] times, shape (b, runs).
+
+    A metric without an image to be taken over is NaN.
+    """
+    judged, predicted = given.judged, given.predicted
+    right = predicted == given.labels
+    of_truth = given.probabilities[:, range(len(given.labels)), given.labels]
+    loss = np.where(judged, -np.log(np.clip(of_truth, SMALLEST, 1)), 0)
+
+    def total(of: np.ndarray) -> np.ndarray:
+        return weights @ of.T.astype(float)
+
+    recalls, f1s = [], []
+    with np.errstate(invalid="ignore"):  # 0 / 0: nothing to judge
+        for code in range(len(given.classes)):
+            true, claimed = judged & (given.labels == code), predicted == code
+            hits, trues, claims = total(right & true), total(true), total(claimed)
+            recalls.append(hits / trues)
+            f1s.append(2 * hits / np.maximum(trues + claims, 1))
+        occurs = np.isfinite(recalls)
+        return {
+            "accuracy": total(right) / total(judged),
+            "balanced_accuracy": np.nansum(recalls, axis=0) / occurs.sum(0),
+            "macro_f1": np.where(occurs.any(0), np.mean(f1s, axis=0), np.nan),
+            "log_loss": total(loss) / total(judged),
+        }

@@ -1,0 +1,234 @@
+"""Whether a model's probabilities mean what they say, and how to mend them."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+
+from stillact.core.logs import logger
+from stillact.evaluation.predictions import SMALLEST, Answers, of_models
+
+RUN = ["task", "model", "split", "seed"]
+HEAD = ["task", "model", "scheme", "subset"]
+TEMPERATURES = (0.2, 20.0)  # a few validation photos, all answered rightly, would take it to 0
+
+
+def scores(
+    predictions: pd.DataFrame,
+    *,
+    scheme: str,
+    subset: str = "test",
+    bins: int = 10,
+    draws: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Log loss, Brier score and calibration error of each model, each the mean over its runs.
+
+    A perfectly calibrated model shows a calibration error too, the larger the fewer the images. So
+    beside the one found stands what a model with these very confidences would show if they were
+    true: whether it is right is drawn anew from them. The runs share the luck of a draw, image by
+    image, as they share the images.
+
+    Args:
+        predictions, scheme, subset: as in `answers.of_models`.
+        bins: of `calibration_error`.
+        draws: how often all images are drawn anew. seed: of the draws.
+
+    Returns:
+        task, model, scheme, subset, images, runs; log_loss (nats, 0 or more), brier ([0, 2]), ece
+        ([0, 1]); calibrated_mean, calibrated_low, calibrated_high: the calibrated model's ece and
+        its 95 % band, in which an ece says nothing against the model.
+
+    Raises:
+        InputError: as `answers.of_models`.
+    """
+    rows = []
+    for model, given in of_models(predictions, scheme=scheme, subset=subset).items():
+        luck = np.random.default_rng(seed).random((draws, len(given.labels)))
+        found, calibrated = [], np.zeros(draws)
+        for seen, probabilities, labels in _runs(given):
+            confidence, right = _top(probabilities, labels)
+            ece = calibration_error(confidence, right, bins)
+            found.append((log_loss(probabilities, labels), brier(probabilities, labels), ece))
+            calibrated += calibration_error(confidence, luck[:, seen] < confidence, bins)
+        calibrated /= len(found)
+        band = calibrated.mean(), *np.percentile(calibrated, [2.5, 97.5])
+        head = predictions["task"].iloc[0], model, scheme, subset
+        images = int(given.judged.any(0).sum())
+        rows.append((*head, images, len(found), *np.mean(found, axis=0), *band))
+    numbers = ["images", "runs", "log_loss", "brier", "ece"]
+    band = ["calibrated_mean", "calibrated_low", "calibrated_high"]
+    return pd.DataFrame(rows, columns=[*HEAD, *numbers, *band])
+
+
+def reliability(
+    predictions: pd.DataFrame,
+    *,
+    scheme: str,
+    subset: str = "test",
+    bins: int = 10,
+    draws: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """The points of each model's reliability diagram, the answers of all its runs together.
+
+    Args:
+        predictions, scheme, subset, bins, draws, seed: as in `scores`.
+
+    Returns:
+        task, model, scheme, subset, bin (from 0, ascending); confidence, the mean of the bin's
+        answers, and accuracy, the share of them that are right, in [0, 1]; answers, their number;
+        calibrated_low, calibrated_high: where 95 % of the accuracies lie if the confidences are
+        true, the luck of the images shared by the runs (the consistency bars of Bröcker and Smith,
+        "Increasing the reliability of reliability diagrams", Weather and Forecasting 22, 2007).
+        Bins that ties leave empty are not there.
+
+    Raises:
+        InputError: as `answers.of_models`.
+    """
+    rows = []
+    for model, given in of_models(predictions, scheme=scheme, subset=subset).items():
+        luck = np.random.default_rng(seed).random((draws, len(given.labels)))
+        head = predictions["task"].iloc[0], model, scheme, subset
+        rows += [(*head, place, *point) for place, point in enumerate(_points(given, bins, luck))]
+    numbers = ["confidence", "accuracy", "answers", "calibrated_low", "calibrated_high"]
+    return pd.DataFrame(rows, columns=[*HEAD, "bin", *numbers])
+
+
+def _points(given: Answers, bins: int, luck: np.ndarray) -> Iterator[tuple]:
+    """For each bin confidence, accuracy, answers and the band of `reliability`.
+
+    Args:
+        luck: (draws, images), uniform in [0, 1]: the answer is right where it is below the
+            confidence.
+    """
+    runs = [(seen, *_top(of_run, labels)) for seen, of_run, labels in _runs(given)]
+    confidence, right = (np.concatenate([run[i] for run in runs]) for i in (1, 2))
+    member = _membership(confidence, bins)
+    member = member[:, member.any(0)]
+    counts = member.sum(0)
+    ends = np.cumsum([len(seen) for seen, _, _ in runs])[:-1]
+    redrawn = sum(
+        (luck[:, seen] < of_run) @ of_bin
+        for (seen, of_run, _), of_bin in zip(runs, np.split(member, ends), strict=True)
+    )
+    band = np.percentile(redrawn / counts, [2.5, 97.5], axis=0)
+    found = confidence @ member / counts, right @ member / counts
+    return zip(*found, counts.astype(int), *band, strict=True)
+
+
+def temperature_scaled(predictions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The test rows with each run's probabilities sharpened or softened by its own temperature,
+    fitted on the validation rows of the same run, never on test.
+
+    A run without validation rows is left out and logged.
+
+    Args:
+        predictions: as in `answers.of_models`, with the subsets validation and test.
+
+    Returns:
+        The test rows, other columns and order as in `predictions`; and the temperatures: task,
+        model, split, seed, temperature.
+    """
+    predictions = predictions.reset_index(drop=True)
+    columns = [column for column in predictions if column.startswith("prob_")]
+    classes = pd.Index([column.removeprefix("prob_") for column in columns])
+    scaled, temperatures = [], []
+    for run, table in predictions.groupby(RUN, sort=False):
+        validation, test = (table[table["subset"] == name] for name in ("validation", "test"))
+        if validation.empty:
+            logger.warning("%s/%s/%s/seed_%s has no validation rows, so no temperature", *run)
+            continue
+        codes = classes.get_indexer(validation["label"])
+        temperature = fit_temperature(validation[columns].to_numpy(), codes)
+        temperatures.append((*run, temperature))
+        rescaled = apply_temperature(test[columns].to_numpy(), temperature)
+        scaled.append(test.assign(**dict(zip(columns, rescaled.T, strict=True))))
+    rows = pd.concat(scaled).sort_index() if scaled else predictions.iloc[:0]
+    return rows, pd.DataFrame(temperatures, columns=[*RUN, "temperature"])
+
+
+def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """The temperature T, within `TEMPERATURES`, under which the log loss of softmax(log p / T) is
+    least (Guo et al., "On calibration of modern neural networks", ICML 2017).
+
+    Above 1 the model was too sure. A model that gives every class the same probability keeps T = 1.
+
+    Args:
+        probabilities: (images, classes). labels: (images,) indices of classes.
+    """
+    logs = np.log(np.maximum(probabilities, SMALLEST))
+    if np.allclose(logs, logs[:, :1]):
+        return 1.0
+
+    def loss(log_temperature: float) -> float:
+        logits = log_softmax(logs / np.exp(log_temperature), axis=1)
+        return -logits[range(len(labels)), labels].mean()
+
+    found = minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded")
+    return float(np.exp(found.x))
+
+
+def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """softmax(log p / T), shape (images, classes); which class comes first stays as it is."""
+    return softmax(np.log(np.maximum(probabilities, SMALLEST)) / temperature, axis=1)
+
+
+def log_loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Mean of -log p of the true class, in nats.
+
+    Args:
+        probabilities: (images, classes). labels: (images,) indices of classes.
+    """
+    return float(-np.log(np.maximum(probabilities[range(len(labels)), labels], SMALLEST)).mean())
+
+
+def brier(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Mean over images of the sum over classes of (p - 1 for the true class, p - 0 for others)
+    squared, in [0, 2] (Brier, "Verification of forecasts expressed in terms of probability",
+    Monthly Weather Review 78, 1950).
+
+    Args:
+        probabilities: (images, classes). labels: (images,) indices of classes.
+    """
+    truth = np.eye(probabilities.shape[1])[labels]
+    return float(((probabilities - truth) ** 2).sum(1).mean())
+
+
+def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 10) -> np.ndarray:
+    """The expected calibration error of the top class, in [0, 1]: mean over bins, weighted by
+    their images, of |share right - mean confidence| (Naeini et al., AAAI 2015; bins of equal mass
+    as in Nguyen and O'Connor, EMNLP 2015).
+
+    Bins end at quantiles of the confidences; equal confidences share a bin, so that the order of
+    the images plays no part.
+
+    Args:
+        confidence: (images,), probability of the predicted class.
+        right: (images,) or (draws, images), whether that class is the true one.
+        bins: at most so many.
+
+    Returns:
+        One number, or (draws,).
+    """
+    return np.abs((right - confidence) @ _membership(confidence, bins)).sum(-1) / len(confidence)
+
+
+def _membership(confidence: np.ndarray, bins: int) -> np.ndarray:
+    """(images, bins): 1 where the image belongs to the bin, else 0."""
+    ends = np.quantile(confidence, np.arange(1, bins) / bins)
+    return np.eye(bins)[np.searchsorted(ends, confidence)]
+
+
+def _runs(given: Answers) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """For each run the indices of the images it judges, their probabilities and their labels."""
+    for judged, probabilities in zip(given.judged, given.probabilities, strict=True):
+        seen = np.flatnonzero(judged)
+        yield seen, probabilities[seen], given.labels[seen]
+
+
+def _top(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The probability of the predicted class of each image, and whether it is the true one."""
+    return probabilities.max(1), probabilities.argmax(1) == labels

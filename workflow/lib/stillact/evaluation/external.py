@@ -1,0 +1,79 @@
+"""A second dataset: which of its photos the study's models are asked about, and what they say."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from stillact.core.errors import InputError
+from stillact.core.runs import Run
+
+EXTERNAL = "external"  # the split of its predictions
+
+
+def photos(
+    manifest: pd.DataFrame, images: pd.DataFrame, study: pd.DataFrame
+) -> tuple[pd.DataFrame, int]:
+    """The photos to judge on: those that could be had, and that the study does not have.
+
+    Args:
+        manifest: of the dataset: id, label.
+        images: of the dataset: id, status, sha256.
+        study: images.csv of the study.
+
+    Returns:
+        image_id, label, sha256; and how many photos of the study's were left out.
+
+    Raises:
+        InputError: none is left.
+    """
+    had = images[images["status"] == "ok"]
+    known = had["sha256"].isin(study.loc[study["status"] == "ok", "sha256"])
+    labels = manifest.set_index("id")["label"]
+    table = had.loc[~known, ["id", "sha256"]].reset_index(drop=True)
+    table.insert(1, "label", table["id"].map(labels))
+    if table.empty:
+        raise InputError(
+            f"external: all {len(had)} photos that could be had are the study's own, and nothing "
+            "can be learnt from them; name another manifest"
+        )
+    return table.rename(columns={"id": "image_id"}), int(known.sum())
+
+
+def table(
+    photos: pd.DataFrame,
+    told: Iterable[tuple[np.ndarray | None, str]],
+    runs: Sequence[Run],
+    classes: Sequence[str],
+) -> pd.DataFrame:
+    """The predictions of a model's runs, in the columns of a predictions table.
+
+    Args:
+        photos: of `photos`.
+        told: of `predict.answers`: of each photo the probabilities, (runs, classes).
+        runs: in the order of the probabilities.
+        classes: in their order.
+
+    Returns:
+        task, model, split (`EXTERNAL`), seed, subset (test), image_id, label, prob_<class>...
+
+    Raises:
+        InputError: a photo cannot be read; names it.
+    """
+    rows = []
+    for image, (row, reason) in zip(photos["image_id"], told, strict=True):
+        if row is None:
+            raise InputError(
+                f"external: photo {image} cannot be read from the cache: {reason}; fetch again "
+                "(snakemake --forcerun external_fetch)"
+            )
+        rows.append(row)
+    tables = []
+    for run, probabilities in zip(runs, np.stack(rows, 1 if len(rows) else 0), strict=True):
+        head = photos[["image_id", "label"]].assign(
+            task=run.task, model=run.model, split=EXTERNAL, seed=run.seed, subset="test"
+        )
+        head = head[["task", "model", "split", "seed", "subset", "image_id", "label"]]
+        columns = [f"prob_{name}" for name in classes]
+        tables.append(head.join(pd.DataFrame(probabilities.round(8), columns=columns)))
+    return pd.concat(tables, ignore_index=True)

@@ -1,0 +1,262 @@
+"""Figures of the errors, in the style of `figures`. Each says what it is over, and where there is
+nothing to show, says so in a sentence."""
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+from PIL import Image, ImageOps
+
+from stillact.data.preprocess import upright
+from stillact.evaluation.error_analysis import (
+    FACTORS,
+    MOST_CONFIDENT,
+    NO_BOXES,
+    UNKNOWN,
+    agreement_sentence,
+)
+from stillact.figures.base import COLOURS, INK, MARKERS, QUIET, SIDE, STYLE, WIDTH, broken
+
+SMALL = 9  # points: below a photo, and of a bin's limits
+LETTERS = 24  # of SMALL, that are as wide as a photo
+COLUMN = 1.75  # inches of a photo and what is between two
+PHOTOS = 12  # wrong by all, shown at most
+CLASSES = 6  # that have a column each; of more the most confident errors are shown
+
+
+@rc_context(STYLE)
+def failures(
+    table: pd.DataFrame,
+    models: Sequence[str],
+    classes: Sequence[str],
+    paths: Mapping[str, Path],
+    over: str,
+) -> Figure:
+    """Figure 5: a row a model, a column a true class, the photo of the most confident wrong answer,
+    whole and undistorted; below it the answer and its probability. Of many classes those of the
+    `CLASSES` most confident wrong answers of each model, and the class below the photo too.
+
+    Args:
+        table: of `errors.failures`.
+        models, classes: in the order shown, at least one of each.
+        paths: the photo files, by image_id.
+        over: what the figure is over, for its title.
+    """
+    cells, columns = _surest(table[table["rule"] == MOST_CONFIDENT], classes)
+    heads = [broken(str(head), 18) for head in columns.values()]
+    row_height = COLUMN + 0.2 * _most_lines(cells["below"])
+    height = 0.7 + 0.2 * _most_lines(heads) + row_height * len(models)
+    figure = Figure(figsize=(0.5 + COLUMN * max(len(columns), 2), height))
+    figure.get_layout_engine().set(h_pad=0.1)
+    grid = figure.subplots(len(models), len(columns), squeeze=False)
+    for (row, place), axes in np.ndenumerate(grid):
+        cell = models[row], list(columns)[place]
+        if cell in cells.index:
+            _photo(axes, paths[cells.loc[cell, "image_id"]])
+            axes.set_xlabel(cells.loc[cell, "below"], fontsize=SMALL)
+        else:
+            _nothing(axes, "none wrong" if any(heads) else "no more")
+    for axes, head in zip(grid[0], heads, strict=True):
+        axes.set_title(head)
+    for axes, model in zip(grid[:, 0], models, strict=True):
+        axes.set_ylabel(broken(model, 18))
+    _title(figure, f"The most confident wrong answers, {over}")
+    return figure
+
+
+def _surest(table: pd.DataFrame, classes: Sequence[str]) -> tuple[pd.DataFrame, dict]:
+    """The photos of figure 5 (image_id, below) by model and column, and the head of each column."""
+    said = table["answer"] + ", " + (100 * table["probability"]).map("{:.0f} %".format)
+    below = said.map(lambda text: broken(text, LETTERS))
+    if len(classes) <= CLASSES:
+        return table.assign(below=below).set_index(["model", "class"]), {c: c for c in classes}
+    label = table["class"].map(lambda text: broken(f"label {text}", LETTERS))
+    below = label + "\n" + said.map(lambda text: broken(f"answer {text}", LETTERS))
+    place = table.groupby("model")["probability"].rank(method="first", ascending=False)
+    cells = table.assign(below=below, place=place.astype(int)).set_index(["model", "place"])
+    return cells, dict.fromkeys(range(1, CLASSES + 1), "")
+
+
+@rc_context(STYLE)
+def wrong_by_all(
+    table: pd.DataFrame, paths: Mapping[str, Path], sentence: str, over: str
+) -> Figure:
+    """Photos that every model gets wrong, the hardest first, with the label and the commonest
+    answer.
+
+    Args:
+        table: of `errors.wrong_by_all`.
+        paths: the photo files, by image_id, of at least the first `PHOTOS`.
+        sentence: what the table says (`errors.wrong_by_all_sentence`).
+        over: what the figure is over, for its title.
+    """
+    if table.empty:
+        return _sentence(over, sentence)
+    shown = table.head(PHOTOS)
+    columns = 3
+    rows = -(-len(shown) // columns)
+    below = [
+        "\n".join(broken(line, LETTERS) for line in (f"label {label}", f"answer {answer}"))
+        for label, answer in zip(shown["label"], shown["answer"], strict=True)
+    ]
+    figure = Figure(figsize=(WIDTH, 0.9 + (COLUMN + 0.2 * _most_lines(below)) * rows))
+    figure.get_layout_engine().set(h_pad=0.1)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat[len(shown) :]:
+        axes.set_axis_off()
+    for axes, image, text in zip(grid.flat, shown["image_id"], below, strict=False):
+        _photo(axes, paths[image])
+        axes.set_xlabel(text, fontsize=SMALL)
+    hardest = f" The {len(shown)} hardest:" if len(shown) < len(table) else ""
+    _title(figure, over, f"{sentence}{hardest}")
+    return figure
+
+
+@rc_context(STYLE)
+def error_rates(table: pd.DataFrame, models: Sequence[str], over: str) -> Figure:
+    """Share of wrong answers by what may make a photo hard, a panel a factor, with 95 % Wilson
+    intervals; below each bin its limits and how many photos it has.
+
+    Args:
+        table: of `errors.rates`, of one scheme.
+        models: those drawn, at most as many as there are colours; at least one.
+        over: what the figure is over, for its title.
+    """
+    columns = 2
+    rows = -(-len(FACTORS) // columns)
+    figure = Figure(figsize=(WIDTH * 1.5, 0.8 + 2.1 * rows))
+    grid = figure.subplots(rows, columns, sharey=True)
+    for axes in grid.flat[len(FACTORS) :]:
+        axes.set_axis_off()
+    for axes, (factor, described) in zip(grid.flat, FACTORS.items(), strict=False):
+        _rates(axes, table[table["factor"] == factor], models)
+        axes.set_xlabel(described.title)
+    grid[0, 0].set(ylim=(0, 1), yticks=[0, 0.25, 0.5, 0.75, 1])
+    grid[0, 0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
+    drawn = [axes.get_legend_handles_labels() for axes in grid.flat]
+    figure.legend(
+        *max(drawn, key=lambda legend: len(legend[1])),
+        loc="outside upper left",
+        title=over,
+        alignment="left",
+        ncols=len(models),
+    )
+    figure.supylabel("wrong answers (%)", fontsize=11)
+    return figure
+
+
+def _rates(axes: Axes, table: pd.DataFrame, models: Sequence[str]) -> None:
+    """The panel of one factor."""
+    known = table[(table["bin"] != UNKNOWN) & table["model"].isin(models)]
+    if known.empty:
+        axes.set_xticks([])
+        axes.text(0.5, 0.5, NO_BOXES, transform=axes.transAxes, ha="center", color=QUIET)
+        return
+    bins = known.groupby("bin", sort=False)["photos"].max()
+    place = {name: i for i, name in enumerate(bins.index)}
+    for i, model in enumerate(models):
+        rows = known[known["model"] == model]
+        x = rows["bin"].map(place) + 0.16 * (i - (len(models) - 1) / 2)
+        reach = [rows["error_rate"] - rows["ci_low"], rows["ci_high"] - rows["error_rate"]]
+        axes.errorbar(
+            x,
+            rows["error_rate"],
+            yerr=np.clip(reach, 0, None),
+            fmt=MARKERS[i],
+            color=COLOURS[i],
+            ms=6,
+            elinewidth=2,
+            label=model,
+        )
+    names = [f"{name}\n{count} photo{'s' * (count != 1)}" for name, count in bins.items()]
+    axes.set_xticks(range(len(bins)), names, fontsize=SMALL)
+    axes.set_xlim(-0.5, len(bins) - 0.5)
+    axes.tick_params(axis="x", length=0)
+    axes.grid(axis="y", color=QUIET, alpha=0.25, linewidth=0.7)
+
+
+@rc_context(STYLE)
+def agreement(table: pd.DataFrame, models: Sequence[str], over: str) -> Figure:
+    """Cohen's kappa of each pair of models.
+
+    Args:
+        table: of `errors.agreement`, of one scheme.
+        models: in the order shown.
+        over: what the figure is over, for its title.
+    """
+    if len(models) < 2:
+        return _sentence(over, agreement_sentence(table))
+    place = {model: i for i, model in enumerate(models)}
+    kappa = np.full((len(models), len(models)), np.nan)
+    for row in table.itertuples():
+        a, b = place[row.model_a], place[row.model_b]
+        kappa[a, b] = kappa[b, a] = row.kappa
+    side = 1.5 + 0.62 * len(models)
+    figure = Figure(figsize=(max(side + 1.3, WIDTH), side + 0.4))
+    axes = figure.subplots()
+    image = axes.imshow(kappa, cmap="Blues", vmin=0, vmax=1)
+    for (a, b), value in np.ndenumerate(kappa):
+        if a != b:
+            told = "none" if np.isnan(value) else f"{value:z.2f}".replace("-", "−")
+            axes.text(
+                b,
+                a,
+                told,
+                ha="center",
+                va="center",
+                fontsize=10,
+                color="white" if value > 0.63 else INK,
+            )
+    axes.set_xticks(range(len(models)), models, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(models)), models)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    _title(figure, over)
+    figure.colorbar(image, ax=axes, shrink=0.7, extend="min", label="Cohen's kappa")
+    return figure
+
+
+def _photo(axes: Axes, file: Path) -> None:
+    """A photo whole and undistorted, at the bottom of a square: what is told below is near."""
+    with Image.open(file) as image:
+        small = ImageOps.contain(upright(image), (SIDE, SIDE))
+    x, bottom = small.width / 2, -SIDE / 2
+    axes.imshow(small, extent=(-x, x, bottom, bottom + small.height))
+    _bare(axes)
+
+
+def _nothing(axes: Axes, why: str) -> None:
+    axes.text(0, 0, why, ha="center", va="center", color=QUIET, fontsize=SMALL)
+    axes.set_aspect("equal")
+    _bare(axes)
+
+
+def _bare(axes: Axes) -> None:
+    axes.set(xlim=(-SIDE / 2, SIDE / 2), ylim=(-SIDE / 2, SIDE / 2), xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+
+
+def _most_lines(texts: Iterable[str]) -> int:
+    return max((text.count("\n") + 1 for text in texts), default=1)
+
+
+def _title(figure: Figure, *lines: str) -> None:
+    figure.suptitle(_lines(figure, lines), fontsize=11, x=0.01, ha="left")
+
+
+def _sentence(*lines: str) -> Figure:
+    """A picture of sentences, for want of anything to draw."""
+    figure = Figure(figsize=(WIDTH, 1.2))
+    figure.text(0.01, 0.5, _lines(figure, lines), va="center")
+    return figure
+
+
+def _lines(figure: Figure, lines: Sequence[str]) -> str:
+    letters = int(figure.get_figwidth() * 12)  # of 11 points, twelve an inch
+    return "\n".join(textwrap.fill(line, letters) for line in lines)

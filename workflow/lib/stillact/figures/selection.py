@@ -1,0 +1,59 @@
+"""The recipes drawn, in the style of `figures`."""
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from stillact.evaluation.selection import SELECTED
+from stillact.figures.base import COLOURS, QUIET, STYLE, WIDTH
+
+SCHEMES = {  # place beside the model's line, marker, colour, words
+    "cv": (-0.15, "o", COLOURS[0], "cross-validated: {images} photos, each tested in its fold"),
+    "holdout": (0.15, "D", COLOURS[1], "holdout: {images} test photos"),
+}
+
+
+@rc_context(STYLE)
+def recipes(table: pd.DataFrame, largest_class_rate: float) -> Figure:
+    """Accuracy of each model with its 95 % interval, cross-validated and on the holdout; the most
+    accurate by cross-validation first, those that have none last.
+
+    Args:
+        table: of `selection.recipes`.
+        largest_class_rate: accuracy of always answering the largest class, 0 to 1.
+    """
+    models = list(dict.fromkeys(table.sort_values("scheme", kind="stable")["model"]))
+    place = {model: i for i, model in enumerate(models)}
+    figure = Figure(figsize=(WIDTH, 1.6 + 0.3 * len(models)))
+    axes = figure.subplots()
+    for scheme, rows in table.groupby("scheme"):
+        beside, marker, colour, words = SCHEMES[scheme]
+        value = 100 * rows["accuracy"]
+        reach = value - 100 * rows["accuracy_ci_low"], 100 * rows["accuracy_ci_high"] - value
+        axes.errorbar(
+            value,
+            rows["model"].map(place) + beside,
+            xerr=np.clip(reach, 0, None),
+            fmt=marker,
+            color=colour,
+            ms=5,
+            elinewidth=1.5,
+            label=words.format(images=rows["images"].max()),
+        )
+    rate = 100 * largest_class_rate
+    axes.axvline(
+        rate, color=QUIET, linestyle="--", linewidth=1, label=f"largest class: {rate:.1f} %"
+    )
+    axes.set_xlabel("accuracy (%), with its 95 % interval")
+    axes.xaxis.set_major_formatter(PercentFormatter(100, decimals=0, symbol=""))
+    axes.set_yticks(range(len(models)), models)
+    for label in axes.get_yticklabels():
+        if label.get_text() == SELECTED:
+            label.set_fontweight("bold")
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(len(models) - 0.5, -0.5)
+    axes.grid(axis="both", color=QUIET, alpha=0.25, linewidth=0.7)
+    figure.legend(loc="outside upper left", alignment="left")
+    return figure

@@ -1,0 +1,255 @@
+"""Figures of the statistics, in the style of `figures`. Each says what it is over."""
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from stillact.figures.base import COLOURS, INK, QUIET, STYLE, WIDTH
+
+ALPHA = 0.05
+TITLES = {
+    "accuracy": "accuracy (%)",
+    "balanced_accuracy": "balanced accuracy (%)",
+    "macro_f1": "macro F1 (%)",
+    "log_loss": "log loss (nats; less is better)",
+}
+
+
+COVERS = {  # what is covered: place beside the model's line, marker, colour, words
+    "nothing": (-0.2, "o", INK, "nothing covered"),
+    "background": (0, "s", COLOURS[0], "as much background covered"),
+    "person": (0.2, "^", COLOURS[1], "person covered"),
+}
+FILLS = {"mean": "filled with the mean colour", "blur": "blurred"}
+
+
+def over(table: pd.DataFrame, scheme: str) -> str:
+    """What is judged, in words.
+
+    Args:
+        table: rows of `bootstrap.intervals` of one scheme: images, runs.
+        scheme: "holdout" or "cv".
+    """
+    images, few, many = table["images"].max(), table["runs"].min(), table["runs"].max()
+    runs = f"{few}" if few == many else f"{few} to {many}"
+    if scheme == "holdout":
+        return f"over {images} test photos and {runs} seed{'s' * (runs != '1')}"
+    times = "once" if runs == "1" else f"{runs} times"
+    return f"over {images} photos, each tested in its fold, {times}"
+
+
+def drawn(pooled: pd.DataFrame) -> tuple[str, list[str], str]:
+    """What figures are over: "cv" where every model of the holdout split has been cross-validated,
+    else "holdout"; the models, the most accurate first; and both in words.
+
+    Args:
+        pooled: of `bootstrap.intervals`, of one task and its schemes.
+    """
+    models = {name: {*rows["model"]} for name, rows in pooled.groupby("scheme")}
+    scheme = "cv" if models.get("cv") == models["holdout"] else "holdout"
+    accuracy = pooled[(pooled["metric"] == "accuracy") & (pooled["scheme"] == scheme)]
+    accuracy = accuracy.sort_values("value", ascending=False, kind="stable")
+    return scheme, accuracy["model"].tolist(), over(accuracy, scheme)
+
+
+@rc_context(STYLE)
+def pooled(table: pd.DataFrame, largest_class_rate: float, over: str) -> Figure:
+    """Each metric of each model with its 95 % bootstrap interval over images and runs.
+
+    Args:
+        table: of `bootstrap.intervals`, one task and scheme; at least one model.
+        largest_class_rate: accuracy of always answering the largest class, 0 to 1.
+        over: what the figure is over, for its title.
+    """
+    wide = table[table["metric"] == "accuracy"].sort_values("value", ascending=False)
+    models = wide["model"].tolist()
+    figure = Figure(figsize=(WIDTH * 1.5, 2 * (0.9 + 0.28 * len(models))))
+    grid = figure.subplots(2, 2, sharey=True)
+    for axes, (metric, title) in zip(grid.flat, TITLES.items(), strict=True):
+        rows = table[table["metric"] == metric].set_index("model").loc[models]
+        place = np.arange(len(models))
+        reach = [rows["value"] - rows["ci_low"], rows["ci_high"] - rows["value"]]
+        axes.errorbar(
+            rows["value"],
+            place,
+            xerr=np.clip(reach, 0, None),
+            fmt="o",
+            color=COLOURS[0],
+            ms=6,
+            elinewidth=2,
+        )
+        if metric == "accuracy":
+            axes.axvline(
+                largest_class_rate,
+                color=QUIET,
+                linestyle="--",
+                linewidth=1,
+                label=f"largest class: {100 * largest_class_rate:.1f} %",
+            )
+        if metric != "log_loss":
+            axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
+        axes.set_xlabel(title)
+        axes.set_yticks(place, models)
+        axes.tick_params(axis="y", length=0)
+        axes.set_ylim(len(models) - 0.5, -0.5)
+        axes.grid(axis="x", color=QUIET, alpha=0.25, linewidth=0.7)
+    figure.legend(loc="outside upper left", title=over, alignment="left")
+    return figure
+
+
+@rc_context(STYLE)
+def pairs(table: pd.DataFrame, models: list[str], p: str, over: str) -> Figure:
+    """How much better each model (row) is than each other one (column), in points of accuracy; a
+    star where the difference is sure after Holm's correction.
+
+    Args:
+        table: of `comparisons.pairs`.
+        models: in the order shown, the best first; at least two.
+        p: the column of p values that decides about the star: p_holm or mcnemar_p_holm.
+        over: what the figure is over, for its title.
+    """
+    place = {model: i for i, model in enumerate(models)}
+    points, sure = np.full((2, len(models), len(models)), np.nan)
+    for row in table.itertuples():
+        a, b = place[row.model_a], place[row.model_b]
+        points[a, b], points[b, a] = 100 * row.difference, -100 * row.difference
+        sure[a, b] = sure[b, a] = getattr(row, p)
+    side = 1.5 + 0.62 * len(models)
+    figure = Figure(figsize=(side + 0.6, side))
+    axes = figure.subplots()
+    reach = max(np.nanmax(np.abs(points), initial=0), 1)
+    image = axes.imshow(points, cmap="PuOr_r", vmin=-reach, vmax=reach)
+    for a in range(len(models)):
+        for b in range(len(models)):
+            if a != b and np.isfinite(points[a, b]):
+                star = "*" if sure[a, b] < ALPHA else ""
+                dark = abs(points[a, b]) > 0.65 * reach
+                axes.text(
+                    b,
+                    a,
+                    f"{round(points[a, b]):+d}{star}",
+                    ha="center",
+                    va="center",
+                    color="white" if dark else INK,
+                    fontsize=10,
+                )
+    axes.set_xticks(range(len(models)), models, rotation=45, ha="right")
+    axes.set_yticks(range(len(models)), models)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set(xlabel="than this model", ylabel="this model is better by")
+    axes.set_title(over, loc="left", pad=10)
+    figure.colorbar(image, ax=axes, shrink=0.7, label="points of accuracy")
+    return figure
+
+
+@rc_context(STYLE)
+def covered(table: pd.DataFrame) -> Figure:
+    """Accuracy of each model with nothing, background or the person covered, a panel a fill; the
+    most accurate model first. Without a model, a sentence that says why.
+
+    Args:
+        table: of `covered.judge`, one task.
+    """
+    if table.empty:
+        figure = Figure(figsize=(WIDTH, 0.8))
+        figure.text(
+            0.01,
+            0.5,
+            "No test photo has person boxes that cover at most half of what is\n"
+            "seen of it, so that nothing was covered.",
+            va="center",
+        )
+        return figure
+    order = table[table["fill"] == "mean"].sort_values("accuracy_nothing", ascending=False)
+    models = order["model"].tolist()
+    figure = Figure(figsize=(WIDTH * 1.5, 1.9 + 0.4 * len(models)))
+    grid = figure.subplots(1, len(FILLS), sharex=True, sharey=True)
+    for axes, (fill, title) in zip(grid, FILLS.items(), strict=True):
+        rows = table[table["fill"] == fill].set_index("model").loc[models]
+        for covered, (aside, marker, colour, words) in COVERS.items():
+            value, low, high = (rows[f"accuracy_{covered}{e}"] for e in ("", "_ci_low", "_ci_high"))
+            axes.errorbar(
+                value,
+                np.arange(len(models)) + aside,
+                fmt=marker,
+                color=colour,
+                ms=5.5,
+                xerr=np.clip([value - low, high - value], 0, None),
+                elinewidth=1.5,
+                label=words,
+            )
+        axes.set_title(title, loc="left")
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
+        axes.set_xlabel("accuracy (%)")
+        axes.set_yticks(range(len(models)), models)
+        axes.tick_params(axis="y", length=0)
+        axes.set_ylim(len(models) - 0.5, -0.5)
+        axes.grid(axis="x", color=QUIET, alpha=0.25, linewidth=0.7)
+    figure.legend(
+        *grid[0].get_legend_handles_labels(),
+        loc="outside upper left",
+        ncols=3,
+        title=_over_covered(table),
+        alignment="left",
+    )
+    return figure
+
+
+def _over_covered(table: pd.DataFrame) -> str:
+    """What is judged and what is left out, in words; models may see differently much of a photo."""
+    photos, without, over_half, runs = (
+        f"{low}" if low == high else f"{low} to {high}"
+        for low, high in (
+            (table[name].min(), table[name].max())
+            for name in ("photos", "without_boxes", "over_half", "runs")
+        )
+    )
+    text = f"over {photos} test photos and {runs} seed{'s' * (runs != '1')}"
+    left_out = {"without person boxes": without, "with people over more than half": over_half}
+    told = [f"{count} {why}" for why, count in left_out.items() if count != "0"]
+    return text + (f"\nleft out: {' and '.join(told)}" if told else "")
+
+
+@rc_context(STYLE)
+def reliability(table: pd.DataFrame, scores: pd.DataFrame, over: str) -> Figure:
+    """A reliability diagram a model: accuracy against confidence, with the band in which 95 % of
+    the points of a perfectly calibrated model would lie; in brackets the ECE that it would show.
+
+    Args:
+        table: of `calibration.reliability`, one task and scheme; at least one model.
+        scores: of `calibration.scores`: model, ece, calibrated_mean.
+        over: what the figure is over, for its title.
+    """
+    models = scores["model"].tolist()
+    columns = min(4, len(models))
+    lines = -(-len(models) // columns)
+    figure = Figure(figsize=(1.9 * columns + 0.7, 2.25 * lines + 0.5))
+    grid = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
+    for axes in grid.flat[len(models) :]:
+        axes.set_axis_off()
+    for axes, score in zip(grid.flat, scores.itertuples(), strict=False):
+        points = table[table["model"] == score.model].sort_values("confidence")
+        axes.plot([0, 1], [0, 1], color=QUIET, linestyle="--", linewidth=1)
+        axes.fill_between(
+            points["confidence"],
+            points["calibrated_low"],
+            points["calibrated_high"],
+            color=QUIET,
+            alpha=0.25,
+            lw=0,
+        )
+        axes.plot(points["confidence"], points["accuracy"], "o-", color=COLOURS[0], ms=5)
+        axes.set_title(
+            f"{score.model}\nECE {score.ece:.2f} ({score.calibrated_mean:.2f})", fontsize=10
+        )
+        axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
+            axis.set_ticks([0, 0.5, 1])
+    figure.suptitle(over, fontsize=11, x=0.01, ha="left")
+    figure.supxlabel("confidence in the answer (%)", fontsize=11)
+    figure.supylabel("answers that are right (%)", fontsize=11)
+    return figure

@@ -1,0 +1,189 @@
+"""Figures of what hangs on a setting, on the validation photos."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from stillact.evaluation.sweep import METRICS, SETTINGS
+from stillact.figures.base import COLOURS, INK, QUIET, STYLE, WIDTH
+
+AXES = {
+    "validation_loss": "validation loss\n(nats; less is better)",
+    "validation_accuracy": "validation accuracy (%)",
+}
+NAMES = {
+    "learning_rate": "learning rate",
+    "layer_decay": "layer decay",
+    "augment": "augmentation",
+}
+SPREAD = 0.5  # of the points of a value, in places of the axis
+
+
+@rc_context(STYLE)
+def sweep(
+    points: pd.DataFrame, summary: pd.DataFrame, own: Mapping[str, Any], model: str, photos: int
+) -> Figure:
+    """Every combination at each of its settings: a column of panels a setting, a row a metric.
+
+    Args:
+        points: a row a combination: `SETTINGS` and the metrics; at least one.
+        summary: of `sweep.summary`, of these points.
+        own: of `sweep.own`: the model's own values, which are marked.
+        model: its name.
+        photos: how many it is judged on.
+    """
+    figure = Figure(figsize=(WIDTH * 1.5, 5.6))
+    grid = figure.subplots(len(METRICS), len(SETTINGS), sharex="col", sharey="row")
+    best = points.loc[points["validation_loss"].idxmin()]
+    for line, metric in zip(grid, METRICS, strict=True):
+        for axes, setting in zip(line, SETTINGS, strict=True):
+            _values(axes, points, summary, best, setting, metric)
+        line[0].set_ylabel(AXES[metric])
+    for axes, setting in zip(grid[-1], SETTINGS, strict=True):
+        values = points[setting].unique()
+        marked = [
+            f"{value}\n(config)" if value == own.get(setting) else f"{value}" for value in values
+        ]
+        axes.set_xticks(range(len(values)), marked)
+        axes.set_xlim(-0.5, len(values) - 0.5)
+        axes.set_xlabel(NAMES[setting])
+    _percent(grid[-1, 0], points["validation_accuracy"])
+    told = f"{model}: {len(points)} combinations, one seed, {photos} validation photos"
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(
+        handles,
+        labels,
+        loc="outside upper left",
+        ncols=3,
+        alignment="left",
+        title="\n".join([told, *_spreads(summary)]),
+    )
+    return figure
+
+
+def _values(axes, points: pd.DataFrame, summary: pd.DataFrame, best, setting, metric) -> None:
+    """The points of a panel, beside each other in their order where they share a value."""
+    these = summary[(summary["setting"] == setting) & (summary["metric"] == metric)]
+    places = np.arange(len(these))
+    place = points[setting].map({value: i for i, value in enumerate(points[setting].unique())})
+    rank, count = (points.groupby(setting)[metric].transform(of) for of in ("cumcount", "size"))
+    x = place + SPREAD * ((rank + 0.5) / count - 0.5)
+    axes.plot(
+        x,
+        points[metric],
+        "o",
+        color=COLOURS[0],
+        alpha=0.6,
+        ms=5,
+        markeredgewidth=0,
+        label="one combination",
+    )
+    axes.hlines(
+        these["median"],
+        places - 0.35,
+        places + 0.35,
+        color=INK,
+        linewidth=2,
+        label="median of a value",
+    )
+    axes.plot(
+        x[best.name],
+        best[metric],
+        "o",
+        mfc="none",
+        mec=COLOURS[1],
+        ms=10,
+        mew=1.8,
+        label="the lowest loss",
+    )
+    axes.grid(axis="y", color=QUIET, alpha=0.25, linewidth=0.7)
+
+
+def _spreads(summary: pd.DataFrame) -> list[str]:
+    told = []
+    for row in summary[summary["setting"] == "all"].itertuples():
+        of = 100 if row.metric == "validation_accuracy" else 1
+        best, median, low, high, iqr = (
+            f"{of * value:.{1 if of == 100 else 2}f}"
+            for value in (row.best, row.median, row.min, row.max, row.iqr)
+        )
+        unit = " %" if of == 100 else ""
+        told.append(
+            f"{row.metric.removeprefix('validation_')}: best {best}{unit}, median "
+            f"{median}{unit}, spread {low} to {high}{unit} (IQR {iqr})"
+        )
+    return told
+
+
+@rc_context(STYLE)
+def alpha_curve(
+    histories: Sequence[pd.DataFrame], chosen: Sequence[float], model: str, photos: int
+) -> Figure:
+    """What becomes of the weights between the zero-shot model's (alpha 0) and the fine-tuned one's
+    (alpha 1): a thin line a seed, their mean, and a dot at the alpha chosen for each seed.
+
+    Args:
+        histories: of each seed alpha, validation_loss (nats) and validation_accuracy (0 to 1); at
+            least one, all of the same alphas.
+        chosen: the alpha of each seed, one of those.
+        model: its name.
+        photos: how many it is judged on.
+    """
+    figure = Figure(figsize=(WIDTH * 1.5, 3.9))
+    every = pd.concat(histories)
+    for axes, metric in zip(figure.subplots(1, len(AXES)), reversed(AXES), strict=True):
+        for history, alpha in zip(histories, chosen, strict=True):
+            axes.plot(
+                history["alpha"],
+                history[metric],
+                color=COLOURS[0],
+                linewidth=0.8,
+                alpha=0.6,
+                label="one seed",
+            )
+            at = history[np.isclose(history["alpha"], alpha)]
+            axes.plot(
+                at["alpha"],
+                at[metric],
+                "o",
+                color=COLOURS[1],
+                ms=6,
+                alpha=0.8,
+                markeredgewidth=0,
+                label="its chosen alpha",
+            )
+        mean = every.groupby("alpha")[metric].mean()
+        if len(histories) > 1:
+            axes.plot(
+                mean.index, mean, color=INK, linewidth=2.2, label="mean over seeds", zorder=1.5
+            )
+        axes.set_xticks(
+            [0, 0.25, 0.5, 0.75, 1], ["0\nzero-shot", ".25", ".5", ".75", "1\nfine-tuned"]
+        )
+        axes.set(xlabel="alpha", ylabel=AXES[metric], xlim=(-0.05, 1.05))
+        axes.grid(axis="y", color=QUIET, alpha=0.25, linewidth=0.7)
+    _percent(figure.axes[0], every["validation_accuracy"])
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    each = dict(zip(labels, handles, strict=True))
+    seeds = "one seed" if len(histories) == 1 else f"{len(histories)} seeds"
+    figure.legend(
+        each.values(),
+        each,
+        loc="outside upper left",
+        ncols=3,
+        alignment="left",
+        title=f"{model}: {seeds}, {photos} validation photos",
+    )
+    return figure
+
+
+def _percent(axes, accuracies: pd.Series) -> None:
+    """Whole per cents on the vertical axis, and room around the accuracies, so that one photo more
+    or less does not fill it."""
+    axes.set_ylim(max(accuracies.min() - 0.05, -0.02), min(accuracies.max() + 0.05, 1.02))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))

@@ -1,0 +1,134 @@
+"""Some of the photos that `predict` was asked about on one HTML page that needs no network."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from stillact.figures.base import COLOURS
+from stillact.report.browser import thumbnail
+
+UNREADABLE = 200  # shown at most; the table has all
+LIKELIEST = 5  # classes shown of a photo, where there are more than colours
+
+
+def chosen(predictions: pd.DataFrame, classes: Sequence[str], most: int) -> pd.DataFrame:
+    """The photos to show: of each predicted class in turn the one that the model is least sure of,
+    the one that it is surest of, the next of each, and so on.
+
+    Args:
+        predictions: of `predict.write`.
+        classes: in the order shown.
+        most: photos at most.
+
+    Returns:
+        Rows of `predictions`, by class, the least sure first; a photo that was given twice is one.
+    """
+    once = predictions.drop_duplicates(predictions.columns[0])
+    parts = []
+    for place, label in enumerate(classes):
+        rows = once[once["predicted"] == label].sort_values("confidence", kind="stable")
+        from_below = 2 * pd.Series(range(len(rows)), index=rows.index)
+        from_above = 2 * (len(rows) - 1) - from_below + 1
+        turn = from_below.where(from_below < from_above, from_above)
+        parts.append(rows.assign(turn=turn, place=place))
+    found = pd.concat(parts).sort_values(["turn", "place"], kind="stable").head(most)
+    found = found.sort_values(["place", "confidence"], kind="stable")
+    return found.drop(columns=["turn", "place"])
+
+
+def build(
+    predictions: pd.DataFrame,
+    shown: pd.DataFrame,
+    files: Mapping[str, str],
+    overlays: Mapping[str, list],
+    note: str,
+    used: Mapping[str, Any],
+    classes: Sequence[str],
+    template: Path,
+) -> str:
+    """The page, as text.
+
+    Args:
+        predictions: of `predict.write`.
+        shown: of `chosen`.
+        files: where the photos are, by the name in the first column.
+        overlays: of `browse.overlays`, by that name.
+        note: why there are no overlays, or ''.
+        used: used.json.
+        classes: in their order.
+        template: gallery.html.j2; report.css lies beside it.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(template.parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    name = predictions.columns[0]
+    answered = predictions[predictions["status"] == "ok"]
+    unread = predictions[predictions["status"] != "ok"]
+    return environment.get_template(template.name).render(
+        used=used,
+        tested=_tested(used),
+        abstained=int((answered["abstain"] == "yes").sum()),
+        asked=len(predictions),
+        shown=len(shown),
+        groups=[
+            {
+                "label": label,
+                "all": int((answered["predicted"] == label).sum()),
+                "cards": [
+                    _card(row, name, files, overlays, classes)
+                    for row in shown[shown["predicted"] == label].to_dict("records")
+                ],
+            }
+            for label in classes
+        ],
+        told=", ".join(classes) if len(classes) <= len(COLOURS) else f"{len(classes)} classes",
+        unreadable=unread.head(UNREADABLE)[[name, "reason"]].to_numpy().tolist(),
+        unread=len(unread),
+        name=name,
+        overlaid=bool(overlays),
+        note=note,
+        letters=max(map(len, classes)),
+    )
+
+
+def _card(row: Mapping, name: str, files: Mapping, overlays: Mapping, classes) -> dict:
+    return {
+        "name": row[name],
+        "thumbnail": thumbnail(Path(files[row[name]])),
+        "overlay": overlays.get(row[name]),
+        "predicted": row["predicted"],
+        "percent": f"{100 * row['confidence']:.0f}",
+        "abstained": row["abstain"] == "yes",
+        "bars": _bars(row, classes),
+    }
+
+
+def _bars(row: Mapping, classes: Sequence[str]) -> list[tuple[str, float, str]]:
+    """Classes with their probability in percent and their colour; of many the likeliest, which
+    have one colour."""
+    given = [(label, 100 * row[f"prob_{label}"]) for label in classes]
+    if len(classes) <= len(COLOURS):
+        return [(*one, colour) for one, colour in zip(given, COLOURS, strict=False)]
+    given.sort(key=lambda one: -one[1])
+    return [(*one, COLOURS[0]) for one in given[:LIKELIEST]]
+
+
+def _tested(used: Mapping[str, Any]) -> str:
+    """How accurate the model is on photos that it was not trained on, as far as the record says."""
+    said = []
+    for scheme, words in (("cv", "cross-validated photos"), ("holdout", "test photos")):
+        for row in used.get("tested", {}).get(scheme, ()):
+            if row["metric"] == "accuracy":
+                low, high = (f"{100 * row[end]:.0f}" for end in ("ci_low", "ci_high"))
+                said.append(
+                    f"{100 * row['value']:.0f}\xa0% of {row['images']} {words} "
+                    f"(95\xa0% interval {low} to {high})"
+                )
+    return " and ".join(said)

@@ -1,0 +1,92 @@
+"""Which photos `predict` is asked about: the files of a folder, or the URLs of a CSV.
+
+It stands on Python alone, for the workflow looks here before any job runs.
+"""
+
+import csv
+import hashlib
+import os
+from pathlib import Path
+
+from stillact.core.errors import InputError, did_you_mean
+
+# Of the formats that are read (`fetch.FORMATS`), and of some that are not: to be told of those is
+# better than to miss them.
+READ = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+SUFFIXES = (*READ, ".avif", ".heic", ".heif", ".jp2", ".jxl")
+
+
+def files(folder: Path) -> list[str]:
+    """The photos below a folder by their suffix, as paths relative to it, sorted.
+
+    What is hidden (its name starts with a dot) is passed over, and links to folders are not
+    followed.
+
+    Raises:
+        InputError: the folder, or one below it, cannot be read; there is no photo.
+    """
+    found = []
+    for here, folders, names in os.walk(folder, onerror=_unreadable):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        photos = [
+            name for name in names if name.lower().endswith(SUFFIXES) and not name.startswith(".")
+        ]
+        found += [os.path.relpath(os.path.join(here, name), folder) for name in photos]
+    if not found:
+        raise InputError(
+            f"photos: no photo in the folder {folder}. Looked for files that end in "
+            f"{', '.join(READ)}, in folders below it too; hidden ones are passed over"
+        )
+    return sorted(found)
+
+
+def urls(path: Path) -> list[str]:
+    """The column `url` of a CSV (UTF-8, commas, a header), blanks around a cell dropped.
+
+    Raises:
+        InputError: it cannot be read, has no such column, or a row without a URL; names the row.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            rows = [[cell.strip() for cell in row] for row in csv.reader(file, strict=True)]
+    except FileNotFoundError:
+        raise InputError(f"photos: there is no folder and no file {path}; mend the path") from None
+    except OSError as error:
+        raise InputError(f"photos: {path} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"photos: {path} is no CSV in UTF-8: {error}") from None
+    header = [name.lower() for name in rows[0]] if rows else []
+    if "url" not in header:
+        raise InputError(
+            f"photos: {path} has no column url; its first row is {', '.join(header) or 'empty'}."
+            f"{did_you_mean('url', header)} Name a CSV with a header, or a folder of photos"
+        )
+    place = header.index("url")
+    body = {number: row for number, row in enumerate(rows[1:], start=2) if any(row)}
+    for number, row in body.items():
+        if not "".join(row[place : place + 1]):
+            raise InputError(f"photos: {path}, row {number}: no url; give one, or remove the row")
+    if not body:
+        raise InputError(f"photos: {path} holds no row; give one a photo")
+    return [row[place] for row in body.values()]
+
+
+def fingerprint(folder: Path) -> str:
+    """What changes when a photo below the folder is added, removed or written, as hex digits.
+
+    Raises:
+        InputError: as `files`.
+    """
+    digest = hashlib.sha256()
+    for name in files(folder):
+        try:
+            known = os.stat(folder / name)
+            facts = f"{known.st_size} {known.st_mtime_ns}"
+        except OSError:
+            facts = "gone"
+        digest.update(os.fsencode(f"{name}\0{facts}\0"))
+    return digest.hexdigest()
+
+
+def _unreadable(error: OSError) -> None:
+    raise InputError(f"photos: {error.filename} cannot be read: {error.strerror}")

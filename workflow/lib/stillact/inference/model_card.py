@@ -1,0 +1,318 @@
+"""A model card: what an exported model is, how sure it is, and what it is not for.
+
+Every number in it is one of the study's; what the study has not found out is said to be missing.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import pandas as pd
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from stillact.config.study import CNN, FromScratchPlan, Plan
+from stillact.core.runs import SUBSETS
+from stillact.evaluation import calibration, error_analysis
+from stillact.evaluation.hypothesis_tests import wilson
+from stillact.evaluation.predictions import Answers, of_models
+
+SCHEMES = {"holdout": "holdout", "cv": "cross-validation"}
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
+SHOWN = 3  # of the factors and of the confused classes
+
+# How a recipe trains, in words, and where it is from; {} is the backbone.
+HEADS = {
+    "random": ("The image tower of {} and a new linear head on it, all of it fine-tuned", []),
+    "text": (
+        "The image tower of {} and a linear head that starts from the embeddings of the classes' "
+        "prompts, all of it fine-tuned",
+        ["2109.01903"],
+    ),
+    "probe": (
+        "The image tower of {} and a linear head that starts from a linear probe, all of it "
+        "fine-tuned (LP-FT)",
+        ["2202.10054"],
+    ),
+    "text_tower": (
+        "Both towers of {}, fine-tuned; the classes' prompts classify, as the text tower has "
+        "embedded them in the end (FLYP)",
+        ["2212.00638"],
+    ),
+}
+RECIPES = {
+    "zero_shot": (
+        "Nothing was trained: {} takes the class whose prompts are most similar to the photo",
+        ["2103.00020"],
+    ),
+    "linear_probe": ("Multinomial logistic regression on the embeddings of {}, left as it is", []),
+    "mlp": ("A small dense net on what {} tells of a photo; {} is left as it is", []),
+    "prolip": (
+        "The last projection of {}; the prompts of the classes classify (ProLIP)",
+        ["2410.05270"],
+    ),
+    "wise_ft": ("Weights between the zero-shot and the fine-tuned model (WiSE-FT)", ["2109.01903"]),
+    "seed_soup": ("The mean of the weights of all seeds (a model soup)", ["2203.05482"]),
+}
+
+
+def told(
+    exported: Mapping[str, Any],
+    record: Mapping[str, Any],
+    meta: Mapping[str, Any],
+    plan: Plan,
+    tables: Mapping[str, pd.DataFrame | None],
+    dataset: Mapping[str, Any],
+) -> dict[str, Any]:
+    """All that the card tells, as `render` takes it.
+
+    Args:
+        exported: of `export.described`.
+        record: of rule use.
+        meta: of the exported run.
+        plan: of its runs.
+        tables: predictions (of the task), holdout, manifest (of rule manifest), source (the user's
+            manifest), factors (None where errors were not looked into).
+        dataset: config.Dataset: name, manifest.
+    """
+    training, sources = trained(plan, named(exported["backbone"]))
+    predictions, holdout = tables["predictions"], tables["holdout"]
+    return {
+        "header": header(exported, dataset["name"], record["tested"]),
+        "config": exported,
+        "record": record,
+        "meta": meta,
+        "dataset": {"name": dataset["name"], "manifest": Path(dataset["manifest"]).name},
+        "performance": performance(predictions, record),
+        "classes": by_class(predictions, record, holdout).to_dict("records"),
+        "failures": failures(predictions, record, tables["factors"]),
+        "origins": origins(tables["manifest"], tables["source"]),
+        "training": training,
+        "sources": sources,
+    }
+
+
+def named(backbone: Mapping[str, Any] | None) -> str:
+    """A backbone in words; one whose name says only where its config lies, by where it is from."""
+    if backbone is None:
+        return ""
+    return backbone["source"] if backbone["name"] == "local-dir:" else backbone["name"]
+
+
+def trained(plan: Plan, backbone: str) -> tuple[str, list[str]]:
+    """How a plan trains, in a sentence, and the arXiv ids of where that is from.
+
+    Args:
+        plan: of the runs.
+        backbone: what it stands on, in words.
+    """
+    if isinstance(plan, FromScratchPlan):
+        net = "convolutional" if isinstance(plan.network, CNN) else "dense"
+        return f"A {net} network, from a random start, on the training photos alone.", []
+    words, sources = RECIPES[plan.recipe] if plan.recipe in RECIPES else HEADS[plan.head]
+    said = words.replace("{}", backbone)
+    if not hasattr(plan, "of"):
+        return f"{said}.", sources
+    base, more = trained(plan.of, backbone)
+    return f"{said}. The fine-tuned model: {base}", list(dict.fromkeys([*sources, *more]))
+
+
+def performance(predictions: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, Any]:
+    """What the test photos say of the model that is used.
+
+    Args:
+        predictions: of its task: task, model, split, seed, subset, image_id, label,
+            prob_<class>...
+        record: of rule use: model, seed, temperature, tested.
+
+    Returns:
+        run: photos, right, rate, low, high of the exported run on the holdout's test photos;
+        schemes: of each scheme that the model was judged in its name, images, runs, each of
+        `METRICS` as (value, low, high), and calibration, a row of `calibration.scores` as it came
+        ("before") and at the record's temperature ("after").
+    """
+    own = predictions[predictions["model"] == record["model"]]
+    columns = [column for column in own if column.startswith("prob_")]
+    scaled = own.copy()
+    scaled[columns] = calibration.apply_temperature(own[columns].to_numpy(), record["temperature"])
+    schemes = []
+    for scheme, name in SCHEMES.items():
+        rows = record["tested"].get(scheme, [])
+        if not rows:
+            continue
+        found = {row["metric"]: (row["value"], row["ci_low"], row["ci_high"]) for row in rows}
+        (before,), (after,) = (
+            calibration.scores(table, scheme=scheme).to_dict("records") for table in (own, scaled)
+        )
+        schemes.append(
+            {"name": name, "images": rows[0]["images"], "runs": rows[0]["runs"], **found}
+            | {"before": before, "after": after}
+        )
+    said = _of_run(own, record["seed"])
+    return {"run": _rate(said["answer"] == said["label"]), "schemes": schemes}
+
+
+def by_class(
+    predictions: pd.DataFrame, record: Mapping[str, Any], holdout: pd.DataFrame
+) -> pd.DataFrame:
+    """Photos and recall of each class.
+
+    Args:
+        predictions, record: as for `performance`.
+        holdout: the split: image_id, label, subset.
+
+    Returns:
+        class, train, validation, test (photos); recall, of the exported run on the test photos,
+        with right, photos, low and high (95 %, Wilson); cv_recall with cv_right and so on, by the
+        majority votes of cross-validation, NaN without it.
+    """
+    own = predictions[predictions["model"] == record["model"]]
+    counts = pd.crosstab(holdout["label"], holdout["subset"]).reindex(columns=SUBSETS, fill_value=0)
+    run, cv = _of_run(own, record["seed"]), _cross_validated(own)
+    rows = []
+    for name in [c.removeprefix("prob_") for c in own if c.startswith("prob_")]:
+        row = {"class": name, **counts.loc[name].to_dict()}
+        for start, said in (("", run), ("cv_", cv)):
+            right = (said["answer"] == said["label"])[said["label"] == name]
+            row |= {f"{start}{key}": value for key, value in _rate(right).items()}
+        rows.append(row)
+    names = {f"{start}rate": f"{start}recall" for start in ("", "cv_")}
+    return pd.DataFrame(rows).rename(columns=names)
+
+
+def failures(
+    predictions: pd.DataFrame, record: Mapping[str, Any], factors: pd.DataFrame | None
+) -> dict[str, Any]:
+    """What the model is known to get wrong: of cross-validation where there is one, by majority
+    votes, else of the holdout.
+
+    Args:
+        predictions, record: as for `performance`.
+        factors: of `errors.factors`; None where errors were not looked into.
+
+    Returns:
+        scheme, in words; photos; confused: label, answer, photos, of (all photos of that label) of
+        the pairs of classes that are confused most; contrasts: sentences on the factors by which
+        error rates differ most, the surest first; None without factors.
+    """
+    own = predictions[predictions["model"] == record["model"]]
+    given, scheme = of_models(own, scheme="cv"), "cv"
+    if not given:
+        given, scheme = of_models(own, scheme="holdout"), "holdout"
+    said = error_analysis.verdicts(given[record["model"]])
+    wrong = said[said["answer"] != said["label"]]
+    pairs = wrong.groupby(["label", "answer"]).size().sort_values(ascending=False, kind="stable")
+    confused = [
+        {"label": label, "answer": answer, "photos": int(count)}
+        | {"of": int((said["label"] == label).sum())}
+        for (label, answer), count in pairs.head(SHOWN).items()
+    ]
+    return {
+        "scheme": SCHEMES[scheme],
+        "photos": len(said),
+        "confused": confused,
+        "contrasts": None if factors is None else _contrasts(given, factors),
+    }
+
+
+def _contrasts(given: Mapping[str, Answers], factors: pd.DataFrame) -> list[str]:
+    table = error_analysis.contrasts(error_analysis.rates(given, factors))
+    known = table[table["p"].notna()].sort_values("p", kind="stable").head(SHOWN)
+    return [error_analysis.contrast_sentence(row) for row in known.to_dict("records")]
+
+
+def _of_run(own: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """The label and answer of each test photo of the holdout, of one run."""
+    given = of_models(own[own["seed"] == seed], scheme="holdout")
+    return error_analysis.verdicts(next(iter(given.values())))
+
+
+def _cross_validated(own: pd.DataFrame) -> pd.DataFrame:
+    """Of each photo, by majority vote; no rows without cross-validation."""
+    for given in of_models(own, scheme="cv").values():
+        return error_analysis.verdicts(given)
+    return pd.DataFrame(columns=["label", "answer"])
+
+
+def _rate(right: pd.Series) -> dict[str, float]:
+    """right, photos, rate, and its 95 % Wilson interval low, high; NaN of no photo."""
+    photos = len(right)
+    if not photos:
+        return {"right": 0, "photos": 0, **dict.fromkeys(("rate", "low", "high"), np.nan)}
+    rate = float(right.mean())
+    low, high = map(float, wilson(rate, photos))
+    return {"right": int(right.sum()), "photos": photos, "rate": rate, "low": low, "high": high}
+
+
+def origins(manifest: pd.DataFrame, source: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Where photos are from, and their licences: photos by host, and by license_url.
+
+    Args:
+        manifest: of rule manifest: url.
+        source: the user's: license_url where its author knew them.
+    """
+    hosts = manifest["url"].map(lambda url: urlsplit(url).hostname or "local files")
+    licences = source.get("license_url", pd.Series(dtype=str))
+    licences = licences.replace("", np.nan).dropna()
+    return {"hosts": dict(hosts.value_counts()), "licences": dict(licences.value_counts())}
+
+
+def header(config: Mapping[str, Any], dataset: str, tested: Mapping[str, list]) -> str:
+    """The card's YAML block, as the Hugging Face hub reads it.
+
+    Args:
+        config: of `export.described`.
+        dataset: its name.
+        tested: of the record of rule use: rows of `bootstrap.intervals` by scheme.
+    """
+    backbone = config["backbone"] or {}
+    metrics = [
+        {
+            "type": row["metric"],
+            "value": round(row["value"], 4),
+            "name": f"{row['metric']} ({name})",
+        }
+        for scheme, name in SCHEMES.items()
+        for row in tested.get(scheme, [])
+        if row["metric"] in ("accuracy", "macro_f1")
+    ]
+    result = {
+        "task": {"type": "image-classification"},
+        "dataset": {"name": dataset, "type": dataset},
+        "metrics": metrics,
+    }
+    block: dict[str, Any] = {
+        "license": (backbone.get("licence") or "unknown").lower(),
+        "library_name": "onnx",
+        "pipeline_tag": "image-classification",
+        "tags": ["onnx", "human-activity-recognition", "still-images", config["recipe"]],
+    }
+    source = backbone.get("source") or ""
+    if source.startswith("hub:"):
+        block["base_model"] = source.removeprefix("hub:")
+    block["model-index"] = [{"name": config["model"], "results": [result]}]
+    return yaml.safe_dump(block, sort_keys=False, allow_unicode=True)
+
+
+def render(template: Path, told: Mapping[str, Any]) -> str:
+    """The card.
+
+    Args:
+        template: model_card.md.j2.
+        told: what it asks for.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(template.parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"percent": _percent, "number": lambda value: f"{value:.3f}"}
+    return environment.get_template(template.name).render(told)
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"

@@ -1,0 +1,228 @@
+"""Photos that nobody has labelled, asked about one after the other in bounded memory."""
+
+import collections
+import contextlib
+import csv
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from stillact.config import study as config
+from stillact.core.errors import InputError
+from stillact.core.logs import logger
+from stillact.core.tables import FORMULA, replacing
+from stillact.data import fetch, preprocess
+from stillact.inference import listing
+
+BATCH = 64  # photos asked about at a time; as many wait, decoded
+PROGRESS_EVERY_S = 10.0
+EXAMPLES = 5  # photos shown of each reason when none can be read
+
+Item, Made = TypeVar("Item"), TypeVar("Made")
+
+
+def in_folder(folder: Path) -> pd.DataFrame:
+    """The photos below a folder.
+
+    Returns:
+        path, relative to the folder; file, where the photo is; reason, why it is not read, or '':
+        its name is not UTF-8; modified, the time of it (ns since 1970), so that the table changes
+        when a photo does. A path that a spreadsheet would take for a formula has ./ in front, with
+        which it is the same path.
+
+    Raises:
+        InputError: as `album.files`.
+    """
+    rows = []
+    for name in listing.files(folder):
+        shown = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        file, reason = str(folder / name), ""
+        if shown != name:
+            file, reason = "", "file name is not UTF-8"
+        modified = 0
+        with contextlib.suppress(OSError):  # a link to nothing; `answers` will say so
+            modified = (folder / name).stat().st_mtime_ns
+        rows.append((_no_formula(shown), file, reason, modified))
+    return pd.DataFrame(rows, columns=["path", "file", "reason", "modified"])
+
+
+def of_urls(path: Path, settings: config.Fetch, dataset: config.Dataset) -> pd.DataFrame:
+    """The photos of a CSV's URLs, brought into the cache.
+
+    Args:
+        path: of the CSV; paths in it start from its own folder.
+        settings: of the fetch.
+        dataset: of the study, for its cache.
+
+    Returns:
+        url; file, where the photo is; reason, why there is none, or ''. A formula as in
+        `in_folder`.
+
+    Raises:
+        InputError: as `album.urls`; no URL gives a photo; the cache cannot be written.
+    """
+    urls = listing.urls(path)
+    rows = pd.DataFrame({"id": urls, "url": urls, "sha256": ""})
+    # not by file name from local_dirs: those are the study's
+    asked = {"manifest": str(path), "local_dirs": [], "on_missing": "drop"}
+    had = fetch.fetch_all(rows, settings, dataset.model_copy(update=asked), path.parent)
+    cache = Path(dataset.cache)
+    files = [str(fetch.cached(cache, sha256)) if sha256 else "" for sha256 in had["sha256"]]
+    shown = had["url"].map(_no_formula)
+    return pd.DataFrame({"url": shown, "file": files, "reason": had["reason"]})
+
+
+def _no_formula(path: str) -> str:
+    return f"./{path}" if path.startswith(FORMULA) else path
+
+
+def answers(
+    photos: Sequence[tuple[str, str]],
+    look: Mapping[str, Any],
+    settings: config.Fetch,
+    ask: Callable[[np.ndarray], np.ndarray],
+    threads: int,
+) -> Iterator[tuple[np.ndarray | None, str]]:
+    """What is said of each photo, in order. Memory holds 2 batches of photos, however many.
+
+    Args:
+        photos: file, and '' or why there is none.
+        look: what `images.square` is told.
+        settings: max_bytes and max_pixels: a photo beyond them is not decoded.
+        ask: packed photos, uint8 (photos, size, size, 3), to a row of anything each.
+        threads: that decode, while others are asked about.
+
+    Yields:
+        The photo's row and '', or None and why it cannot be read.
+    """
+
+    def pixels(photo: tuple[str, str]) -> tuple[np.ndarray | None, str]:
+        file, reason = photo
+        try:
+            return (None, reason) if reason else (seen(Path(file), look, settings)[0], "")
+        except fetch.Missing as failure:
+            return None, str(failure)
+
+    start = last = time.monotonic()
+    done = 0
+    with fetch.pillow_limit(settings.max_pixels), ThreadPoolExecutor(threads) as pool:
+        decoded = _ahead(pool, pixels, photos, BATCH)
+        while batch := list(itertools.islice(decoded, BATCH)):
+            found = [photo for photo, _ in batch if photo is not None]
+            rows = iter(ask(np.stack(found)) if found else ())
+            yield from ((None if photo is None else next(rows), why) for photo, why in batch)
+            done += len(batch)
+            if time.monotonic() - last > PROGRESS_EVERY_S or done == len(photos):
+                last = time.monotonic()
+                rate = done / max(last - start, 1e-9)
+                logger.info(
+                    "asked about %d of %d photos, %.1f photos/s, about %.0f s to go",
+                    done,
+                    len(photos),
+                    rate,
+                    (len(photos) - done) / rate,
+                )
+
+
+def seen(
+    path: Path, look: Mapping[str, Any], settings: config.Fetch
+) -> tuple[np.ndarray, tuple[int, int]]:
+    """A photo as a model sees it; call it within `fetch.pillow_limit`.
+
+    Args:
+        path: of the photo.
+        look: what `images.square` is told.
+        settings: max_bytes and max_pixels; the scaled photo is held to the latter too, for one
+            that is long and thin grows a thousand times.
+
+    Returns:
+        uint8 (size, size, 3), RGB; the photo's width and height in pixels, upright.
+
+    Raises:
+        fetch.Missing: it cannot be read; says why.
+    """
+    with fetch.opened(path, settings) as image:
+        long, short = max(image.size), min(image.size)
+        side = math.floor(look["size"] / look.get("crop", 1.0))
+        if look["geometry"] == "resize_crop" and side**2 * long / short > settings.max_pixels:
+            raise fetch.Missing("too long and thin", "Crop it", f"{long} by {short} pixels")
+        size = fetch.upright_size(image)
+        return np.asarray(preprocess.square(image, **look)), size
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, make: Callable[[Item], Made], items: Iterable[Item], most: int
+) -> Iterator[Made]:
+    """What `pool.map` gives, with at most so many made before they are asked for."""
+    waiting: collections.deque = collections.deque()
+    for item in items:
+        waiting.append(pool.submit(make, item))
+        if len(waiting) > most:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def write(
+    photos: pd.DataFrame,
+    told: Iterable[tuple[np.ndarray | None, str]],
+    classes: Sequence[str],
+    threshold: float,
+    target: Path,
+) -> None:
+    """Write predictions.csv, row by row and in one step.
+
+    Its columns: path or url; status, "ok" or "unreadable", and reason; predicted, the class with
+    the highest probability; prob_<class>, in [0, 1]; confidence, the highest of them; abstain,
+    "yes" where that is below the threshold, else "no". Where a photo cannot be read the last ones
+    are empty.
+
+    Args:
+        photos: of `in_folder` or `of_urls`.
+        told: of `answers`: the probability of each class.
+        classes: in their order.
+        threshold: in [0, 1].
+        target: the file.
+
+    Raises:
+        InputError: no photo can be read; says why.
+    """
+    counts, reasons = collections.Counter(), collections.defaultdict(list)
+    with replacing(target) as part, open(part, "w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        probabilities = [f"prob_{name}" for name in classes]
+        head = [photos.columns[0], "status", "reason", "predicted", *probabilities]
+        table.writerow([*head, "confidence", "abstain"])
+        for name, (row, reason) in zip(photos.iloc[:, 0], told, strict=True):
+            if row is None:
+                reasons[reason].append(name)
+                table.writerow([name, "unreadable", reason, *[""] * (len(classes) + 3)])
+                continue
+            shown = [round(float(p), 8) for p in row]
+            best = max(range(len(classes)), key=shown.__getitem__)
+            abstain = "yes" if shown[best] < threshold else "no"
+            counts[abstain] += 1
+            table.writerow([name, "ok", "", classes[best], *shown, shown[best], abstain])
+        if not counts:
+            raise InputError(_none_read(reasons))
+    logger.info(
+        "%d answered, %d abstained on, %d unreadable",
+        counts["no"],
+        counts["yes"],
+        sum(map(len, reasons.values())),
+    )
+
+
+def _none_read(reasons: Mapping[str, list[str]]) -> str:
+    lines = [f"photos: none of the {sum(map(len, reasons.values()))} photos can be read:"]
+    for reason, names in sorted(reasons.items(), key=lambda item: -len(item[1])):
+        more = f" and {len(names) - EXAMPLES} more" if len(names) > EXAMPLES else ""
+        lines.append(f"  {reason}: {', '.join(names[:EXAMPLES])}{more}")
+    return "\n".join(lines)

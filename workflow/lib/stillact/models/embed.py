@@ -1,0 +1,138 @@
+"""Photos and texts to a backbone's embeddings, in batches."""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from stillact.core.errors import InputError
+from stillact.core.logs import logger
+from stillact.core.tables import replacing
+from stillact.models.backbones import Backbone
+
+CPU_BATCH = 64
+GPU_BATCH = 512  # halved until it fits
+PROGRESS_EVERY_S = 5.0
+
+Encode = Callable[[slice], torch.Tensor]
+
+
+def of_photos(backbone: Backbone, photos: np.ndarray, projected: bool = True) -> np.ndarray:
+    """Embeddings, float32 (photos, width), as `Backbone.encode_image` gives them.
+
+    Args:
+        backbone: on the device to compute on.
+        photos: packed for this backbone, uint8 (photos, size, size, 3), RGB; may lie on the disk.
+        projected: False: as `Backbone.encode_unprojected` gives them.
+
+    Raises:
+        InputError: there is no projection to leave out.
+    """
+    device = next(backbone.image.parameters()).device
+    encoder = backbone.encode_image if projected else backbone.encode_unprojected
+    width = backbone.embedding_width if projected else len(backbone.projection)
+
+    def encode(rows: slice) -> torch.Tensor:
+        pixels = torch.from_numpy(np.array(photos[rows])).permute(0, 3, 1, 2)
+        return encoder(backbone.normalise(pixels.to(device)))
+
+    return _in_batches(encode, len(photos), width, device, "photos")
+
+
+def of_texts(backbone: Backbone, texts: Sequence[str]) -> np.ndarray:
+    """Embeddings, float32 (texts, width), as `Backbone.encode_text` gives them.
+
+    Raises:
+        InputError: the backbone has no text tower.
+    """
+    device = next(backbone.image.parameters()).device
+
+    def encode(rows: slice) -> torch.Tensor:
+        return backbone.encode_text(list(texts[rows]))
+
+    return _in_batches(encode, len(texts), backbone.embedding_width, device, "texts")
+
+
+def text_table(prompts: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """The texts of a prompt set in its order: class, text."""
+    rows = [(label, text) for label, texts in prompts.items() for text in texts]
+    return pd.DataFrame(rows, columns=["class", "text"])
+
+
+def require_text_tower(record: Path, prompts: str) -> None:
+    """Raise an InputError if the backbone of a weights.json cannot embed the prompt set `prompts`.
+
+    Loads nothing.
+    """
+    told = json.loads(record.read_text(encoding="utf-8"))
+    if not told["facts"]["has_text"]:
+        raise InputError(
+            f"backbones.{told['backbone']} has no text tower, so the prompts {prompts!r} cannot be "
+            "embedded with it; where they are used, name a backbone that has one (of open_clip, or "
+            "siglip)"
+        )
+
+
+def require_projection(record: Path) -> None:
+    """Raise an InputError if the embeddings of the backbone of a weights.json are not projected.
+
+    Loads nothing.
+    """
+    told = json.loads(record.read_text(encoding="utf-8"))
+    if not told["facts"]["projects"]:
+        raise InputError(
+            f"backbones.{told['backbone']} has no projection after its image tower, so the recipe "
+            "prolip has nothing to train; name one of CLIP's, or train linear_probe on this one"
+        )
+
+
+def save(array: np.ndarray, path: str | Path) -> None:
+    """Write an array as .npy, in one step."""
+    with replacing(path) as part, open(part, "wb") as file:
+        np.save(file, array)
+
+
+@torch.inference_mode()
+def _in_batches(
+    encode: Encode, count: int, width: int, device: torch.device, what: str
+) -> np.ndarray:
+    """`encode` of all rows, as float32 (count, width). A GPU's batches shrink until they fit."""
+    made = np.empty((count, width), np.float32)
+    batch = CPU_BATCH if device.type == "cpu" else GPU_BATCH
+    done, start = 0, time.perf_counter()
+    last = start
+    while done < count:
+        rows = slice(done, min(done + batch, count))
+        try:
+            made[rows] = encode(rows).cpu().numpy()
+        except torch.OutOfMemoryError:
+            batch = _halved(rows.stop - rows.start, what)
+            continue
+        done = rows.stop
+        if time.perf_counter() - last > PROGRESS_EVERY_S:
+            last = time.perf_counter()
+            logger.info("embedded %d of %d %s", done, count, what)
+    seconds = time.perf_counter() - start
+    logger.info(
+        "embedded %d %s in %.1f s on %s: %.0f embeddings/s",
+        count,
+        what,
+        seconds,
+        device.type,
+        count / seconds,
+    )
+    return made
+
+
+def _halved(batch: int, what: str) -> int:
+    if batch == 1:
+        raise InputError(
+            f"the GPU's memory does not hold the embedding of one of the {what}; free it, take a "
+            "smaller backbone, or embed on the CPU (device: cpu)"
+        ) from None
+    logger.warning("out of GPU memory: batches of %d %s from now on", batch // 2, what)
+    return batch // 2

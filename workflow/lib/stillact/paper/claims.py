@@ -1,0 +1,195 @@
+"""What the paper claims, and what this study says to it: supported, not supported or undecided.
+
+There are three kinds of claim.
+
+better: one model beats others. Two kinds of luck stand against it, that of training and that of the
+photos, so both are tested at 5 %: the difference in accuracy over paired seeds (Student's t; the
+95 % interval leaves out 0), and the photos that only one of the two gets right by the majority vote
+of its runs (McNemar's exact test). Supported where both speak for the claim, not supported where
+both speak against it, undecided otherwise: what other seeds or other photos might turn round is no
+finding, either way. Where all models of the claim have been cross-validated, the folds take the
+place of the seeds (Nadeau and Bengio's corrected t-test) and all photos that of the test photos;
+the two schemes are never mixed. The claim has to hold against each of the others, and fails where
+it fails against one. To ask for all of them at 5 % each keeps the whole at 5 % (intersection-union
+test: Berger, Technometrics 24, 1982).
+
+differ: supported where the one-way analysis of variance and Welch's both give p < 0.05, undecided
+otherwise, as neither can show that models are equal.
+
+same: that a t-test finds no difference is no evidence that there is none. Supported where the 95 %
+interval of the difference over seeds lies within 5 points either way, not supported where it leaves
+out 0, undecided otherwise.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from stillact.core.logs import logger
+from stillact.evaluation import comparisons, hypothesis_tests
+from stillact.evaluation.hypothesis_tests import p_in_words
+from stillact.evaluation.predictions import SAME, rows_of
+
+SUPPORTED, NOT_SUPPORTED, UNDECIDED = VERDICTS = ("supported", "not supported", "undecided")
+LEVEL = 0.05
+MARGIN = 0.05  # in accuracy; two models that differ by less count as the same
+RULE = (
+    "That a model beats another is supported where both the t-test of the difference in accuracy "
+    "and McNemar's exact test on the photos that only one of the two gets right (majority vote of "
+    "its runs) speak for it at 5 %, not supported where both speak for the other model, and "
+    "undecided otherwise. Seeds and photos are those of the holdout split; where all models of the "
+    "claim have been cross-validated, its folds and all photos take their place (corrected "
+    "t-test). A claim about several models has to hold for each. That models differ is supported "
+    "where the one-way and Welch's analysis of variance both give p < 0.05, and undecided "
+    "otherwise; they take seeds on the same photos for replicates. That two models do not differ "
+    "is supported where the 95 % interval of the difference over seeds lies within 5 points either "
+    "way, not supported where it leaves out 0, and undecided otherwise."
+)
+
+
+def judge(
+    claims: pd.DataFrame,
+    runs: pd.DataFrame,
+    predictions: Mapping[str, pd.DataFrame],
+    *,
+    names: Mapping[str, str],
+    anova: Mapping[str, Sequence[str]],
+) -> tuple[pd.DataFrame, str]:
+    """A verdict on each claim, by the rules at the head of this module.
+
+    Args:
+        claims: paper_claims.csv: claim, kind (better, differ or same), task, subset, models: names
+            with spaces between. Of `better` the first beats the others; of `differ` each is the
+            name of an analysis of variance.
+        runs: runs.csv: task, model, split, seed, subset, accuracy.
+        predictions: the predictions table of each task.
+        names: the model behind a name in `claims`, where it has another.
+        anova: the models of each analysis of variance.
+
+    Returns:
+        A table with claim, verdict and evidence (a sentence, with its numbers and what they are
+        over), and a note: which claims are left out, as the study lacks a model of theirs, or ''.
+    """
+    rows, notes = [], []
+    for claim in claims.itertuples():
+        of = {"task": claim.task, "subset": claim.subset}
+        given = [names.get(name, name) for name in claim.models.split()]
+        which = (runs["task"] == claim.task) & (runs["subset"] == claim.subset)
+        known = {*runs.loc[which & (runs["split"] == "holdout"), "model"]}
+        if claim.kind == "differ":
+            known = {name for name, models in anova.items() if known & {*models}}
+        if lacking := [name for name in given if name not in known]:
+            notes.append(f"Left out, without runs of {', '.join(lacking)}: {claim.claim}.")
+            logger.info(notes[-1])
+            continue
+        if claim.kind == "better":
+            found = _better(given, runs, predictions[claim.task], **of)
+        elif claim.kind == "differ":
+            found = [
+                _differ(name, hypothesis_tests.anova(runs, anova[name], **of)) for name in given
+            ]
+        else:
+            found = [_same(hypothesis_tests.paired_t_test(runs, *given, **of))]
+        verdicts, evidence = zip(*found, strict=True)
+        rows.append((claim.claim, _all_of(verdicts), "; ".join(evidence) + "."))
+    return pd.DataFrame(rows, columns=["claim", "verdict", "evidence"]), " ".join(notes)
+
+
+def _all_of(verdicts: Sequence[str]) -> str:
+    """On a claim that says several things."""
+    if NOT_SUPPORTED in verdicts:
+        return NOT_SUPPORTED
+    return UNDECIDED if UNDECIDED in verdicts else SUPPORTED
+
+
+def _better(
+    models: Sequence[str], runs: pd.DataFrame, predictions: pd.DataFrame, *, task: str, subset: str
+) -> list[tuple[str, str]]:
+    """Verdict and evidence: the first model against each of the others."""
+    folds = rows_of(predictions, scheme="cv", subset=subset)
+    scheme = "cv" if {*models} <= {*folds["model"]} and subset == "test" else "holdout"
+    first, found = models[0], []
+    for other in models[1:]:
+        rows = predictions[predictions["model"].isin([first, other])]
+        row = comparisons.pairs(rows, [first, other], scheme=scheme, subset=subset).iloc[0]
+        if scheme == "cv":
+            photos, (difference, p, text) = "photos", _over_folds(row)
+        else:
+            test = hypothesis_tests.paired_t_test(runs, first, other, task=task, subset=subset)
+            photos, (difference, p, text) = f"{subset} photos", _over_seeds(test)
+        alone = row["mcnemar_b"], row["mcnemar_c"]
+        sides = _side(difference, p), _side(alone[0] - alone[1], row["mcnemar_p"])
+        verdict = {(1, 1): SUPPORTED, (-1, -1): NOT_SUPPORTED}.get(sides, UNDECIDED)
+        told = (
+            f"{first} minus {other}: {text}, and of {row['images']} {photos} {alone[0]} are right "
+            f"by {first} alone, {alone[1]} by {other} alone "
+            f"(McNemar's {p_in_words(row['mcnemar_p'])})"
+        )
+        found.append((verdict, told))
+    return found
+
+
+def _side(difference: float, p: float) -> int:
+    """1 or -1 where a test shows the sign of the difference, else 0."""
+    return int(math.copysign(1, difference)) if p < LEVEL else 0
+
+
+def _over_seeds(test: hypothesis_tests.PairedTest) -> tuple[float, float, str]:
+    """The difference, its p and both in words.
+
+    A difference that does not vary at all has no t; it is as sure as seeds can make it (p 0, or 1
+    where it is none).
+    """
+    if test.pairs == 0:
+        return math.nan, math.nan, "no seed in common"
+    points = _points(test.difference)
+    if test.pairs == 1:
+        return test.difference, math.nan, f"{points} with one seed (no interval)"
+    if math.isnan(test.p):
+        p = float(abs(test.difference) < SAME)
+        return test.difference, p, f"{points} with each of {test.pairs} seeds"
+    interval = f"95 % interval {_points(test.ci_low, '')} to {_points(test.ci_high, '')}"
+    return test.difference, test.p, f"{points} over {test.pairs} seeds ({interval})"
+
+
+def _over_folds(row: pd.Series) -> tuple[float, float, str]:
+    """As `_over_seeds`, from a row of `comparisons.pairs`."""
+    if row["folds"] < 2:
+        return math.nan, math.nan, f"{row['folds']} folds in common"
+    points = _points(row["difference"])
+    if math.isnan(row["t"]):
+        p = float(abs(row["difference"]) < SAME)
+        return row["difference"], p, f"{points} in each of {row['folds']} folds"
+    text = f"{points} over {row['folds']} folds (corrected t-test's {p_in_words(row['p'])})"
+    return row["difference"], row["p"], text
+
+
+def _differ(name: str, found: hypothesis_tests.Anova) -> tuple[str, str]:
+    if found.table.empty:
+        return UNDECIDED, f"{name}: {found.note.removesuffix('.')}"
+    tests = found.table.set_index("test")
+    told = [
+        f"{said} F({row['df1']:.4g}, {row['df2']:.4g}) = {row['f']:.2f}, {p_in_words(row['p'])}"
+        for said, row in (("F-test", tests.loc["anova"]), ("Welch's", tests.loc["welch"]))
+    ]
+    runs = int(tests.loc["anova", ["df1", "df2"]].sum()) + 1
+    note = f" ({found.note.removesuffix('.')})" if found.note else ""
+    text = f"{name}: {', '.join(told)}, over {runs} seeds of {len(found.models)} models{note}"
+    return SUPPORTED if (tests["p"] < LEVEL).all() else UNDECIDED, text
+
+
+def _same(test: hypothesis_tests.PairedTest) -> tuple[str, str]:
+    _, _, text = _over_seeds(test)
+    low, high = test.ci_low, test.ci_high
+    if test.pairs > 1 and math.isnan(test.p):
+        low = high = test.difference
+    t = "" if math.isnan(test.p) else f", t({test.df:.0f}) = {test.t:.3f}, {p_in_words(test.p)}"
+    text = f"{test.model_a} minus {test.model_b}: {text}{t}"
+    if low > SAME or high < -SAME:
+        return NOT_SUPPORTED, text
+    return SUPPORTED if low >= -MARGIN and high <= MARGIN else UNDECIDED, text
+
+
+def _points(difference: float, unit: str = " points") -> str:
+    return f"{100 * difference:+.1f}{unit}".replace("-", "−")

@@ -1,0 +1,162 @@
+"""Photos made worse: what imagecorruptions does to them, and what runs say of them then."""
+
+import contextlib
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+
+from stillact.config.study import WITHOUT_SEVERITY
+from stillact.core.runs import Run
+from stillact.data.boxes import View
+from stillact.data.manifest import parse_boxes
+from stillact.perturb.occlusion import cover
+from stillact.perturb.robustness import CLEAN
+from stillact.training.trained import Trained, of_runs
+
+SIDE = 224  # pixels: imagecorruptions' strengths are those of ImageNet-C, whose photos are so wide
+LOWER = (2, 3, 4, 6, 8)  # low_resolution: by how much the side falls, by severity
+BICUBIC = Image.Resampling.BICUBIC
+
+
+@dataclass(frozen=True)
+class Version:
+    """Photos of which one thing is the matter.
+
+    corruption: `CLEAN` or one of `config.CORRUPTIONS`.
+    severity: 1 to 5; 0 where it has none.
+    rows: places of the photos in their table.
+    pixels: uint8, shape (rows, 3, size, size), RGB.
+    """
+
+    corruption: str
+    severity: int
+    rows: np.ndarray
+    pixels: torch.Tensor
+
+
+def asked(corruptions: Sequence[str], severities: Sequence[int]) -> list[tuple[str, int]]:
+    """Corruption and severity of each version of the photos, the clean one first."""
+    return [(CLEAN, 0)] + [
+        (name, severity)
+        for name in corruptions
+        for severity in ([0] if name in WITHOUT_SEVERITY else severities)
+    ]
+
+
+def versions(
+    pixels: torch.Tensor,
+    photos: pd.DataFrame,
+    look: Mapping[str, Any],
+    asked: Sequence[tuple[str, int]],
+) -> Iterator[Version]:
+    """Each version when it is asked for, so that memory holds one. One without a photo is left out.
+
+    Args:
+        pixels: of the photos, uint8 (photos, 3, size, size), on the CPU.
+        photos: image_id, width and height (px), person_boxes as in the manifest.
+        look: size, geometry and crop of the packed photos.
+        asked: of the function of this name.
+    """
+    for name, severity in asked:
+        rows, made = np.arange(len(pixels)), pixels
+        if name == "person_covered":
+            masks = _people(photos, look)
+            rows = np.flatnonzero(masks.any((1, 2)))
+            made = cover(pixels[rows], masks[rows], "mean")
+        elif name != CLEAN:
+            made = apply(pixels, photos["image_id"], name, severity)
+        if len(rows):
+            yield Version(name, severity, rows, made)
+
+
+def _people(photos: pd.DataFrame, look: Mapping[str, Any]) -> np.ndarray:
+    """The pixels in any person box of each packed photo, bool (photos, size, size)."""
+    return np.stack(
+        [
+            View.of(row.width, row.height, **look).mask(parse_boxes(row.person_boxes))
+            for row in photos.itertuples()
+        ]
+    )
+
+
+def apply(photos: torch.Tensor, image_ids: Sequence[str], name: str, severity: int) -> torch.Tensor:
+    """Photos with one corruption.
+
+    A photo comes out the same, whichever others there are: its chance is that of its id, of the
+    corruption and of the severity. imagecorruptions counts in pixels; photos packed smaller than
+    `SIDE` are widened for it and then made small again, so that a severity is as severe to them.
+
+    Args:
+        photos: uint8, shape (photos, 3, size, size), RGB, on the CPU.
+        image_ids: of the photos.
+        name: one of `config.CORRUPTIONS`, but person_covered, for which see `versions`.
+        severity: 1 to 5; 0 for grey.
+    """
+    made = np.empty((len(photos), *photos.shape[2:], 3), np.uint8)
+    for row, image_id in enumerate(image_ids):
+        photo = Image.fromarray(photos[row].permute(1, 2, 0).numpy())
+        match name:
+            case "grey":  # luma of ITU-R 601
+                made[row] = photo.convert("L").convert("RGB")
+            case "low_resolution":
+                side = max(round(photo.width / LOWER[severity - 1]), 1)
+                made[row] = photo.resize((side, side), BICUBIC).resize(photo.size, BICUBIC)
+            case _:
+                made[row] = _corrupted(photo, name, severity, f"{image_id}/{name}/{severity}")
+    return torch.from_numpy(made).permute(0, 3, 1, 2)
+
+
+def _corrupted(photo: Image.Image, name: str, severity: int, chance: str) -> Image.Image:
+    """By imagecorruptions, on a photo at least `SIDE` wide."""
+    from imagecorruptions import corrupt  # late: with it comes numba, which takes its time
+
+    wide = photo if photo.width >= SIDE else photo.resize((SIDE, SIDE), BICUBIC)
+    with _seeded(chance) as seed:
+        # two of them would else draw a seed of their own
+        own = {"seed": seed} if name in ("impulse_noise", "glass_blur") else {}
+        made = Image.fromarray(corrupt(np.asarray(wide), severity, name, **own))
+    return made if wide is photo else made.resize(photo.size, BICUBIC)
+
+
+@contextlib.contextmanager
+def _seeded(text: str) -> Iterator[int]:
+    """NumPy's global generator, which imagecorruptions draws from, seeded by a text; afterwards it
+    goes on where it was."""
+    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+    before = np.random.get_state()
+    np.random.seed(seed)
+    try:
+        yield seed
+    finally:
+        np.random.set_state(before)
+
+
+def ask(
+    runs: Mapping[Run, Trained], version: Version, photos: pd.DataFrame, classes: list[str]
+) -> pd.DataFrame:
+    """What runs say of a version of the photos.
+
+    Args:
+        runs: of one setup, by who they are.
+        version: of the photos.
+        photos: subset, image_id, label of each.
+        classes: labels in the order of the probabilities.
+
+    Returns:
+        task, model, split, seed, subset, image_id, label, corruption, severity and
+        prob_<class>..., a row a run and photo.
+    """
+    tables = []
+    for run, told in zip(runs, of_runs([*runs.values()], version.pixels), strict=True):
+        table = photos[["subset", "image_id", "label"]].iloc[version.rows].assign(**vars(run))
+        table = table[[*vars(run), "subset", "image_id", "label"]]
+        table = table.assign(corruption=version.corruption, severity=version.severity)
+        table[[f"prob_{name}" for name in classes]] = told.round(8)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)

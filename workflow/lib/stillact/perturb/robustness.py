@@ -1,0 +1,149 @@
+"""What corrupted photos cost a model: accuracy, log loss and calibration beside those on clean
+ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from stillact.core.text_tables import percent
+from stillact.evaluation import bootstrap, calibration
+from stillact.evaluation.predictions import Answers, of_models
+
+CLEAN = "clean"  # the corruption of photos as they are; its severity is 0
+ALL = "all"  # the mean over those corruptions that come at severities
+
+COLUMNS = ["task", "model", "corruption", "severity", "photos", "runs", "accuracy"]
+COLUMNS += [f"accuracy_difference{end}" for end in ("", "_ci_low", "_ci_high")]
+COLUMNS += ["log_loss", "log_loss_difference", "ece", "ece_difference"]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a model's runs make of one version of the photos.
+
+    right: whether a run is right on a photo, 0 or 1, (runs, photos).
+    log_loss, ece: means over the runs, nats and 0 to 1.
+    """
+
+    right: np.ndarray
+    log_loss: float
+    ece: float
+
+
+Beside = tuple[Scores, Scores]  # on corrupted photos, and on the same ones clean
+
+
+def judge(predictions: pd.DataFrame) -> pd.DataFrame:
+    """What each corruption costs each model, and all of them together.
+
+    Corrupted photos are compared with the same photos clean, answer by answer; intervals are those
+    of `bootstrap.mean`. A mean over severities or corruptions is that of the values of each.
+
+    Args:
+        predictions: of `corruptions.ask`, one task, any number of models; each has the clean
+            photos.
+
+    Returns:
+        A row a model, corruption and severity, the models in the order of the table: first the
+        clean photos (`CLEAN`, 0), then `ALL`, the mean over the corruptions that come at
+        severities, then each corruption. Without a severity it is the mean over all of them; or
+        the corruption has none. photos; runs; accuracy, 0 to 1; accuracy_difference, accuracy
+        minus that on the same photos clean, -1 to 1, with its 95 % interval; log_loss (nats) and
+        ece (0 to 1; as in `calibration.scores`), each with its difference.
+    """
+    rows = []
+    for model, table in predictions.groupby("model", sort=False):
+        given = {
+            of: of_models(rows_of, scheme="holdout")[model]
+            for of, rows_of in table.groupby(["corruption", "severity"], sort=False)
+        }
+        beside = {of: _beside(told, given[CLEAN, 0]) for of, told in given.items()}
+        for (corruption, severity), versions in _groups(beside).items():
+            head = table["task"].iloc[0], model, corruption, severity
+            rows.append((*head, *_row(versions)))
+    made = pd.DataFrame(rows, columns=COLUMNS)
+    return made.astype({"severity": "Int64"})  # which may be missing
+
+
+def _beside(given: Answers, clean: Answers) -> Beside:
+    same = np.isin(clean.image_ids, given.image_ids)
+    of_clean = clean.probabilities[:, same], clean.labels[same]
+    return _scores(given.probabilities, given.labels), _scores(*of_clean)
+
+
+def _scores(probabilities: np.ndarray, labels: np.ndarray) -> Scores:
+    right = (probabilities.argmax(2) == labels).astype(float)
+    each = [
+        (calibration.log_loss(told, labels), calibration.calibration_error(told.max(1), of))
+        for told, of in zip(probabilities, right, strict=True)
+    ]
+    return Scores(right, *np.mean(each, axis=0))
+
+
+def _groups(beside: dict[tuple[str, int], Beside]) -> dict[tuple, list[Beside]]:
+    """The versions that each row of the table is the mean of, by its corruption and severity."""
+    groups = {(CLEAN, 0): [beside[CLEAN, 0]]}
+    severe = {of: one for of, one in beside.items() if of[1] > 0}
+    for severity in sorted({severity for _, severity in severe}):
+        groups[ALL, severity] = [one for of, one in severe.items() if of[1] == severity]
+    if severe:
+        groups[ALL, None] = [*severe.values()]
+    for name in dict.fromkeys(name for name, _ in beside if name != CLEAN):
+        each = {severity: one for (of, severity), one in beside.items() if of == name}
+        groups |= {(name, severity): [one] for severity, one in each.items() if severity}
+        groups[name, None] = [*each.values()]
+    return groups
+
+
+def _row(versions: Sequence[Beside]) -> list:
+    """The values of a row, from photos on."""
+    runs, photos = versions[0][0].right.shape
+    right = np.mean([now.right for now, _ in versions], axis=0)
+    lost = np.mean([now.right - before.right for now, before in versions], axis=0)
+    row = [photos, runs, right.mean(), *np.clip(bootstrap.mean(lost), -1, 1)]
+    for score in ("log_loss", "ece"):
+        now, clean = np.mean([[getattr(of, score) for of in pair] for pair in versions], axis=0)
+        row += [now, now - clean]
+    return row
+
+
+def sentences(summary: pd.DataFrame) -> list[str]:
+    """What the table says of each model, in a sentence; the one that loses least comes first.
+
+    Args:
+        summary: of `judge`, one task.
+    """
+    told = []
+    for model in by_loss(summary):
+        rows = summary[(summary["model"] == model) & summary["severity"].isna()]
+        each = rows[rows["corruption"] != ALL].sort_values("accuracy_difference", kind="stable")
+        worst = each.iloc[0]
+        clean = summary[(summary["model"] == model) & (summary["corruption"] == CLEAN)].iloc[0]
+        text = f"{model} is right on {percent(clean['accuracy'])} of the {clean['photos']} photos"
+        for overall in rows[rows["corruption"] == ALL].to_dict("records"):
+            text += (
+                f", and on {percent(overall['accuracy'])} when they are corrupted "
+                f"({_points(overall)})"
+            )
+        if worst["accuracy_difference"] < 0:
+            text += f"; it loses most by {worst['corruption']} ({_points(worst)})"
+        told.append(f"{text}.")
+    return told
+
+
+def by_loss(summary: pd.DataFrame) -> list[str]:
+    """The models, the one that loses least over all corruptions first."""
+    rows = summary[summary["severity"].isna()]
+    rows = rows[rows["corruption"] == ALL] if (rows["corruption"] == ALL).any() else rows
+    lost = rows.groupby("model", sort=False)["accuracy_difference"].mean()
+    return lost.sort_values(ascending=False, kind="stable").index.tolist()
+
+
+def _points(row) -> str:
+    low, high = row["accuracy_difference_ci_low"], row["accuracy_difference_ci_high"]
+    value, low, high = (
+        f"{100 * of:+.0f}".replace("-", "−") for of in (row["accuracy_difference"], low, high)
+    )
+    return f"{value} points, 95\xa0% interval {low} to {high}"

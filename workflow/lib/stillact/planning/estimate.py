@@ -1,0 +1,382 @@
+"""What a study takes, told before it is begun: jobs, runs, hours, memory and disk of each rule."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from stillact.config import study as config
+from stillact.core import runs
+from stillact.core.tables import read_csv
+from stillact.data import manifest
+
+SHIPPED, PAST = "shipped figures", "past runs"
+# Of the backbones that config.yaml names: billions of multiply-adds of a photo's forward pass (a
+# ViT's sums of tokens, width and depth), MB of the image tower and of the download, side in pixels.
+BACKBONES = {
+    "hub:timm/vit_base_patch32_clip_224.openai": (4.4, 350, 605, 224),
+    "hub:google/siglip2-base-patch16-224": (17.6, 370, 1500, 224),
+    "hub:google/vit-base-patch16-224-in21k": (17.6, 345, 346, 224),
+    "hub:timm/vit_base_patch16_clip_224.openai": (17.6, 345, 600, 224),
+    "hub:timm/vit_large_patch14_clip_224.openai": (81.0, 1210, 1710, 224),
+    "hub:google/siglip2-so400m-patch14-224": (109.5, 1710, 4540, 224),
+    "hub:timm/vit_small_patch14_dinov2.lvd142m": (46.7, 88, 88, 518),
+    "hub:timm/vit_base_patch14_dinov2.lvd142m": (151.6, 346, 346, 518),
+    "hub:timm/vit_small_patch16_dinov3.lvd1689m": (6.3, 86, 86, 256),
+    "hub:timm/vit_base_patch16_dinov3.lvd1689m": (23.6, 343, 343, 256),
+}
+UNKNOWN = (17.6, 350, 600, 224)  # a ViT-B/16
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a job took: seconds by the clock and of CPUs, MB at its peak."""
+
+    seconds: float
+    cpu_s: float
+    memory_mb: float
+
+
+def taken(benchmark: Path) -> Taken | None:
+    """Of a benchmark file of Snakemake's; None where the job was too short to be looked at.
+
+    Snakemake looks at a job every half a second for 15 seconds, and then every 30: after its last
+    look the job is taken to have gone on as before.
+    """
+    row = pd.read_csv(benchmark, sep="\t").iloc[0]
+    if pd.isna(row.cpu_time) or row.s <= 0:
+        return None
+    seen = row.s if row.s < 15 else 15 + (row.s - 15) // 30 * 30
+    return Taken(row.s, row.cpu_time * row.s / seen, row.max_rss)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Jobs of one rule that are estimated together.
+
+    benchmark: their file under results/benchmarks, without its ending, or the folder of it.
+    work: in the unit that data/run_costs.csv gives the rule.
+    photos: that a job holds, or goes through.
+    disk_mb: of what is large and can be told beforehand.
+    """
+
+    rule: str
+    benchmark: str
+    jobs: int = 1
+    runs: int = 0
+    work: float = 0
+    photos: float = 0
+    epochs: float = 0
+    disk_mb: float = 0
+
+
+@dataclass(frozen=True)
+class Past:
+    """The results of earlier runs, as far as they tell what the next ones take.
+
+    grown: photos that the study has now for each that it had then; 0: nothing is known of then.
+    """
+
+    results: Path
+    grown: float
+
+    @classmethod
+    def of(cls, results: Path, photos: int) -> "Past":
+        images = results / "data/images.csv"
+        return cls(results, photos / len(read_csv(images)) if images.exists() else 0)
+
+    def taken(self, part: Part) -> list[Taken]:
+        place = self.results / "benchmarks" / part.benchmark
+        files = [place.with_name(f"{place.name}.tsv")]
+        files = files if files[0].exists() else sorted(place.rglob("*.tsv"))
+        return [found for file in files if (found := taken(file))]
+
+    def trained(self, part: Part) -> tuple[int, float]:
+        """The runs behind a training's benchmarks, and the epochs that each might have had."""
+        folder = self.results / "runs" / part.benchmark.removeprefix("train/")
+        metas = [json.loads(meta.read_text()) for meta in sorted(folder.rglob("meta.json"))]
+        most = [meta["config"].get("training", {}).get("max_epochs", 0) for meta in metas]
+        return len(metas), sum(most) / max(len(metas), 1)
+
+
+def photos(cfg: config.Config) -> Counter:
+    """The photos of each class that the config's manifest has, or will have once it is made.
+
+    Raises:
+        InputError: as `manifest.load`.
+    """
+    for made in ("stage", "curate"):
+        if cfg.dataset.manifest == f"results/{made}/manifest.csv":
+            return Counter(getattr(cfg, made).images_per_class)
+    return Counter(manifest.load(cfg.dataset.manifest, cfg.dataset.classes)["label"])
+
+
+def parts(
+    cfg: config.Config,
+    photos: Mapping[str, int],
+    small: Mapping[str, list[str]],
+    folds_per_job: Mapping[str, int],
+) -> Iterator[Part]:
+    """All jobs of the study.
+
+    Args:
+        photos: of each class.
+        small: rules whose jobs are a matter of seconds: the benchmark of each job.
+        folds_per_job: of each recipe.
+    """
+    total = sum(photos[label] for label in cfg.dataset.classes)
+    for rule, benchmarks in small.items():
+        for benchmark in benchmarks:
+            yield Part(rule, benchmark, work=total, photos=total)
+    yield from _data(cfg, total)
+    yield from _backbones(cfg, total)
+    for task in cfg.tasks:
+        of_task = sum(photos[label] for label in cfg.tasks[task].classes)
+        for model in cfg.models_of(task):
+            yield from _training(cfg, task, model, of_task, folds_per_job)
+    yield from _asked(cfg, sum(photos[label] for label in cfg.tasks[cfg.main_task].classes))
+
+
+def _plans(cfg: config.Config) -> list[config.Plan]:
+    return [cfg.plan(task, model) for task in cfg.tasks for model in cfg.models_of(task)]
+
+
+def _base(plan: config.Plan) -> config.Plan:
+    return getattr(plan, "of", plan)
+
+
+def _data(cfg: config.Config, total: int) -> Iterator[Part]:
+    manifests = [cfg.dataset.manifest, *([cfg.external.manifest] if cfg.external else [])]
+    for made in ("stage", "curate"):
+        if f"results/{made}/manifest.csv" in manifests:
+            scenes = sum(getattr(cfg, made).images_per_class.values())
+            yield Part(made, made, work=scenes, photos=scenes)
+    for rule in ("fetch", "duplicates"):
+        yield Part(rule, rule, work=total, photos=total)
+    for task in cfg.tasks:
+        yield Part("split", f"split/{task}", work=total * cfg.splits.kfold.repeats, photos=total)
+    seen = [p.training for p in _plans(cfg) if p.recipe == "from_scratch"]
+    for geometry, size in dict.fromkeys((one.geometry, one.size) for one in seen):
+        yield Part(
+            "pack",
+            f"pack/{geometry}_{size}",
+            work=total,
+            photos=total,
+            disk_mb=_pixels_mb(total, size),
+        )
+
+
+def _pixels_mb(photos: float, side: int) -> float:
+    return photos * side**2 * 3 / 1e6
+
+
+def _backbones(cfg: config.Config, total: int) -> Iterator[Part]:
+    """Weights of every backbone in use, the photos packed for it, and embeddings."""
+    plans = [plan for plan in _plans(cfg) if plan.recipe != "from_scratch"]
+    yield from _pretrained(cfg, [_base(plan).backbone for plan in plans])
+    for name in dict.fromkeys(_base(plan).backbone for plan in plans):
+        gmacs, _, download_mb, side = facts(cfg, name)
+        pixels_mb = _pixels_mb(total, side)
+        yield Part("fetch_weights", f"fetch_weights/{name}", disk_mb=download_mb)
+        packed = dict(work=total, photos=total, disk_mb=pixels_mb)
+        yield Part("pack_backbone", f"pack_backbone/{name}", **packed)
+        on = [plan for plan in plans if _base(plan).backbone == name]
+        views = dict.fromkeys(view for plan in on for view in getattr(plan, "views", ()))
+        for view in [view for view in views if view in ("letterbox", "person")]:
+            yield Part("pack_view", f"pack_view/{name}/{view}", **packed)
+        recipes = {_base(plan).recipe for plan in on}
+        embedded = dict(work=gmacs * total, photos=total)
+        if recipes - {"fine_tune"}:
+            yield Part("embed_images", f"embed_images/{name}", **embedded)
+        if "prolip" in recipes:
+            yield Part("embed_unprojected", f"embed_unprojected/{name}", **embedded)
+        texts = [
+            getattr(p, "prompts", None)
+            for p in map(_base, on)
+            if getattr(p, "head", "text") == "text"
+        ]
+        for prompts in dict.fromkeys(filter(None, texts)):
+            yield Part("embed_texts", f"embed_texts/{name}/{prompts}")
+
+
+def _pretrained(cfg: config.Config, backbones: Iterable[str]) -> Iterator[Part]:
+    """The tiny towers that are trained here, where a backbone's weights are one of them."""
+    weights = {cfg.backbones[name].weights for name in backbones}
+    towers = [tower for tower in cfg.pretrain.towers if f"results/pretrain/{tower}" in weights]
+    if not towers:
+        return
+    scenes = cfg.pretrain.scenes
+    for shard in range(cfg.pretrain.shards):
+        yield Part("pretrain_scenes", f"pretrain_scenes/{shard}", work=scenes / cfg.pretrain.shards)
+    for tower in dict.fromkeys(["vit", *towers]):
+        work = scenes * cfg.pretrain.towers[tower].epochs * _tiny_gmacs(cfg)
+        yield Part("pretrain", f"pretrain/{tower}", work=work)
+
+
+def facts(cfg: config.Config, backbone: str) -> tuple[float, float, float, int]:
+    """As in BACKBONES; of one that is not there those of a ViT-B/16."""
+    weights = cfg.backbones[backbone].weights
+    if weights.startswith("results/pretrain/"):
+        return _tiny_gmacs(cfg), 4, 4, cfg.pretrain.size
+    return BACKBONES.get(weights, UNKNOWN)
+
+
+def _tiny_gmacs(cfg: config.Config) -> float:
+    tokens, width = (cfg.pretrain.size // 16) ** 2 + 1, cfg.pretrain.width
+    return cfg.pretrain.layers * (12 * tokens * width**2 + 2 * tokens**2 * width) / 1e9
+
+
+def _training(
+    cfg: config.Config, task: str, model: str, photos: int, folds_per_job: Mapping[str, int]
+) -> Iterator[Part]:
+    """The jobs that train a model on a task."""
+    plan, share = cfg.plan(task, model), cfg.splits.fractions
+    folds = cfg.cv_splits(plan.recipe) if model in cfg.tasks[task].every_model else []
+    looked_at = task == cfg.main_task and model in cfg.explained
+    shuffled = int(cfg.explain.shuffled_labels and looked_at)
+    seeds = cfg.seeds_of(model)
+    jobs = len(runs.batches(seeds, 1 if hasattr(plan, "of") else cfg.runs_per_job)) + shuffled
+    jobs += len(runs.batches(folds, folds_per_job[plan.recipe]))
+    holdouts, of_fold = len(seeds) + shuffled, 1 / cfg.splits.kfold.folds
+    again = cfg.splits.kfold.folds - 1 if plan.recipe in cfg.selection.inner else 1
+    trained_on = photos * (holdouts * share.train + len(folds) * again * (1 - of_fold))
+    asked = photos * (holdouts * (1 - share.train) + len(folds) * again * of_fold)
+    kept = holdouts + (len(folds) if cfg.keeps_folds(plan.recipe) else 0)
+    yield Part(
+        plan.recipe,
+        f"train/{task}/{model}",
+        jobs,
+        holdouts + len(folds),
+        work=_work(cfg, plan, trained_on, asked),
+        photos=photos,
+        epochs=getattr(getattr(plan, "training", None), "max_epochs", 0),
+        disk_mb=kept * _weights_mb(cfg, plan),
+    )
+
+
+def _work(cfg: config.Config, plan: config.Plan, trained_on: float, asked: float) -> float:
+    """What all runs of a plan do, in its recipe's unit; every epoch that it may have counts.
+
+    trained_on, asked: photos, each as often as there are runs that have it.
+    """
+    match plan.recipe:
+        case "from_scratch":
+            return trained_on * plan.training.max_epochs * (plan.training.size / 128) ** 2
+        case "fine_tune":
+            return trained_on * plan.training.max_epochs * facts(cfg, plan.backbone)[0]
+        case "mlp" | "prolip":
+            return trained_on * plan.training.max_epochs
+        case "linear_probe":
+            return trained_on * len(plan.training.c) * plan.training.folds
+        case "zero_shot":
+            return asked
+    times = {"wise_ft": cfg.recipes.wise_ft.steps + 1, "seed_soup": 1}
+    passes = times.get(plan.recipe) or len(plan.views)
+    return asked * passes * facts(cfg, plan.of.backbone)[0]
+
+
+def _weights_mb(cfg: config.Config, plan: config.Plan) -> float:
+    """Of a run."""
+    if plan.recipe in ("fine_tune", "wise_ft", "seed_soup"):
+        return facts(cfg, _base(plan).backbone)[1]
+    return 5 if plan.recipe == "from_scratch" else 1
+
+
+def _asked(cfg: config.Config, photos: int) -> Iterator[Part]:
+    """The main task's models asked again about its test photos, changed."""
+    main, tested = cfg.main_task, photos * cfg.splits.fractions.test
+
+    def gmacs(model: str) -> float:
+        backbone = cfg.backbone_of(model)
+        return facts(cfg, backbone)[0] if backbone else 0.1
+
+    for model in cfg.explained:  # a gradient a step: insertion, deletion and the methods
+        steps = 2 * cfg.explain.steps + 10
+        yield Part(
+            "explain", f"explain/{main}/{model}", work=tested * steps * gmacs(model), photos=tested
+        )
+    for model in cfg.tasks[main].models:
+        times = 3 * len(cfg.seeds_of(model))
+        yield Part(
+            "cover", f"cover/{main}/{model}", work=tested * times * gmacs(model), photos=tested
+        )
+    named = cfg.robustness.corruptions
+    once = len(set(named) & set(config.WITHOUT_SEVERITY))
+    kinds = once + (len(named) - once) * len(cfg.robustness.severities)
+    for model in cfg.asked_again:
+        yield Part("corrupt", f"robustness/{main}/{model}", work=tested * kinds, photos=tested)
+    for model in cfg.candidates if cfg.external else []:
+        yield Part("external_ask", f"external/{model}", work=photos * gmacs(model), photos=photos)
+
+
+def table(
+    of: Iterable[Part], costs: pd.DataFrame, past: Past, gpu_rules: Iterable[str]
+) -> pd.DataFrame:
+    """A row a rule and one of the whole.
+
+    Args:
+        of: the study's parts.
+        costs: data/run_costs.csv.
+        past: earlier runs, which are believed before those figures.
+        gpu_rules: whose jobs take a GPU.
+
+    Returns:
+        rule, jobs, runs, cpu_hours, gpu_hours, memory_mb (of its largest job), disk_mb, and
+        `estimated_from`: "past runs", "shipped figures", or both.
+    """
+    of_rule = costs.set_index("rule")
+    rows = []
+    for part in of:
+        cost = of_rule.loc[part.rule if part.rule in of_rule.index else "other"]
+        rows.append(_estimate(part, cost, past, part.rule in gpu_rules))
+    each = pd.DataFrame(rows)
+    sums = dict.fromkeys(("jobs", "runs", "cpu_hours", "gpu_hours", "disk_mb"), "sum")
+    how = {**sums, "memory_mb": "max", "estimated_from": lambda s: " and ".join(sorted(set(s)))}
+    by_rule = each.groupby("rule", sort=False).agg(how).reset_index()
+    whole = by_rule.agg(how | {"estimated_from": lambda s: ""})
+    by_rule.loc[len(by_rule)] = {"rule": "all", **whole.to_dict()}
+    order = ["rule", "jobs", "runs", "cpu_hours", "gpu_hours", "memory_mb", "disk_mb"]
+    return by_rule[[*order, "estimated_from"]].round(
+        {"cpu_hours": 3, "gpu_hours": 3, "memory_mb": 0, "disk_mb": 1}
+    )
+
+
+def _estimate(part: Part, cost: pd.Series, past: Past, gpu: bool) -> dict:
+    """A part's row. Of past jobs the start is taken off, and what is left is scaled."""
+    before = past.taken(part)
+    scale = _scale(part, past) if before else 0
+    if scale:
+        starts = cost.start_s * len(before)
+        cpu_s = max(sum(one.cpu_s for one in before) - starts, 0) * scale
+        gpu_s = max(sum(one.seconds for one in before) - starts, 0) * scale
+        more = part.photos * (1 - 1 / past.grown)
+        memory_mb = max(one.memory_mb for one in before) + max(more, 0) * cost.memory_kb / 1e3
+    else:
+        gpu_s = part.work * (0 if pd.isna(cost.gpu_s) else cost.gpu_s)
+        # a GPU's job keeps one core busy
+        cpu_s = gpu_s if gpu and gpu_s else part.work * cost.cpu_s
+        memory_mb = cost.memory_mb + part.photos * cost.memory_kb / 1e3
+    start_s = part.jobs * cost.start_s
+    kept = part.runs or part.photos
+    return dict(
+        rule=part.rule,
+        jobs=part.jobs,
+        runs=part.runs,
+        cpu_hours=(cpu_s + start_s) / 3600,
+        gpu_hours=(gpu_s + start_s) / 3600 if gpu else 0.0,
+        memory_mb=memory_mb,
+        disk_mb=part.disk_mb + kept * cost.disk_kb / 1e3,
+        estimated_from=PAST if scale else SHIPPED,
+    )
+
+
+def _scale(part: Part, past: Past) -> float:
+    """How much more a part's jobs have to do than they had; 0 where that cannot be told."""
+    if not part.benchmark.startswith("train/"):
+        return past.grown if part.photos else float(past.grown > 0)
+    trained, epochs = past.trained(part)
+    more = part.runs / trained if trained else 0
+    return past.grown * more * (part.epochs / epochs if epochs else 1)

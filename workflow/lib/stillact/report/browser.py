@@ -1,0 +1,156 @@
+"""The photos one by one with what each model says of them, for the report's browser."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from stillact.data.fetch import cached
+from stillact.data.preprocess import upright
+from stillact.figures.saliency import coloured
+
+SIDE, QUALITY = 160, 70  # of a thumbnail: longer side in pixels, and JPEG's
+PHOTOS = 1000  # at most, of about 8 kB each, so that a page of them can still be sent
+
+
+def answers(
+    predictions: pd.DataFrame, models: Sequence[str], classes: Sequence[str]
+) -> dict[str, pd.DataFrame]:
+    """What each model says of each photo that it was not trained on, as the mean over its runs.
+
+    Args:
+        predictions: the predictions table of a task.
+        models: those wanted.
+        classes: of the task.
+
+    Returns:
+        For "test" and "validation" (of the holdout split) and "cross-validation" (a photo is judged
+        by the runs whose test fold it is in), those that there are: image_id, label, model, and
+        prob_<class> in [0, 1], by photo and model.
+    """
+    holdout, subset = predictions["split"] == "holdout", predictions["subset"]
+    chosen = {
+        "test": holdout & (subset == "test"),
+        "validation": holdout & (subset == "validation"),
+        "cross-validation": ~holdout & (subset == "test"),
+    }
+    tables = {}
+    for name, rows in chosen.items():
+        table = predictions[rows & predictions["model"].isin(models)]
+        if len(table):
+            means = table.groupby(["image_id", "label", "model"])[_columns(classes)].mean()
+            tables[name] = means.reset_index()
+    return tables
+
+
+def photos(
+    tables: Mapping[str, pd.DataFrame],
+    models: Sequence[str],
+    classes: Sequence[str],
+    images: pd.DataFrame,
+    cache: Path,
+    overlays: Mapping[str, Mapping[str, list]] | None = None,
+) -> dict:
+    """The photos, thumbnails of them, and the answers, as the report's script reads them.
+
+    Args:
+        tables: of `answers`.
+        models, classes: in the order shown.
+        images: images.csv: id, sha256.
+        cache: where the photos are.
+        overlays: of `overlays`, by model.
+
+    Returns:
+        models, classes; photos, a list of {id, label, thumbnail (a data URI)}; overlays, for each
+        model those of its photos by place; left_out, how many
+        photos beyond the first `PHOTOS` are not in it; groups, for each table its name and photos,
+        a list of [place in photos, answers], where answers has for each model its probability of
+        each class in millionths, or None where the model does not judge the photo.
+
+    Raises:
+        InputError: a photo is not in the cache.
+    """
+    labels = {}
+    for table in tables.values():
+        labels |= dict(zip(table["image_id"], table["label"], strict=True))
+    place = {image: i for i, image in enumerate(list(labels)[:PHOTOS])}
+    sha256 = images.set_index("id")["sha256"]
+    return {
+        "models": list(models),
+        "classes": list(classes),
+        "photos": [
+            {"id": i, "label": labels[i], "thumbnail": thumbnail(cached(cache, sha256[i]))}
+            for i in place
+        ],
+        "overlays": {
+            model: {place[image]: shown for image, shown in found.items() if image in place}
+            for model, found in (overlays or {}).items()
+        },
+        "left_out": len(labels) - len(place),
+        "groups": [
+            {"name": name, "photos": _answered(table, models, classes, place)}
+            for name, table in tables.items()
+        ],
+    }
+
+
+def _answered(table, models, classes, place) -> list:
+    # Fewer digits would make ties, and so other answers, of probabilities that are close.
+    millionths = (1e6 * table[_columns(classes)]).round().astype(int).to_numpy().tolist()
+    said = dict(zip(zip(table["image_id"], table["model"], strict=True), millionths, strict=True))
+    ids = [image for image in dict.fromkeys(table["image_id"]) if image in place]
+    return [[place[image], [said.get((image, model)) for model in models]] for image in ids]
+
+
+def _columns(classes) -> list[str]:
+    return [f"prob_{label}" for label in classes]
+
+
+def overlays(
+    maps: Mapping[str, np.ndarray],
+    answers: pd.DataFrame,
+    classes: Sequence[str],
+    images: pd.DataFrame,
+) -> dict[str, list]:
+    """Of each photo the map of the class that a run answers, to be laid over the photo.
+
+    Args:
+        maps: image_ids, (photos,); grids, (photos, classes, rows, columns), 0 to 1; regions,
+            (photos, 4): left, top, width, height of what the model sees, in pixels of the photo.
+        answers: image_id, predicted; a photo may stand there several times.
+        classes: of the task.
+        images: images.csv: id, width, height.
+
+    Returns:
+        By image_id: a data URI, then left, top, width and height in percent of the photo.
+    """
+    answer = dict(zip(answers["image_id"], answers["predicted"], strict=True))
+    size = images.set_index("id")[["width", "height"]]
+    made = {}
+    for i, image in enumerate(maps["image_ids"][: len(maps["grids"])]):
+        grid = maps["grids"][i][list(classes).index(answer[image])]
+        percent = 100 * maps["regions"][i] / np.tile(size.loc[image].to_numpy(float), 2)
+        pixels = (255 * coloured(grid)).round().astype(np.uint8)
+        png = io.BytesIO()
+        Image.fromarray(pixels).save(png, "PNG", optimize=True)
+        made[image] = [_uri("png", png), *percent.round(2).tolist()]
+    return made
+
+
+def thumbnail(path: Path) -> str:
+    """A photo upright, whole and undistorted, its longer side `SIDE` pixels, as a data URI."""
+    with Image.open(path) as image:
+        image.draft("RGB", (2 * SIDE, 2 * SIDE))  # a large JPEG is decoded at a fraction of it
+        small = upright(image)
+    small.thumbnail((SIDE, SIDE))
+    jpeg = io.BytesIO()
+    small.save(jpeg, "JPEG", quality=QUALITY, optimize=True)
+    return _uri("jpeg", jpeg)
+
+
+def _uri(kind: str, content: io.BytesIO) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content.getvalue()).decode()}"

@@ -1,0 +1,175 @@
+"""LeGrad: which patches of a photo a vision transformer's score hangs on.
+
+Bousselham and others, "LeGrad: An Explainability Method for Vision Transformers via Feature
+Formation Sensitivity" (arXiv 2404.03214); the reference implementation is legrad-torch 1.1. Here
+the model stays as it is: hooks watch it, and each block's gradient is taken by itself, so that
+memory holds the graph of one block and no more.
+"""
+
+import contextlib
+import copy
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import nn
+from torch.nn.functional import interpolate
+
+from stillact.models.backbones import Backbone
+from stillact.saliency.attention import Anatomy, Attention, anatomy, evaluating, tokens_of
+
+# From embeddings (batch, width) to scores (batch, classes or prompts).
+Score = Callable[[torch.Tensor], torch.Tensor]
+Layers = int | Literal["all"]
+
+
+def maps(
+    backbone: Backbone, images: torch.Tensor, score: Score, layers: Layers = 2
+) -> torch.Tensor:
+    """A map for each image and score, as large as the image, 0 to 1.
+
+    Args:
+        backbone: a transformer; its parameters, flags and modes are left as found.
+        images: normalised, float32 (batch, 3, height, width), of the size that the backbone takes
+            (`at_size` makes one that takes another).
+        score: what is explained: `to_texts`, or a classifier's head. Differentiable.
+        layers: how many blocks, counted from the last; "all" (as the paper has it) or 2 (as its
+            code does unless told otherwise).
+
+    Returns:
+        float32 (batch, scores, height, width). A map that is the same everywhere is 0.
+
+    Raises:
+        InputError: as `attention.anatomy`.
+    """
+    found = grids(backbone, images, score, layers)
+    return heat(found, images.shape[-2:], pooled=anatomy(backbone).pooler is not None)
+
+
+@torch.no_grad()
+def grids(
+    backbone: Backbone, images: torch.Tensor, score: Score, layers: Layers = 2
+) -> torch.Tensor:
+    """As `maps`, before they are enlarged and scaled: (batch, scores, rows, columns), 0 or more.
+
+    For a score s of what block l gives (`Anatomy.readout`), the gradient of s with respect to the
+    block's attention weights A = softmax(QK') is (ds/dO) V', where O = AV: so the weights
+    themselves are not needed, and fused attention stays fused.
+    """
+    parts = anatomy(backbone)
+    first = 0 if layers == "all" else max(0, len(parts.blocks) - layers)
+    chosen = [[block] for block in parts.blocks[first:]]
+    attentions = parts.attentions[first:]
+    if parts.pooler:  # one attention reads them all
+        chosen, attentions = [parts.blocks[first:]], [parts.pooler]
+    watchers = [_Watcher(parts, attention, score) for attention in attentions]
+    with evaluating(backbone), contextlib.ExitStack() as hooks:
+        for watcher, blocks in zip(watchers, chosen, strict=True):
+            for handle in watcher.attach(blocks):
+                hooks.callback(handle.remove)
+        backbone.encode_image(images)
+    return parts.patches(sum(watcher.found for watcher in watchers), images)
+
+
+class _Watcher:
+    """Hooks on an attention and on the blocks that are read by it, which sum up the relevance of
+    tokens while the model runs without gradients."""
+
+    def __init__(self, parts: Anatomy, attention: Attention, score: Score):
+        self.parts, self.attention, self.score = parts, attention, score
+        self.found: torch.Tensor | float = 0.0
+
+    def attach(self, blocks: list[nn.Module]) -> list:
+        return [
+            self.attention.inputs.register_forward_pre_hook(self._attending),
+            self.attention.outputs.register_forward_hook(self._attended),
+            *(block.register_forward_hook(self._left) for block in blocks),
+        ]
+
+    def _attending(self, module: nn.Module, args: tuple) -> None:
+        self.tokens = tokens_of(args).detach()
+
+    def _attended(self, module: nn.Module, args: tuple, output):
+        """The attention's output becomes the start of a graph, which ends where the block does."""
+        several = isinstance(output, tuple)
+        self.output = (output[0] if several else output).detach().requires_grad_()
+        torch.set_grad_enabled(True)
+        return (self.output, *output[1:]) if several else self.output
+
+    def _left(self, block: nn.Module, args: tuple, tokens: torch.Tensor) -> torch.Tensor:
+        scores = self.score(self.parts.readout(tokens)).unbind(1)  # a pooler is watched in here
+        gradients = [
+            torch.autograd.grad(score.sum(), self.output, retain_graph=score is not scores[-1])[0]
+            for score in scores
+        ]
+        torch.set_grad_enabled(False)
+        self.found += torch.stack([self._relevance(gradient) for gradient in gradients], 1)
+        return tokens.detach()
+
+    def _relevance(self, gradient: torch.Tensor) -> torch.Tensor:
+        """(batch, tokens): the gradient of a score with respect to the attention weights, its
+        positive part as mean over heads and queries."""
+        values = self.attention.project(self.tokens)[2]
+        of_heads = (gradient @ self.attention.weight).unflatten(-1, (values.shape[1], -1))
+        of_weights = of_heads.transpose(1, 2) @ values.transpose(-2, -1)
+        return of_weights.relu().mean((1, 2))
+
+
+def to_texts(texts: torch.Tensor) -> Score:
+    """The cosine of an embedding and each of `texts`, L2-normalised embeddings (prompts, width)."""
+    return lambda embeddings: nn.functional.normalize(embeddings, dim=-1) @ texts.T
+
+
+def heat(grids: torch.Tensor, size: tuple[int, int], pooled: bool) -> torch.Tensor:
+    """Grids enlarged to `size` (height, width) and scaled to 0 to 1, each by itself.
+
+    LeGrad scales after enlarging, and for poolers before; so do we.
+    """
+
+    def enlarged(these: torch.Tensor) -> torch.Tensor:
+        return interpolate(these, size, mode="bilinear", align_corners=False)
+
+    return enlarged(scaled(grids)) if pooled else scaled(enlarged(grids))
+
+
+def scaled(maps: torch.Tensor) -> torch.Tensor:
+    """Each map, of the last two dimensions, from its least value as 0 to its largest as 1; a map
+    that is the same everywhere is 0."""
+    low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
+    return torch.where(high > low, (maps - low) / (high - low), 0.0)
+
+
+def at_size(backbone: Backbone, height: int, width: int) -> Backbone:
+    """A copy that takes images of another size, its position embeddings resampled (bicubic, as its
+    library does).
+
+    Args:
+        backbone: a transformer; it stays as it is.
+        height, width: pixels; multiples of the side of a patch.
+
+    Raises:
+        InputError: as `attention.anatomy`.
+        ValueError: the size is no multiple of the patch.
+    """
+    patch = anatomy(backbone).patch
+    if height % patch or width % patch:
+        raise ValueError(f"{height} by {width} pixels are no whole patches of {patch} pixels")
+    made = copy.copy(backbone)  # with modules of its own, of which the image tower alone is copied
+    made._modules = {**backbone._modules, "image": copy.deepcopy(backbone.image)}
+    image = made.image
+    if hasattr(image, "tower"):
+        image.options = {"interpolate_pos_encoding": True}
+    elif hasattr(image, "transformer"):
+        image.positional_embedding = _resampled(
+            image.positional_embedding, (height // patch, width // patch)
+        )
+    else:
+        getattr(image, "trunk", image).set_input_size((height, width))
+    return made
+
+
+def _resampled(positions: nn.Parameter, grid: tuple[int, int]) -> nn.Parameter:
+    from timm.layers import resample_abs_pos_embed
+
+    made = resample_abs_pos_embed(positions.detach()[None], grid, num_prefix_tokens=1)[0]
+    return nn.Parameter(made, requires_grad=positions.requires_grad)

@@ -1,0 +1,147 @@
+"""Where models look, over photos: what tables of `explain` say, and which photos show it."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from stillact.evaluation import bootstrap
+
+LOCATED = ("pointing", "energy", "rank_accuracy")  # what a map of no knowledge has by area alone
+METRICS = (*LOCATED, "insertion", "deletion", "rank_correlation")
+ANSWERS = ("all", "right", "wrong")
+COLUMNS = ["model", "method", "answers", "metric", "photos", "value", "ci_low", "ci_high"]
+COLUMNS += ["chance", "centre"]
+
+
+def summarise(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The mean of each metric over photos, with its 95 % bootstrap interval over photos.
+
+    Args:
+        tables: of `explain.of_run`, by model.
+
+    Returns:
+        model, method, answers (all, right or wrong: photos by the model's answer), metric, photos
+        that it is over, value, ci_low, ci_high; chance, the mean area of people, and centre, the
+        value of the Gaussian in the middle, for the metrics of `LOCATED`. What is over no photo has
+        no row, and what is over one no interval.
+    """
+    rows = []
+    for model, table in tables.items():
+        right = table["label"] == table["predicted"]
+        for answers, chosen in zip(ANSWERS, (right | True, right, ~right), strict=True):
+            groups = dict(list(table[chosen].groupby("method", sort=False)))
+            for method, group in groups.items():
+                head = model, method, answers
+                rows += [(*head, *row) for row in _values(group, groups.get("centre"))]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _values(group: pd.DataFrame, centre: pd.DataFrame | None) -> list[tuple]:
+    rows = []
+    for metric in METRICS:
+        values = group[metric].dropna().to_numpy(float)
+        if not len(values):
+            continue
+        mean, low, high = bootstrap.mean(values[None])
+        if len(values) < 2:
+            low = high = np.nan
+        known = metric in LOCATED
+        chance = group["person_area"].mean() if known else np.nan
+        middle = centre[metric].mean() if known and centre is not None else np.nan
+        rows.append((metric, len(values), mean, low, high, chance, middle))
+    return rows
+
+
+def notes(tables: Mapping[str, pd.DataFrame], reasons: Mapping[str, str]) -> pd.DataFrame:
+    """Why something is missing: model, note; a row a model of which anything is.
+
+    Args:
+        tables: of `explain.of_run`, by model.
+        reasons: its notes, '' where there is none.
+    """
+    rows = []
+    for model, table in tables.items():
+        if reasons[model]:
+            rows.append((model, f"{model} is not looked into: {reasons[model]}."))
+        elif table["person_area"].isna().all():
+            rows.append(
+                (
+                    model,
+                    f"No test photo has a person box within what {model} sees, so it cannot be "
+                    "said whether it looks at the person; boxes come from the manifest's column "
+                    "person_boxes.",
+                )
+            )
+    return pd.DataFrame(rows, columns=["model", "note"])
+
+
+def sentence(summary: pd.DataFrame, model: str) -> str:
+    """What the first LeGrad's energy says of a model; '' where it is not known.
+
+    Args:
+        summary: of `summarise`.
+        model: one of its models.
+    """
+    rows = summary.query("model == @model and answers == 'all' and metric == 'energy'")
+    if rows.empty:
+        return ""
+    first = rows.iloc[0]
+    said = (
+        f"{_share(first)} of the relevance that {first['method']} finds for {model}'s answers lies "
+        f"on people, whose boxes take {100 * first['chance']:.0f}\xa0% of what it sees: "
+        f"{first['value'] / first['chance']:.1f} times as much as by chance."
+    )
+    others = rows.set_index("method")
+    beside = {
+        "centre": "of a Gaussian in the middle",
+        f"{first['method']}_random_weights": "with its weights in random order",
+        f"{first['method']}_shuffled_labels": "trained on shuffled labels",
+    }
+    told = [f"{_share(others.loc[m])} {what}" for m, what in beside.items() if m in others.index]
+    return f"{said} Beside it: {', '.join(told)}." if told else said
+
+
+def _share(row: pd.Series) -> str:
+    interval = f" [{100 * row['ci_low']:.0f}, {100 * row['ci_high']:.0f}]"
+    return f"{100 * row['value']:.0f}\xa0%{interval if pd.notna(row['ci_low']) else ''}"
+
+
+def best(summary: pd.DataFrame, task: str, models: Sequence[str]) -> str:
+    """The model with the highest accuracy on the validation photos, the first of equals.
+
+    Args:
+        summary: of `metrics.summarise`.
+        task: of which.
+        models: those to choose from.
+    """
+    rows = summary.query("task == @task and subset == 'validation' and metric == 'accuracy'")
+    return rows.set_index("model")["mean"].loc[list(models)].idxmax()
+
+
+def examples(predictions: pd.DataFrame, model: str, seed: int) -> pd.DataFrame:
+    """Photos that show where a run looks: of each class the one whose truth it is surest of, and
+    the test photo whose truth all models together are least sure of.
+
+    Args:
+        predictions: the predictions table of the task.
+        model, seed: of the run.
+
+    Returns:
+        why (a class, or "hard"), image_id, label, predicted and the run's prob_<class>...; a class
+        without a test photo has no row.
+    """
+    test = predictions.query("split == 'holdout' and subset == 'test'")
+    columns = [column for column in test if column.startswith("prob_")]
+    test = test.assign(
+        predicted=test[columns].idxmax(axis=1).str.removeprefix("prob_"),
+        truth=[row[f"prob_{row['label']}"] for _, row in test.iterrows()],
+    )
+    own = test.query("model == @model and seed == @seed")
+    classes = [column.removeprefix("prob_") for column in columns]
+    surest = own.sort_values(["truth", "image_id"], ascending=[False, True])
+    chosen = [(label, surest[surest["label"] == label].head(1)) for label in classes]
+    hard = test.groupby("image_id")["truth"].mean().idxmin()
+    chosen.append(("hard", own[own["image_id"] == hard]))
+    table = pd.concat([rows.assign(why=why) for why, rows in chosen])
+    return table[["why", "image_id", "label", "predicted", *columns]].reset_index(drop=True)

@@ -1,0 +1,70 @@
+"""Captioned scenes for pre-training: smaller pictures than the dataset's, and other scenes."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from stillact.core.logs import logger
+from stillact.core.tables import replacing, write_csv
+from stillact.data.preprocess import square
+from stillact.synthetic import rendering
+
+SIDES = [
+    side + joint
+    for side in "lr"
+    for joint in ("hip", "knee", "ankle", "toe", "shoulder", "elbow", "hand")
+]
+JOINTS = ["pelvis", "chest", "neck", "head", *SIDES]
+CAPTIONS = [f"caption_{i}" for i in range(1, 6)]
+
+
+def scene_of(index: int, seed: int) -> tuple[str, int]:
+    """Label and scene seed of the `index`-th scene; every label has every third.
+
+    The hashed text begins unlike that of `stage.write_dataset`, which begins with digits: no scene
+    of a dataset is among these, whatever the two seeds.
+    """
+    label = rendering.LABELS[index % len(rendering.LABELS)]
+    digest = hashlib.sha256(f"captioned/{seed}/{label}/{index}".encode()).hexdigest()
+    return label, int(digest[-12:], 16)
+
+
+def render_shard(
+    scenes: int, seed: int, size: int, shard: tuple[int, int], arrays: Path, table: Path
+) -> None:
+    """Render the scenes of one shard, twice `size` px long, and keep their middle squares.
+
+    Args:
+        scenes: how many there are in all shards.
+        seed: of the scenes.
+        size: side of the squares, px.
+        shard: which, from 0 on, and of how many; it has the scenes whose index leaves it as the
+            remainder.
+        arrays: .npz to write. images: uint8 (scenes of the shard, size, size, 3), RGB. joints:
+            float32 (scenes of the shard, 18, 2), column and row of JOINTS as shares of the square's
+            side; outside 0..1 they lie outside it.
+        table: CSV to write, a row a scene: scene (its index), CAPTIONS, the scene's attributes.
+    """
+    indices = range(shard[0], scenes, shard[1])
+    images = np.empty((len(indices), size, size, 3), np.uint8)
+    joints = np.empty((len(indices), len(JOINTS), 2), np.float32)
+    rows = []
+    for row, index in enumerate(indices):
+        shown = rendering.render(*scene_of(index, seed), longest=2 * size)
+        images[row] = np.asarray(square(shown.image, size, "resize_crop"))
+        joints[row] = _in_square([shown.joints[name] for name in JOINTS], shown.image.size)
+        captions = dict(zip(CAPTIONS, shown.captions, strict=True))
+        rows.append({"scene": index, **captions, **shown.attributes})
+        if (row + 1) % 500 == 0 or row + 1 == len(indices):
+            logger.info("rendered %d of %d scenes", row + 1, len(indices))
+    with replacing(arrays) as part, part.open("wb") as file:
+        np.savez(file, images=images, joints=joints)
+    write_csv(pd.DataFrame(rows), table)
+
+
+def _in_square(points: list[tuple[float, float]], size: tuple[int, int]) -> np.ndarray:
+    """Points in px of a picture to shares of the side of its middle square."""
+    side = min(size)
+    return (np.array(points) - [(size[0] - side) / 2, (size[1] - side) / 2]) / side

@@ -1,0 +1,85 @@
+"""Random changes to training images: torchvision's transforms (v2), on batches on the device.
+
+A v2 transform draws its parameters once a call, so a whole batch would be changed alike. Here each
+image has its own draw: transforms that an image either undergoes or not are computed for the batch
+and chosen image by image; the others are called image by image.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from stillact.config import study as config
+
+Augment = Callable[[torch.Tensor], torch.Tensor]
+
+
+def build(blocks: Sequence[config.Augmentation], size: int) -> Augment:
+    """The augmentations one after another.
+
+    Takes and returns float32 images (batch, 3, size, size) in [0, 1]; draws from torch's global
+    random state, so that seeding it makes the draws repeatable.
+
+    Args:
+        blocks: config blocks, in the order of application.
+        size: side of the images, pixels.
+    """
+    steps = [_step(block, size) for block in blocks]
+
+    def augment(images: torch.Tensor) -> torch.Tensor:
+        for step in steps:
+            images = step(images)
+        return images
+
+    return augment
+
+
+def _step(block: config.Augmentation, size: int) -> Augment:
+    match block:
+        case config.VerticalFlip():
+            return _some(block.p, lambda images: images.flip(2))
+        case config.HorizontalFlip():
+            return _some(block.p, lambda images: images.flip(3))
+        case _:
+            return _torchvisions(block, size)
+
+
+def _torchvisions(block: config.Augmentation, size: int) -> Augment:
+    from torchvision.transforms import InterpolationMode, v2  # takes longer to import than torch
+
+    bilinear = InterpolationMode.BILINEAR
+    match block:
+        case config.Greyscale():
+            return _some(block.p, lambda images: v2.functional.rgb_to_grayscale(images, 3))
+        case config.Perspective():
+            return _each(v2.RandomPerspective(block.distortion, block.p, bilinear))
+        case config.RandomResizedCrop():
+            area = (block.min_area, block.max_area)
+            return _each(v2.RandomResizedCrop(size, area, interpolation=bilinear, antialias=True))
+        case config.ColourJitter():
+            return _each(
+                v2.ColorJitter(block.brightness, block.contrast, block.saturation, block.hue)
+            )
+        case config.GaussianBlur():
+            sigma = (block.min_sigma * size / 128, block.max_sigma * size / 128)
+            kernel = 2 * int(3 * sigma[1] + 0.5) + 1  # three standard deviations to each side
+            return _each(v2.GaussianBlur(max(kernel, 3), sigma))
+        case config.Rotation():
+            return _each(v2.RandomRotation(block.degrees, bilinear))
+        case _:
+            raise TypeError(f"no transform for {block!r}")
+
+
+def _some(p: float, transform: Augment) -> Augment:
+    def step(images: torch.Tensor) -> torch.Tensor:
+        chosen = torch.rand(len(images)) < p  # drawn on the CPU: the same on every device
+        return torch.where(chosen.to(images.device)[:, None, None, None], transform(images), images)
+
+    return step
+
+
+def _each(transform: Augment) -> Augment:
+    def step(images: torch.Tensor) -> torch.Tensor:
+        return torch.stack([transform(image) for image in images])
+
+    return step

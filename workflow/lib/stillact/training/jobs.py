@@ -1,0 +1,368 @@
+"""Runs of one model in one process: files in, trained runs out, nothing lost when interrupted."""
+
+import contextlib
+import functools
+import hashlib
+import importlib
+import importlib.metadata
+import json
+import platform
+import resource
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from stillact.config.study import Plan
+from stillact.core.errors import InputError
+from stillact.core.logs import logger
+from stillact.core.runs import INNER, SHUFFLED, SUBSETS, Run
+from stillact.core.tables import read_csv, sha256_of, write_csv
+from stillact.training import loop, run_dirs
+
+OUTPUTS = ("predictions.csv", "history.csv", "meta.json")  # and, where they are kept, the weights
+WEIGHTS = "weights.safetensors"
+
+Parts = dict[str, tuple[loop.Part, pd.DataFrame]]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What fitting a run's network has come to.
+
+    history: rows of history.csv.
+    chosen: what was chosen on photos that are not tested on, by name: an epoch, a penalty.
+    """
+
+    history: list[dict[str, float | str]]
+    chosen: dict[str, float]
+
+
+Fit = Callable[[nn.Module, dict[str, loop.Part], Run], Fitted]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a recipe makes of a plan and its files, once for all runs of a process.
+
+    parts: of a split (image_id, label, subset), for each subset its `training.Part` and the split's
+        rows, in one order.
+    network: makes a run's network at its start, on the device; called with torch seeded and the
+        run's train part, or with None where trained weights are loaded into it next.
+    prepare: makes a batch of inputs what the network takes.
+    inputs: makes packed photos, uint8 (photos, 3, size, size), on the device, the inputs that a
+        `training.Part` holds; gradients pass through it.
+    groups: the optimiser's groups of a network's parameters; None: all alike.
+    precision: of the training steps, "fp32" or "bf16".
+    penalty: of a network's parameters, added to the loss; None: nothing.
+    fit: what is done in place of the training loop: leaves the network as it is to be used, given
+        its parts by subset, of which the test part is not to be looked at; None: the loop.
+    """
+
+    parts: Callable[[pd.DataFrame], Parts]
+    network: Callable[[loop.Part | None], nn.Module]
+    prepare: loop.Prepare
+    inputs: Callable[[torch.Tensor], torch.Tensor]
+    groups: Callable[[nn.Module], list[dict]] | None = None
+    precision: str = "fp32"
+    penalty: Callable[[nn.Module], torch.Tensor] | None = None
+    fit: Fit | None = None
+
+
+Recipe = Callable[[Plan, Mapping[str, Path], torch.device], Setup]
+
+
+def setup_of(plan: Plan) -> Recipe:
+    """What sets a plan up: the function of that name in its recipe's module, imported by its name,
+    which the digest of the code that a rule passes therefore has to cover."""
+    return importlib.import_module(f"stillact.recipes.{plan.recipe}").setup
+
+
+def train_runs(
+    recipe: Recipe,
+    plan: Plan,
+    files: Mapping[str, Path | list[Path]],
+    folders: list[Path],
+    unfinished: Path,
+    device: str,
+    threads: int,
+    keep_weights: bool = True,
+    inner: bool = False,
+    code: str = "",
+) -> None:
+    """Train the runs of `folders` in one process and put each one's `outputs` into its folder.
+
+    A finished run waits in `unfinished` until `workplaces.clear`, so that a job which is killed and
+    started again trains none of them twice. What waits there is taken only if it was made from
+    the same plan, files, code, versions and kind of device.
+
+    Args:
+        recipe: the setup of one of this package's modules.
+        plan: what it sets up.
+        files: by name: those that the recipe reads, and `split`, the holdout or k-fold table.
+        folders: .../{task}/{model}/{split}/seed_{seed}, all of one task and model.
+        unfinished: folder of the trainings under way and of what waits.
+        device: "auto", "cpu" or "cuda".
+        threads: of torch on the CPU.
+        keep_weights: whether the weights are among the outputs.
+        inner: of folds, whether to predict every training photo too, by networks fitted anew
+            without its fold.
+        code: `code.source_digest` of what trains.
+    """
+    chosen = loop.choose_device(device)
+    runs = [Run.at(folder) for folder in folders]
+    made_from = _fingerprint(plan, files, code, chosen, threads, keep_weights, inner)
+    with loop.repeatable(threads), contextlib.ExitStack() as stack:
+        works = [
+            stack.enter_context(run_dirs.held(run_dirs.of(unfinished, folder), made_from))
+            for folder in folders
+        ]
+        setup = None
+
+        @functools.lru_cache(1)  # seeds share a split; folds, one after the other, do not
+        def parts(split: str) -> tuple[Parts, list[pd.DataFrame]]:
+            of_split = rows(files["split"], split)
+            return setup.parts(of_split), list(inner_rows(of_split)) if inner else []
+
+        for run, work in zip(runs, works, strict=True):
+            if run_dirs.is_finished(work):
+                logger.info("%s: finished by an earlier start, taken as it is", run)
+                continue
+            setup = setup or recipe(plan, files, chosen)
+            of_run, held_out = parts(run.split)
+            anew = map(setup.parts, held_out)  # one after the other in memory
+            _train(run, plan, setup, of_run, anew, work, made_from, chosen, keep_weights)
+        for work, folder in zip(works, folders, strict=True):
+            run_dirs.hand_over(work, folder, outputs(keep_weights))
+
+
+def paths(named: Iterable[tuple[str, str | Iterable[str]]]) -> dict[str, Path | list[Path]]:
+    """The files of a job by name, as `train_runs` takes them."""
+    return {
+        name: Path(files) if isinstance(files, str) else [Path(file) for file in files]
+        for name, files in named
+    }
+
+
+def outputs(keep_weights: bool) -> tuple[str, ...]:
+    """The names of a run's files."""
+    return (*OUTPUTS, WEIGHTS) if keep_weights else OUTPUTS
+
+
+def weights_of(paths: Iterable[Path], run: Run) -> Path:
+    """Of weights of the runs of one model those with a run's split and seed."""
+    of = {(found.split, found.seed): path for path in paths for found in [Run.at(path.parent)]}
+    return of[run.split, run.seed]
+
+
+def rows(table: Path, split: str) -> pd.DataFrame:
+    """The rows of a split: image_id, label, subset.
+
+    Args:
+        table: CSV of the holdout split (image_id, label, subset), or of the folds (image_id, label,
+            repeat, fold).
+        split: "holdout"; `SHUFFLED`: the same, with the labels of train and of validation in random
+            order; or "cv_{repeat}_{fold}": the fold is tested on, the next one validates.
+
+    Raises:
+        InputError: a subset has no photo; names the table.
+    """
+    found = read_csv(table)
+    if split == SHUFFLED:
+        rng = np.random.default_rng(0)
+        for subset in ("train", "validation"):
+            these = found["subset"] == subset
+            found.loc[these, "label"] = rng.permutation(found.loc[these, "label"])
+    elif split != "holdout":
+        repeat, fold = map(int, split.removeprefix("cv_").split("_"))
+        found = found[found["repeat"] == repeat].reset_index(drop=True)
+        following = (fold + 1) % (found["fold"].max() + 1)
+        found["subset"] = "train"
+        found.loc[found["fold"] == following, "subset"] = "validation"
+        found.loc[found["fold"] == fold, "subset"] = "test"
+    for subset in SUBSETS:
+        if subset not in set(found["subset"]):
+            raise InputError(f"{table}: no photo in the subset {subset}; add photos")
+    return found
+
+
+def inner_rows(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """The splits of an inner cross-validation: of a fold's rows, without the photos that it tests
+    on, each training fold as the one tested on. None where there is but one."""
+    known = rows[rows["subset"] != "test"]
+    folds = sorted(known.loc[known["subset"] == "train", "fold"].unique())
+    for fold in folds if len(folds) > 1 else []:
+        yield known.assign(subset=known["subset"].mask(known["fold"] == fold, "test"))
+
+
+def _train(
+    run: Run,
+    plan: Plan,
+    setup: Setup,
+    parts: Parts,
+    inner: Iterable[Parts],
+    work: Path,
+    made_from: str,
+    device: torch.device,
+    keep_weights: bool,
+) -> None:
+    start = time.perf_counter()
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    network, fitted = _fitted(run, plan, setup, parts, work / "checkpoint.pt")
+    answers = [_predictions(run, network, setup, parts, plan.classes)]
+    write_csv(pd.DataFrame(fitted.history), work / "history.csv")
+    if keep_weights:
+        weights = {k: v.contiguous().cpu() for k, v in network.state_dict().items()}
+        save_file(weights, work / WEIGHTS)
+    for place, held_out in enumerate(inner):
+        other, _ = _fitted(run, plan, setup, held_out, work / f"inner_{place}.pt")
+        found = _predictions(run, other, setup, held_out, plan.classes, ["test"])
+        answers.append(found.assign(subset=INNER))
+    write_csv(pd.concat(answers), work / "predictions.csv")
+    seconds = time.perf_counter() - start
+    meta = {
+        "run": vars(run),
+        "device": _device_name(device),
+        "threads": torch.get_num_threads(),
+        "precision": setup.precision,
+        "seconds": round(seconds, 2),
+        "peak_memory_mb": _peak_memory_mb(device),
+        "epochs": len(fitted.history) if setup.fit is None else 0,
+        "chosen": {**getattr(network, "chosen", {}), **fitted.chosen},
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "versions": _versions(plan),
+        "made_from": made_from,
+        "config": plan.model_dump(),
+    }
+    (work / "meta.json").write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
+    for checkpoint in work.glob("*.pt"):
+        checkpoint.unlink()
+    run_dirs.finish(work)
+    told = ", ".join(f"{name} {value:.6g}" for name, value in meta["chosen"].items())
+    logger.info(
+        "%s: %d epochs%s, %.1f s", run, meta["epochs"], f", chosen {told}" if told else "", seconds
+    )
+
+
+def _fitted(
+    run: Run, plan: Plan, setup: Setup, parts: Parts, checkpoint: Path
+) -> tuple[nn.Module, Fitted]:
+    torch.manual_seed(run.rng_seed("start"))
+    network = setup.network(parts["train"][0])
+    fit = setup.fit or functools.partial(_by_epochs, setup, plan, checkpoint)
+    return network, fit(network, {name: part for name, (part, _) in parts.items()}, run)
+
+
+def _by_epochs(setup: Setup, plan: Plan, checkpoint: Path, network, parts, run: Run) -> Fitted:
+    progress = loop.fit(
+        network,
+        parts,
+        plan.training,
+        setup.prepare,
+        run,
+        checkpoint,
+        setup.groups and setup.groups(network),
+        setup.precision,
+        setup.penalty,
+    )
+    if not progress.best_weights:
+        raise InputError(
+            f"{run}: the validation loss was never a number; lower learning_rate "
+            f"(now {plan.training.learning_rate}) of the model's recipe in config.yaml"
+        )
+    return Fitted(progress.history, {"epoch": progress.best_epoch})
+
+
+def load_parts(
+    array: np.ndarray, index: Path, rows: pd.DataFrame, classes: list[str], device: torch.device
+) -> Parts:
+    """For each subset its `training.Part` and its rows, both in the order of `rows`.
+
+    Args:
+        array: a row a photo: packed photos, uint8 (photos, size, size, 3), or features, float32
+            (photos, width).
+        index: CSV that names its rows (image_id).
+        rows: image_id, label, subset.
+        classes: labels in the order of the network's outputs.
+    """
+    row_of = pd.Series(range(len(array)), index=read_csv(index)["image_id"])
+    parts = {}
+    for subset in SUBSETS:
+        table = rows[rows["subset"] == subset]
+        inputs = torch.from_numpy(array[row_of[table["image_id"]].to_numpy()])
+        if inputs.ndim == 4:
+            inputs = inputs.permute(0, 3, 1, 2)
+        labels = torch.tensor([classes.index(label) for label in table["label"]])
+        parts[subset] = loop.Part(inputs.to(device), labels.to(device)), table
+    return parts
+
+
+def _predictions(
+    run: Run,
+    network: nn.Module,
+    setup: Setup,
+    parts: Parts,
+    classes: list[str],
+    subsets: Iterable[str] = ("validation", "test"),
+) -> pd.DataFrame:
+    """A row an image of these subsets: image, label and the probability of each class."""
+    tables = []
+    for subset in subsets:
+        part, table = parts[subset]
+        logits = loop.predict(network, part.inputs, setup.prepare).double().cpu()
+        table = table[["subset", "image_id", "label"]].reset_index(drop=True)
+        columns = [f"prob_{name}" for name in classes]
+        probabilities = pd.DataFrame(logits.softmax(1).numpy().round(8), columns=columns)
+        tables.append(pd.concat([table, probabilities], axis=1))
+    predictions = pd.concat(tables)
+    for place, (name, value) in enumerate(vars(run).items()):
+        predictions.insert(place, name, value)
+    return predictions
+
+
+def _fingerprint(
+    plan: Plan, files: Mapping, code: str, device, threads: int, keep_weights: bool, inner: bool
+) -> str:
+    read = {name: [path] if isinstance(path, Path) else path for name, path in files.items()}
+    parts = {
+        "plan": plan.model_dump(),
+        "files": {name: [sha256_of(path) for path in paths] for name, paths in read.items()},
+        "code": code,
+        "versions": _versions(plan),
+        "device": _device_name(device),
+        "threads": threads,
+        "keep_weights": keep_weights,
+        "inner": inner,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _versions(plan: Plan) -> dict[str, str]:
+    base = getattr(plan, "of", plan)
+    packages = ["torch", "torchvision", "numpy"]
+    if {plan.recipe, base.recipe} & {"fine_tune", "views"}:
+        packages += ["open_clip_torch", "timm", "transformers"]
+    if base.recipe == "linear_probe" or getattr(base, "probe", None):
+        packages += ["scikit-learn"]
+    versions = {name: importlib.metadata.version(name) for name in packages}
+    return {"python": platform.python_version(), **versions}
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cpu":
+        return f"cpu: {platform.machine()}"
+    return f"cuda: {torch.cuda.get_device_name(device)}"
+
+
+def _peak_memory_mb(device: torch.device) -> int:
+    """Peak of the process (CPU) or of the run (GPU), in MiB."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) // 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

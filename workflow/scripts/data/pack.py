@@ -1,0 +1,15 @@
+"""Rule pack: every photo decoded once, into one array, and the table that names its rows."""
+
+from stillact.core import logs
+from stillact.data import preprocess
+
+with logs.job(snakemake.log[0]):
+    preprocess.pack_fetched(
+        snakemake.input.images,
+        snakemake.params[0]["cache"],
+        snakemake.output.array,
+        snakemake.output.index,
+        snakemake.threads,
+        size=int(snakemake.wildcards.size),
+        geometry=snakemake.wildcards.geometry,
+    )

@@ -1,0 +1,23 @@
+"""Rule split: the holdout split and the folds of one task."""
+
+from stillact.config import study as config
+from stillact.core import logs
+from stillact.core.tables import read_csv, sha256_of, write_csv
+from stillact.data import splits
+
+with logs.job(snakemake.log[0]):
+    params = snakemake.params[0]
+    images = read_csv(snakemake.input.images)
+    had = images.loc[images["status"] == "ok", "id"]
+    manifest = read_csv(snakemake.input.manifest)
+    manifest = manifest[manifest["id"].isin(had)]
+    duplicates = read_csv(snakemake.input.duplicates)
+    holdout, kfold = splits.tables(
+        manifest,
+        params["classes"],
+        splits.groups(manifest["id"].tolist(), duplicates, manifest["group"].tolist()),
+        config.Splits(**params["splits"]),
+        sha256_of(snakemake.input.manifest),
+    )
+    write_csv(holdout, snakemake.output.holdout)
+    write_csv(kfold, snakemake.output.kfold)

@@ -1,0 +1,42 @@
+"""Rule errors: where the models of a task err, on the holdout and fold by fold."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from stillact.core import logs
+from stillact.core.tables import read_csv, write_csv
+from stillact.data import fetch
+from stillact.evaluation import error_analysis
+from stillact.evaluation.predictions import of_models
+
+SCHEMES = ("holdout", "cv")
+
+with logs.job(snakemake.log[0]):
+    params, out = snakemake.params[0], snakemake.output
+    predictions = read_csv(snakemake.input.predictions)
+    predictions = predictions[predictions["model"].isin(params["models"])]
+    images = read_csv(snakemake.input.images)
+    images = images[images["id"].isin(predictions["image_id"])]
+    cache = Path(params["cache"])
+    brightness = {
+        photo.id: error_analysis.mean_luma(fetch.cached(cache, photo.sha256))
+        for photo in images.itertuples()
+    }
+    factors = error_analysis.factors(read_csv(snakemake.input.manifest), images, brightness)
+    write_csv(factors, out.factors)
+    given = {scheme: of_models(predictions, scheme=scheme) for scheme in SCHEMES}
+
+    def in_both(table) -> pd.DataFrame:
+        """A table of the holdout, and of cross-validation, one after the other."""
+        tables = {scheme: table(models) for scheme, models in given.items()}
+        return pd.concat(tables, names=["scheme"]).reset_index(0)
+
+    rates = in_both(lambda models: error_analysis.rates(models, factors))
+    write_csv(rates, out.rates)
+    of_scheme = rates.groupby("scheme", sort=False)
+    contrasts = {scheme: error_analysis.contrasts(table) for scheme, table in of_scheme}
+    write_csv(pd.concat(contrasts, names=["scheme"]).reset_index(0), out.contrasts)
+    write_csv(in_both(error_analysis.agreement), out.agreement)
+    write_csv(in_both(error_analysis.failures), out.failures)
+    write_csv(in_both(error_analysis.wrong_by_all), out.wrong_by_all)

@@ -1,0 +1,23 @@
+"""Rule external: how the models do on a second dataset, as tables and drawn."""
+
+import pandas as pd
+
+from stillact.core import logs
+from stillact.core.tables import read_csv, write_csv
+from stillact.evaluation import external, external_metrics
+from stillact.figures import base as figures
+from stillact.figures import external as external_figures
+
+with logs.job(snakemake.log[0]):
+    source, out = snakemake.input, snakemake.output
+    predictions = pd.concat(map(read_csv, source.asked), ignore_index=True)
+    images, study = read_csv(source.images), read_csv(source.study_images)
+    _, left_out = external.photos(read_csv(source.manifest), images, study)
+    summary = external_metrics.summary(predictions, read_csv(source.predictions), left_out)
+    classes = external_metrics.by_class(predictions)
+    for table, path in ((predictions, out.predictions), (summary, out.summary)):
+        write_csv(table, path)
+    write_csv(classes, out.classes)
+    figure = external_figures.external(summary, classes, snakemake.params[0]["name"])
+    for path in (out.svg, out.png):
+        figures.save(figure, path)

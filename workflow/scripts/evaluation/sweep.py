@@ -1,0 +1,21 @@
+"""Rule sweep: every combination of the settings of one model, judged on the validation photos."""
+
+import pandas as pd
+
+from stillact.core import logs
+from stillact.core.tables import read_csv, write_csv
+from stillact.evaluation import sweep
+from stillact.figures import base as figures
+from stillact.figures import sweep as sweep_figures
+
+with logs.job(snakemake.log[0]):
+    params = snakemake.params[0]
+    pairs = zip(params["points"], snakemake.input.histories, strict=True)
+    points = pd.DataFrame([point | sweep.best_epoch(read_csv(path)) for point, path in pairs])
+    summary = sweep.summary(points)
+    write_csv(points, snakemake.output.points)
+    write_csv(summary, snakemake.output.summary)
+    photos = (read_csv(snakemake.input.split)["subset"] == "validation").sum()
+    figure = sweep_figures.sweep(points, summary, params["own"], params["model"], photos)
+    for path in (snakemake.output.svg, snakemake.output.png):
+        figures.save(figure, path)

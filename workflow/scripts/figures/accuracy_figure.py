@@ -1,0 +1,17 @@
+"""Rule accuracy_figure: the accuracies of a table's rows."""
+
+from stillact.core import logs
+from stillact.core.tables import read_csv
+from stillact.data import overview
+from stillact.figures import base as figures
+from stillact.paper import comparison
+
+with logs.job(snakemake.log[0]):
+    params = snakemake.params[0]
+    of = dict(task=params["task"], subset=params["subset"])
+    seeds = comparison.seed_accuracies(read_csv(snakemake.input.runs), params["rows"], **of)
+    rate = overview.largest_class_rate(read_csv(snakemake.input.holdout), params["subset"])
+    table = read_csv(snakemake.input.table)
+    figure = figures.accuracy(table, seeds, rate, params["subset"])
+    for path in snakemake.output:
+        figures.save(figure, path)

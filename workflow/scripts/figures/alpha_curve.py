@@ -1,0 +1,18 @@
+"""Rule alpha_curve: how well weights between zero-shot and fine-tuned do on validation photos."""
+
+import json
+from pathlib import Path
+
+from stillact.core import logs
+from stillact.core.tables import read_csv
+from stillact.figures import base as figures
+from stillact.figures import sweep as sweep_figures
+
+with logs.job(snakemake.log[0]):
+    histories = [read_csv(path) for path in snakemake.input.histories]
+    metas = [json.loads(Path(path).read_text(encoding="utf-8")) for path in snakemake.input.metas]
+    chosen = [meta["chosen"]["alpha"] for meta in metas]
+    photos = (read_csv(snakemake.input.split)["subset"] == "validation").sum()
+    figure = sweep_figures.alpha_curve(histories, chosen, snakemake.wildcards.model, photos)
+    for path in snakemake.output:
+        figures.save(figure, path)

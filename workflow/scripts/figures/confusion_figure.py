@@ -1,0 +1,14 @@
+"""Rule confusion_figure: which class each model takes for which."""
+
+from stillact.core import logs
+from stillact.core.tables import read_csv
+from stillact.evaluation import metrics
+from stillact.figures import base as figures
+
+with logs.job(snakemake.log[0]):
+    params = snakemake.params[0]
+    predictions = read_csv(snakemake.input.predictions)
+    counts = metrics.confusion(predictions, params["models"], subset=params["subset"])
+    figure = figures.confusion(counts)
+    for path in snakemake.output:
+        figures.save(figure, path)

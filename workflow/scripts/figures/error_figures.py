@@ -1,0 +1,45 @@
+"""Rule error_figures: error rates, agreement, and the photos that all models get wrong, drawn."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from stillact.core import logs
+from stillact.core.tables import read_csv
+from stillact.data import fetch
+from stillact.evaluation import error_analysis
+from stillact.figures import (
+    base as figures,
+)
+from stillact.figures import (
+    errors as error_figures,
+)
+from stillact.figures import (
+    statistics as statistics_figures,
+)
+
+NAMES = ("rates", "agreement", "wrong_by_all")
+
+with logs.job(snakemake.log[0]):
+    given, task = snakemake.input, snakemake.wildcards.task
+    pooled = read_csv(given.pooled)
+    scheme, models, over = statistics_figures.drawn(pooled)
+    tables = {name: read_csv(given[name]) for name in NAMES}
+    rates, agreement, wrong = (table[table["scheme"] == scheme] for table in tables.values())
+    shown = models[:1]
+    if len(models) > 1:
+        shown = [*shown, f"mean of {len(models)} models"]
+        rates = pd.concat([rates, error_analysis.mean_over_models(rates, shown[1])])
+    photos = pooled.loc[pooled["scheme"] == scheme, "images"].max()
+    sentence = error_analysis.wrong_by_all_sentence(wrong, len(models), photos)
+    sha256 = read_csv(given.images).set_index("id")["sha256"]
+    cache = Path(snakemake.params[0]["cache"])
+    paths = {image: fetch.cached(cache, sha256[image]) for image in wrong["image_id"]}
+    made = {
+        "error_rates": error_figures.error_rates(rates, shown, over),
+        "agreement": error_figures.agreement(agreement, models, over),
+        "wrong_by_all": error_figures.wrong_by_all(wrong, paths, sentence, over),
+    }
+    for path in snakemake.output:
+        name = path.rsplit("/", 1)[1].split(f"_{task}.")[0]
+        figures.save(made[name], path)

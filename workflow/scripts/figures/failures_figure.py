@@ -1,0 +1,27 @@
+"""Rule failures_figure: the most confident wrong answer of each model on each class."""
+
+from pathlib import Path
+
+from stillact.core import logs
+from stillact.core.tables import read_csv
+from stillact.data import fetch
+from stillact.figures import (
+    base as figures,
+)
+from stillact.figures import (
+    errors as error_figures,
+)
+from stillact.figures import (
+    statistics as statistics_figures,
+)
+
+with logs.job(snakemake.log[0]):
+    params, given = snakemake.params[0], snakemake.input
+    scheme, models, over = statistics_figures.drawn(read_csv(given.pooled))
+    failures = read_csv(given.failures)
+    failures = failures[failures["scheme"] == scheme]
+    sha256 = read_csv(given.images).set_index("id")["sha256"]
+    cache = Path(params["cache"])
+    paths = {image: fetch.cached(cache, sha256[image]) for image in failures["image_id"]}
+    figure = error_figures.failures(failures, models, params["classes"], paths, over)
+    figures.save(figure, snakemake.output[0])

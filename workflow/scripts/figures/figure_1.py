@@ -1,0 +1,23 @@
+"""Rule figure_1: examples of each class."""
+
+from pathlib import Path
+
+from stillact.core import logs
+from stillact.core.tables import read_csv
+from stillact.data import fetch, overview
+from stillact.figures import base as figures
+
+with logs.job(snakemake.log[0]):
+    params = snakemake.params[0]
+    images = read_csv(snakemake.input.images)
+    photos = overview.photos(images, read_csv(snakemake.input.manifest))
+    chosen = overview.choose_examples(
+        photos, params["classes"], params["per_class"], params["seed"]
+    )
+    sha256 = images.set_index("id")["sha256"]
+    cache = Path(params["cache"])
+    paths = {
+        label: [fetch.cached(cache, sha256[image]) for image in ids]
+        for label, ids in chosen.items()
+    }
+    figures.save(figures.examples(paths), snakemake.output[0])

@@ -1,0 +1,12 @@
+"""Rule figure_2: sizes and aspect ratios of the photos."""
+
+from stillact.core import logs
+from stillact.core.tables import read_csv
+from stillact.data import overview
+from stillact.figures import base as figures
+
+with logs.job(snakemake.log[0]):
+    photos = overview.photos(read_csv(snakemake.input.images), read_csv(snakemake.input.manifest))
+    figure = figures.sizes(photos, snakemake.params[0]["classes"])
+    for path in snakemake.output:
+        figures.save(figure, path)

@@ -1,0 +1,37 @@
+"""Rule figure_4: photos beside the maps of each class."""
+
+from pathlib import Path
+
+import numpy as np
+
+from stillact.core import logs
+from stillact.core.tables import read_csv, write_csv
+from stillact.data import fetch
+from stillact.data.manifest import parse_boxes
+from stillact.figures import base as figures
+from stillact.figures import saliency as saliency_figures
+from stillact.saliency import localisation_summary
+
+with logs.job(snakemake.log[0]):
+    params, source = snakemake.params[0], snakemake.input
+    maps = {Path(path).stem: np.load(path) for path in source.maps}
+    models = [model for model in params["models"] if len(maps[model]["grids"])]
+    model = params["model"]
+    if model is None and models:
+        model = localisation_summary.best(read_csv(source.summary), params["task"], models)
+    examples = localisation_summary.examples(read_csv(source.predictions), model, params["seed"])
+    if model not in models:  # none, or one that is no transformer
+        examples = examples.head(0)
+    write_csv(examples.assign(model=model), snakemake.output.csv)
+    ids = maps[model]["image_ids"].tolist() if model in models else []
+    grids, regions = (
+        dict(zip(ids, maps[model][name], strict=True)) if ids else {}
+        for name in ("grids", "regions")
+    )
+    sha256 = read_csv(source.images).set_index("id")["sha256"]
+    boxes = read_csv(source.manifest).set_index("id")["person_boxes"].map(parse_boxes)
+    cache = Path(params["cache"])
+    paths = {image: fetch.cached(cache, sha256[image]) for image in examples["image_id"]}
+    run = f"{model}, seed {params['seed']}"
+    figure = saliency_figures.maps(examples, paths, grids, regions, boxes, run)
+    figures.save(figure, snakemake.output.png)

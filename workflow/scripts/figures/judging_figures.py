@@ -1,0 +1,31 @@
+"""Rule judging_figures: how sure the results of a task are, drawn.
+
+Drawn from cross-validation where every model of the holdout has it, and from the holdout where not.
+"""
+
+from stillact.core import logs
+from stillact.core.tables import read_csv
+from stillact.data import overview
+from stillact.figures import base as figures
+from stillact.figures import statistics as statistics_figures
+
+NAMES = ("pooled", "pairs", "calibration", "reliability")
+
+with logs.job(snakemake.log[0]):
+    tables = {name: read_csv(snakemake.input[name]) for name in NAMES}
+    scheme, models, over = statistics_figures.drawn(tables["pooled"])
+    drawn = {name: table[table["scheme"] == scheme] for name, table in tables.items()}
+    rows = read_csv(snakemake.input[scheme])
+    rate = overview.largest_class_rate(
+        rows.assign(subset="test") if scheme == "cv" else rows, "test"
+    )
+    plain = drawn["calibration"].query("temperature_scaled == 'no'")
+    p = "p_holm" if scheme == "cv" else "mcnemar_p_holm"
+    made = {
+        "pooled": statistics_figures.pooled(drawn["pooled"], rate, over),
+        "pairs": statistics_figures.pairs(drawn["pairs"], models, p, over),
+        "reliability": statistics_figures.reliability(drawn["reliability"], plain, over),
+    }
+    for path in snakemake.output:
+        name = path.rsplit("/", 1)[1].split(f"_{snakemake.wildcards.task}.")[0]
+        figures.save(made[name], path)

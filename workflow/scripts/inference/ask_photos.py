@@ -1,0 +1,27 @@
+"""Rule ask_photos: what the model that is used says of photos that nobody has labelled."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from stillact.config import study as config
+from stillact.core import logs
+from stillact.core.tables import read_csv
+from stillact.inference import deployed, predict
+from stillact.training import loop
+
+with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
+    params = snakemake.params[0]
+    device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
+    used = deployed.load(Path(snakemake.input.used), params["models"], device)
+
+    def ask(photos: np.ndarray) -> np.ndarray:
+        return used.probabilities(torch.from_numpy(photos).permute(0, 3, 1, 2))
+
+    photos = read_csv(snakemake.input.photos)
+    found = list(zip(photos["file"], photos["reason"], strict=True))
+    limits = config.Fetch(**params["fetch"])
+    told = predict.answers(found, used.look, limits, ask, snakemake.threads)
+    threshold = used.record["threshold"]
+    predict.write(photos, told, used.classes, threshold, Path(snakemake.output[0]))

@@ -1,0 +1,34 @@
+"""Rule export: the model that is used, as files that need nothing of this project, and its card."""
+
+import json
+import shutil
+from pathlib import Path
+
+import torch
+
+from stillact.core import logs
+from stillact.core.tables import read_csv
+from stillact.inference import deployed, export, model_card
+from stillact.training import jobs, loop
+
+TABLES = ("predictions", "holdout", "manifest", "source", "factors")
+
+with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
+    settings, files = snakemake.params[0], jobs.paths(snakemake.input.items())
+    dataset, outputs = settings["dataset"], [Path(path) for path in snakemake.output]
+    used = deployed.load(files["used"], settings["models"], torch.device("cpu"))
+    photos = export.test_photos(
+        files["holdout"], files["images"], Path(dataset["cache"]), used.look, snakemake.threads
+    )
+    tables = {name: read_csv(files[name]) if files[name] else None for name in TABLES}
+    meta = json.loads(Path(used.record["run"], "meta.json").read_text(encoding="utf-8"))
+    reads = {
+        name: Path(file) for name, file in settings["models"][used.record["model"]]["files"].items()
+    }
+    with export.appearing(outputs[0].parent, [path.name for path in outputs]) as part:
+        made = export.described(used, reads, export.write(used, photos, part))
+        text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+        (part / "config.json").write_text(text, encoding="utf-8")
+        told = model_card.told(made, used.record, meta, used.plan, tables, dataset)
+        (part / "README.md").write_text(model_card.render(files["card"], told), encoding="utf-8")
+        shutil.copyfile(files["example"], part / "predict.py")

@@ -1,0 +1,19 @@
+"""Rule find_photos: the photos that predict is asked about; those of URLs come into the cache."""
+
+from pathlib import Path
+
+from stillact.config import study as config
+from stillact.core import logs
+from stillact.core.tables import write_csv
+from stillact.inference import predict
+
+with logs.job(snakemake.log[0]):
+    params = snakemake.params[0]
+    source = Path(params["photos"])
+    if source.is_dir():
+        photos = predict.in_folder(source)
+    else:
+        settings, dataset = config.Fetch(**params["fetch"]), config.Dataset(**params["dataset"])
+        photos = predict.of_urls(source, settings, dataset)
+    logs.logger.info("%d photos of %s", len(photos), source)
+    write_csv(photos, snakemake.output[0])

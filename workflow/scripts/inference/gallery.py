@@ -1,0 +1,47 @@
+"""Rule gallery: some of the photos that were asked about, and what the answers hang on."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from stillact.config import study as config
+from stillact.core import logs
+from stillact.core.tables import read_csv, replacing
+from stillact.data import fetch
+from stillact.inference import deployed, gallery, predict
+from stillact.report import browser
+from stillact.saliency import maps as saliency_maps
+from stillact.training import loop
+
+with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
+    params, source = snakemake.params[0], snakemake.input
+    device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
+    used = deployed.load(Path(source.used), params["models"], device)
+    predictions, photos = read_csv(source.predictions), read_csv(source.photos)
+    shown = gallery.chosen(predictions, used.classes, params["photos"])
+    files = photos.drop_duplicates(photos.columns[0]).set_index(photos.columns[0])["file"]
+    files = files[shown.iloc[:, 0]].map(Path)
+    limits = config.Fetch(**params["fetch"])
+    with fetch.pillow_limit(limits.max_pixels):
+        seen = [predict.seen(file, used.look, limits) for file in files]
+    look = {name: used.look[name] for name in ("size", "geometry", "crop")}
+    maps, note = saliency_maps.overlaid(used.trained, seen, look, params["layers"])
+    sizes = pd.DataFrame([size for _, size in seen], columns=["width", "height"])
+    overlays = browser.overlays(
+        maps | {"image_ids": list(files.index)},
+        shown.rename(columns={shown.columns[0]: "image_id"}),
+        used.classes,
+        sizes.assign(id=list(files.index)),
+    )
+    page = gallery.build(
+        predictions,
+        shown,
+        files,
+        overlays,
+        note,
+        used.record,
+        used.classes,
+        Path(source.template[0]),
+    )
+    with replacing(snakemake.output[0]) as part:
+        Path(part).write_text(page, encoding="utf-8")

@@ -1,0 +1,17 @@
+"""Rule embed_images: a backbone's embedding of every photo."""
+
+from pathlib import Path
+
+import numpy as np
+
+from stillact.core import logs
+from stillact.core.tables import read_csv, write_csv
+from stillact.models import backbones, embed
+from stillact.training import loop
+
+with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
+    device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
+    backbone = backbones.from_record(Path(snakemake.input.record)).to(device)
+    photos = np.load(snakemake.input.photos, mmap_mode="r")
+    embed.save(embed.of_photos(backbone, photos), snakemake.output.array)
+    write_csv(read_csv(snakemake.input.index), snakemake.output.index)

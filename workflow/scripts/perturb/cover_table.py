@@ -1,0 +1,18 @@
+"""Rule covered: what covering people costs the models of a task, as a table and drawn."""
+
+import pandas as pd
+
+from stillact.core import logs
+from stillact.core.tables import read_csv, write_csv
+from stillact.figures import base as figures
+from stillact.figures import statistics as statistics_figures
+from stillact.perturb import occlusion_summary
+
+with logs.job(snakemake.log[0]):
+    table = occlusion_summary.judge(
+        pd.concat(map(read_csv, snakemake.input.asked), ignore_index=True)
+    )
+    write_csv(table, snakemake.output.csv)
+    figure = statistics_figures.covered(table)
+    for path in (snakemake.output.svg, snakemake.output.png):
+        figures.save(figure, path)

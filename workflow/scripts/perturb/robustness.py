@@ -1,0 +1,16 @@
+"""Rule robustness: what corrupted photos cost the models of a task, as a table and drawn."""
+
+import pandas as pd
+
+from stillact.core import logs
+from stillact.core.tables import read_csv, write_csv
+from stillact.figures import base as figures
+from stillact.figures import robustness as robustness_figures
+from stillact.perturb import robustness
+
+with logs.job(snakemake.log[0]):
+    summary = robustness.judge(pd.concat(map(read_csv, snakemake.input.asked), ignore_index=True))
+    write_csv(summary, snakemake.output.csv)
+    figure = robustness_figures.robustness(summary)
+    for path in (snakemake.output.svg, snakemake.output.png):
+        figures.save(figure, path)

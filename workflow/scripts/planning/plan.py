@@ -1,0 +1,20 @@
+"""Rule plan: what the study takes, told before it is begun."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from stillact.config import study as config
+from stillact.core import logs
+from stillact.core.tables import write_csv
+from stillact.planning import estimate
+
+with logs.job(snakemake.log[0]):
+    params = snakemake.params[0]
+    settings = config.load(params["config"])
+    photos = estimate.photos(settings)
+    parts = estimate.parts(settings, photos, params["small"], params["folds_per_job"])
+    past = estimate.Past.of(Path("results"), photos.total())
+    table = estimate.table(parts, pd.read_csv(snakemake.input.costs), past, params["gpu_rules"])
+    write_csv(table, "results/plan.csv")
+    print(table.to_string(index=False))

@@ -1,0 +1,53 @@
+"""Rule report: the study told on one page."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from stillact.config import study as config
+from stillact.core import logs
+from stillact.core.tables import read_csv
+from stillact.report import browser
+from stillact.report import page as report_page
+
+with logs.job(snakemake.log[0]):
+    source, settings = snakemake.input, config.load(snakemake.params[0])
+    output = Path(snakemake.output[0])
+    shown = [
+        *source.tables,
+        *source.shown,
+        source.claims,
+        *source.figures,
+        *source.predictions,
+    ]
+    shown += [source.images, *source.holdouts, source.audit]
+    images, task = read_csv(source.images), settings.tasks[settings.main_task]
+    answers = {}
+    for predictions in source.predictions:
+        answers = browser.answers(read_csv(predictions), task.models, task.classes)
+    cache = Path(settings.dataset.cache)
+    overlays = {
+        Path(path).stem: browser.overlays(
+            np.load(path), read_csv(Path(path).with_suffix(".csv")), task.classes, images
+        )
+        for path in source.maps
+    }
+    study = report_page.Study(
+        config=settings,
+        images=images,
+        holdouts={Path(path).parent.name: read_csv(path) for path in source.holdouts},
+        audit=read_csv(source.audit),
+        paper=read_csv(source.paper),
+        tables={Path(path).stem: read_csv(path) for path in source.tables},
+        figures={Path(path).stem: Path(path) for path in source.figures},
+        metas=[json.loads(Path(path).read_text()) for path in source.metas],
+        shown={
+            str(Path(path).relative_to(output.parent).with_suffix("")): read_csv(path)
+            for path in source.shown
+        },
+        claims=read_csv(source.claims),
+        browser=browser.photos(answers, task.models, task.classes, images, cache, overlays),
+        files=[str(Path(path).relative_to(output.parent)) for path in shown],
+    )
+    output.write_text(report_page.build(study, Path(source.template[0])), encoding="utf-8")

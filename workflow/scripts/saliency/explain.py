@@ -1,0 +1,34 @@
+"""Rule explain: where a fine-tuned model's first run looks on the test photos."""
+
+from pathlib import Path
+
+import numpy as np
+
+from stillact.config import study as config
+from stillact.core import logs
+from stillact.core.tables import replacing, write_csv
+from stillact.recipes import fine_tune
+from stillact.saliency import maps as saliency_maps
+from stillact.training import jobs, loop, trained
+
+with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
+    settings, files = snakemake.params[0], jobs.paths(snakemake.input.items())
+    plan = config.PLAN.validate_python(settings["plan"])
+    device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
+    setup = fine_tune.setup(plan, files, device)
+    pixels, photos = trained.test_photos(files, plan.classes)
+    found = saliency_maps.of_run(
+        trained.load(setup, files["weights"]),
+        photos,
+        pixels,
+        trained.look(plan, files),
+        plan.classes,
+        settings["layers"],
+        settings["steps"],
+        trained.load(setup, files["shuffled"]) if "shuffled" in files else None,
+    )
+    write_csv(found.table, snakemake.output.table)
+    Path(snakemake.output.note).write_text(found.note, encoding="utf-8")
+    with replacing(snakemake.output.maps) as part, open(part, "wb") as file:
+        ids = photos["image_id"].to_numpy(str)
+        np.savez_compressed(file, image_ids=ids, grids=found.grids, regions=found.regions)

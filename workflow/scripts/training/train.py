@@ -1,0 +1,22 @@
+"""Rules {recipe}_*: the runs of one batch of seeds or folds, in one process."""
+
+from pathlib import Path
+
+from stillact.config import study as config
+from stillact.core import logs
+from stillact.training import jobs
+
+with logs.job(snakemake.log[0]):
+    plan = config.PLAN.validate_python(snakemake.params[0])
+    jobs.train_runs(
+        jobs.setup_of(plan),
+        plan,
+        jobs.paths(snakemake.input.items()),
+        [Path(meta).parent for meta in snakemake.output.meta],
+        unfinished=Path("results/unfinished"),
+        device="cuda" if snakemake.resources.gpu else "cpu",
+        threads=snakemake.threads,
+        code=snakemake.params.code,
+        keep_weights=bool(snakemake.output.get("weights")),
+        inner=snakemake.params.get("inner", False),  # a point of the sweep has none
+    )
