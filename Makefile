@@ -67,7 +67,7 @@ lock: .venv/installed  ## resolve requirements.in anew (needs uv)
 		--no-emit-package opencv-python requirements.in --output-file requirements.lock
 
 schema: .venv/installed  ## write the config's schema from its types
-	@PYTHONPATH=workflow/lib $(BIN)/python -m stillact.config.study > workflow/schemas/config.schema.yaml
+	@PYTHONPATH=workflow/lib $(BIN)/python -m stillact.study.schema > workflow/schemas/config.schema.yaml
 
 clean:  ## remove results; fetched photos stay in cache/
 	rm -rf results/* .snakemake

@@ -4,12 +4,17 @@ The map of the study. `snakemake --cores 4 --resources gpu=1` makes the report a
 any file under results/, or one of the named targets below, can be asked for alone.
 """
 
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.27")
 
 
-configfile: "config.yaml"
+# A study's own config, which needs to hold only what differs from the shipped config.yaml.
+if Path("config.yaml").exists():
+
+    configfile: "config.yaml"
 
 
 include: "workflow/rules/common.smk"

@@ -27,7 +27,7 @@ def model():
 
 
 def backbone():
-    from stillact.models.backbones import Backbone
+    from stillact.models.backbones.base import Backbone
 
     look = dict(size=SIZE, mean=[0.5] * 3, std=[0.5] * 3, geometry="resize_crop")
     look |= dict(interpolation="bicubic", crop=1.0)

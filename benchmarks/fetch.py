@@ -36,14 +36,14 @@ def workflow(urls: list[str], folder: Path) -> Callable[[], None]:
     import pandas as pd
     import yaml
 
-    from stillact.config import study as config
-    from stillact.data import fetch
+    from stillact.data.fetch.fetcher import fetch_all
+    from stillact.study.load import load
 
     table = pd.DataFrame({"url": urls}).assign(id=range(len(urls)), sha256="")
-    of = config.load(yaml.safe_load((side_by_side.REPO / "config.yaml").read_text()))
+    of = load(yaml.safe_load((side_by_side.REPO / "config.yaml").read_text()))
     settings = of.fetch.model_copy(update={"per_host": AT_ONCE})
     dataset = of.dataset.model_copy(update={"cache": str(folder / "cache")})
-    return lambda: fetch.fetch_all(table, settings, dataset, folder)
+    return lambda: fetch_all(table, settings, dataset, folder)
 
 
 def curl(urls: list[str], folder: Path) -> Callable[[], None]:

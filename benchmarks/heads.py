@@ -15,7 +15,7 @@ RUNS, WIDTH, EPOCHS, BATCH = 5, 512, 5, 32
 def setting():
     import torch
 
-    from stillact.config.study import CNN
+    from stillact.config.networks import CNN
     from stillact.models import networks
 
     torch.manual_seed(0)
@@ -41,7 +41,7 @@ def setting():
 
 
 def one_after_another(kind: str):
-    from stillact.config.study import Training
+    from stillact.config.training import Training
     from stillact.training import loop as training_loop
 
     make, inputs, labels = setting()[kind]

@@ -17,8 +17,8 @@ def bare(options) -> None:
 def worker(options) -> None:
     import torch
 
-    from stillact.config.study import Training
-    from stillact.training import jobs  # noqa: F401
+    from stillact.config.training import Training
+    from stillact.recipes.from_scratch import setup  # noqa: F401
     from stillact.training import loop as training_loop
 
     settings = dict(learning_rate=0.1, weight_decay=0.1, batch_size=4, max_epochs=1, patience=1)
@@ -32,7 +32,7 @@ def usual(options) -> None:
     import torch
     import torchvision.transforms.v2  # noqa: F401
 
-    from stillact.training import jobs  # noqa: F401
+    from stillact.recipes.from_scratch import setup  # noqa: F401
 
     torch.use_deterministic_algorithms(True)
     network = torch.nn.Linear(4, 3)

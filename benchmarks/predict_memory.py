@@ -12,7 +12,7 @@ import numpy as np
 import timm
 import torch
 
-from stillact.config import study as config
+from stillact.config.data import Fetch
 from stillact.core.tables import read_csv
 from stillact.inference import predict
 from stillact.synthetic import rendering
@@ -55,7 +55,7 @@ def main() -> None:
 
         photos = predict.in_folder(folder)
         found = list(zip(photos["file"], photos["reason"], strict=True))
-        limits = config.Fetch()
+        limits = Fetch()
         told = predict.answers(found, LOOK, limits, ask, threads=2)
         predict.write(photos, told, rendering.LABELS, 0.5, Path(name, "predictions.csv"))
         seconds = time.perf_counter() - start

@@ -54,7 +54,7 @@ def step(what: str, batch: int):
             optimiser.step()
 
         return train
-    from stillact.models.backbones import Backbone
+    from stillact.models.backbones.base import Backbone
     from stillact.saliency import legrad
 
     look = dict(size=SIZE, mean=[0.5] * 3, std=[0.5] * 3, geometry="squash")

@@ -25,9 +25,9 @@ def workflow(options) -> None:
     import numpy as np
     import pandas as pd
 
-    from stillact.config import study as config
     from stillact.core.tables import write_csv
     from stillact.data import preprocess
+    from stillact.recipes.setups import plan_of, setup_of
     from stillact.training import jobs
 
     with tempfile.TemporaryDirectory() as name:
@@ -43,11 +43,11 @@ def workflow(options) -> None:
         settings |= dict(batch_size=BATCH, max_epochs=options.epochs, patience=options.epochs)
         cnn = dict(type="cnn", channels=[32, 64, 128], hidden=128)
         plan = dict(recipe="from_scratch", classes=CLASSES, training=settings, network=cnn)
-        plan = config.PLAN.validate_python({**plan, "matched": None, "augment": []})
+        plan = plan_of({**plan, "matched": None, "augment": []})
         files = dict(array="pack.npy", index="index.csv", split="split.csv")
         files = {key: folder / file for key, file in files.items()}
         runs = [folder / f"runs/task/cnn/holdout/seed_{seed}" for seed in range(options.seeds)]
-        jobs.train_runs(jobs.setup_of(plan), plan, files, runs, folder / "unfinished", "cpu", 1)
+        jobs.train_runs(setup_of(plan), plan, files, runs, folder / "unfinished", "cpu", 1)
 
 
 def a_process_a_seed(options, cached: bool) -> None:

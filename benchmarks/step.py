@@ -21,7 +21,7 @@ def network(kind: str, plain: bool):
     import torch
     from torch import nn
 
-    from stillact.config.study import CNN, FNN
+    from stillact.config.networks import CNN, FNN
     from stillact.models import networks
 
     torch.manual_seed(0)
@@ -61,7 +61,7 @@ def scaled(images):
 def workflows(kind: str, precision: str = "fp32", device: str = "cpu"):
     import torch
 
-    from stillact.config.study import Training
+    from stillact.config.training import Training
     from stillact.training import loop as training_loop
 
     def prepare(images, training):

@@ -99,7 +99,7 @@ def test_touching_files_makes_nothing_stale(rerun):
             "Make room there",
             "Make some room there",
         ),  # a message
-        ("workflow/lib/stillact/config/study.py", "Name of the dataset", "The dataset's name"),
+        ("workflow/lib/stillact/config/data.py", "Name of the dataset", "The dataset's name"),
         ("workflow/scripts/training/train.py", '"""Rules', '"""The rules'),
     ],
 )
@@ -164,7 +164,7 @@ def test_the_recipe_of_the_heads_makes_the_heads_stale(rerun):
 
 
 def test_the_code_of_the_backbones_leaves_the_models_from_scratch_alone(rerun):
-    edit(rerun.folder, "workflow/lib/stillact/models/backbones.py")
+    edit(rerun.folder, "workflow/lib/stillact/models/backbones/base.py")
     stale = Stale(rerun.folder)
     assert stale.models == {*TUNED, "clip_em", "clip_cs", *BEYOND}
 
@@ -235,7 +235,7 @@ def test_a_new_row_fetches_packs_and_splits_again(rerun):
     [
         ("workflow/scripts/figures/figure_2.py", {"figure_2", "report"}),
         (
-            "workflow/lib/stillact/figures/base.py",
+            "workflow/lib/stillact/figures/style.py",
             {"figure_1", "figure_2", "figure_4", "judging_figures", "covered", "explained"}
             | {"error_figures", "failures_figure", "report"}
             | {"recipes_figure", "alpha_curve", "robustness"}

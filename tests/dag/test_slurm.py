@@ -70,7 +70,7 @@ NAMES = ("--gpus", "--cpus-per-task", "--mem", "-t", "-p", "-A")
 
 
 def test_what_is_asked_for(rerun, monkeypatch):
-    rerun.configure({"device": "auto", "recipes": {"fine_tune": {"threads": 2}}})
+    rerun.configure({"device": "auto", "resources": {"fine_tune": {"threads": 2}}})
     sent = send(rerun, monkeypatch)
     scratch = [asked(options, *NAMES) for options in sent["from_scratch_holdout_seed_0"]]
     assert scratch == [  # minutes and MB; two seeds

@@ -39,8 +39,11 @@ TINY = {
     },
     "recipes": {
         "from_scratch": {"size": 16, "max_epochs": 2, "batch_size": 16},
-        "fine_tune": {"max_epochs": 2, "batch_size": 16, "threads": 1},
+        "fine_tune": {"max_epochs": 2, "batch_size": 16},
         "mlp": {"max_epochs": 2, "batch_size": 16},
+    },
+    "resources": {
+        recipe: {"threads": 1} for recipe in ("fine_tune", "wise_ft", "seed_soup", "views")
     },
     "backbones": {
         "clip": {"loader": "open_clip", "name": "local-dir:", "weights": "weights/clip"},

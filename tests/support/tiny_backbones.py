@@ -12,8 +12,8 @@ import torch
 import transformers
 from safetensors.torch import save_file
 
-from stillact.config import study as config
-from stillact.models import backbones
+from stillact.config.backbones import Backbone
+from stillact.models.backbones import base, loading
 
 SIZE, DEPTH, PATCH = 32, 2, 16  # pixels, blocks, pixels
 
@@ -25,10 +25,10 @@ def write(kind: str, folder: Path) -> dict[str, str]:
     return EVERY[kind](folder)
 
 
-def load(kind: str, folder: Path) -> backbones.Backbone:
+def load(kind: str, folder: Path) -> base.Backbone:
     """Write it, and load it as the workflow does."""
-    block = config.Backbone(**write(kind, folder), weights=str(folder))
-    return backbones.load(block, folder)
+    block = Backbone(**write(kind, folder), weights=str(folder))
+    return loading.load(block, folder)
 
 
 def record(kind: str, folder: Path) -> Path:
@@ -36,7 +36,7 @@ def record(kind: str, folder: Path) -> Path:
     path, place = folder / "weights.json", folder / kind
     told = {"backbone": "tiny", "folder": str(place), **write(kind, place)}
     path.write_text(json.dumps(told))
-    path.write_text(json.dumps(told | {"facts": backbones.facts(backbones.from_record(path))}))
+    path.write_text(json.dumps(told | {"facts": loading.facts(loading.from_record(path))}))
     return path
 
 

@@ -1,33 +1,77 @@
 # What every stage needs: the typed config, and a digest of the code that a script depends on.
 
+import io
 import os
 import shutil
+import subprocess
 import sys
+import tarfile
+import tempfile
 from pathlib import Path
 
+import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.utils import update_config
 
-LIB = Path(workflow.basedir, "workflow", "lib")
+
+def checkout():
+    """The folder of this workflow's own files: of the clone that holds this file, or, where it is
+    used as a module from a repository, of that revision's files, taken from Snakemake's clone."""
+    basedir = workflow.current_basedir
+    if basedir.is_local:
+        return Path(os.path.abspath(basedir)).parents[1]
+    folder = Path(".snakemake", "stillact", basedir.ref).absolute()
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(dir=folder.parent))
+        git = ["git", "--git-dir", str(basedir.hosted_repo.repo_clone)]
+        packed = subprocess.run([*git, "archive", basedir.ref], check=True, stdout=subprocess.PIPE)
+        with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
+            archive.extractall(part, filter="data")
+        part.rename(folder)
+    return folder
+
+
+ROOT = checkout()
+LIB = ROOT / "workflow" / "lib"
 sys.path.insert(0, str(LIB))
 found = filter(None, [str(LIB), os.getenv("PYTHONPATH")])
 os.environ |= {"PYTHONPATH": os.pathsep.join(found)}  # for the scripts
 
-from stillact.config import study
 from stillact.core import runs
 from stillact.core.dependencies import source_digest
 from stillact.core.errors import InputError
 from stillact.inference import listing
+from stillact.recipes.registry import RECIPES
+from stillact.study.config import AFTERWARDS
+from stillact.study.load import load
 from stillact.training import run_dirs
 
+
+def own(*paths):
+    """Files of this workflow itself, which no storage holds; all others are a study's."""
+    return [local(os.path.relpath(ROOT / path)) for path in paths]
+
+
+def settings():
+    """The shipped config.yaml with the study's config on it, key by key."""
+    merged = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    shipped = merged["dataset"]["manifest"]
+    update_config(merged, config)
+    if merged["dataset"]["manifest"] == shipped and not os.path.exists(shipped):
+        merged["dataset"]["manifest"] = os.path.relpath(ROOT / shipped)
+    return merged
+
+
 try:
-    cfg = study.load(config, " + ".join(map(str, workflow.configfiles)))
+    cfg = load(settings(), " + ".join(map(str, workflow.configfiles)) or "config.yaml")
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
 MADE = ("results/stage/manifest.csv", "results/curate/manifest.csv")
 if cfg.dataset.manifest not in MADE and not os.path.exists(cfg.dataset.manifest):
     raise WorkflowError(
-        f"dataset.manifest: there is no file {cfg.dataset.manifest!r}. Mend the path, or name one "
+        f"dataset.manifest: there is no file {cfg.dataset.manifest!r}. Check the path, or name one "
         f"of those that the workflow makes: {', '.join(MADE)}"
     )
 
@@ -38,10 +82,10 @@ def code(script, *modules):
     """A digest of what the script does, the modules of the library that it imports, directly or
     not, and `modules`, which it imports by a name of its params, with theirs.
 
-    Each rule passes it as a parameter: an edit that can change a result makes the outputs of its
-    users stale, and one of a comment, a docstring, a type or a message makes nothing stale.
+    It is a parameter of every job: an edit that can change a result makes the outputs of its users
+    stale, and one of a comment, a docstring, a type or a message makes nothing stale.
     """
-    starts = [Path(workflow.basedir, "workflow", "scripts", script)]
+    starts = [ROOT / "workflow" / "scripts" / script]
     return source_digest([*starts, *(LIB / "stillact" / module for module in modules)], LIB)
 
 
@@ -66,50 +110,15 @@ def growing(amount):
     return lambda wildcards, attempt: amount * attempt
 
 
-def recipes(plan):
-    """The modules that a plan's setup is in, which are imported by name."""
-    named = [f"recipes/{one.recipe}.py" for one in (plan, getattr(plan, "of", None)) if one]
-    return named + (["models/backbones.py"] if plan.recipe == "views" else [])  # for views not embedded
+def modules_of(plan):
+    """The modules of a plan's recipe, which a script imports by the recipe's name."""
+    return [f"recipes/{one.recipe}/setup.py" for one in (plan, getattr(plan, "of", None)) if one]
 
 
 def trained_on(wildcards):
     """What the runs of a model read, besides their split and the runs that they are made of: photos
     packed for it, or embeddings."""
-    return read_by(cfg.plan(wildcards.task, wildcards.model))
-
-
-def read_by(plan):
-    """What the setup of a plan reads."""
-    if plan.recipe == "from_scratch":
-        packed = f"results/data/pack/{plan.training.geometry}_{plan.training.size}"
-        return dict(array=f"{packed}.npy", index=f"{packed}.csv")
-    if plan.recipe in ("wise_ft", "seed_soup"):
-        return read_by(plan.of)
-    if plan.recipe == "views":
-        packed = f"results/backbones/{plan.of.backbone}"
-        photos = dict(photos=f"{packed}/photos.npy", photos_index=f"{packed}/photos.csv")
-        made = {view: f"{packed}/views/{view}.npy" for view in plan.views}
-        return (
-            read_by(plan.of) | photos | {v: made[v] for v in ("letterbox", "person") if v in made}
-        )
-    backbone = f"results/backbones/{plan.backbone}"
-    embeddings = f"results/embeddings/{plan.backbone}"
-    files = dict(record=f"{backbone}/weights.json")
-    match plan.recipe:
-        case "fine_tune":
-            files |= dict(array=f"{backbone}/photos.npy", index=f"{backbone}/photos.csv")
-        case "prolip":
-            files |= dict(
-                features=f"{embeddings}/unprojected.npy",
-                projection=f"{embeddings}/projection.npy",
-                index=f"{embeddings}/images.csv",
-            )
-        case _:
-            files |= dict(embeddings=f"{embeddings}/images.npy", index=f"{embeddings}/images.csv")
-    if getattr(plan, "prompts", None) and getattr(plan, "head", "text") == "text":
-        texts = f"{embeddings}/texts_{plan.prompts}"
-        files |= dict(texts=f"{texts}.npy", texts_index=f"{texts}.csv")
-    return files
+    return cfg.plan(wildcards.task, wildcards.model).reads()
 
 
 def seen_by(wildcards):
@@ -134,7 +143,7 @@ def usable_params():
     """Of each model that may be used its plan, and the files that its setup reads."""
     plans = {model: cfg.plan(MAIN, model) for model in USABLE}
     return {
-        model: dict(plan=plan.model_dump(), files=read_by(plan)) for model, plan in plans.items()
+        model: dict(plan=plan.model_dump(), files=plan.reads()) for model, plan in plans.items()
     }
 
 
@@ -151,8 +160,8 @@ def usable_inputs():
 
 def usable_code(script):
     """The code of a script that loads one of them."""
-    modules = [module for model in USABLE for module in recipes(cfg.plan(MAIN, model))]
-    return code(script, *dict.fromkeys(modules), "models/backbones.py")
+    modules = [module for model in USABLE for module in modules_of(cfg.plan(MAIN, model))]
+    return code(script, *dict.fromkeys(modules), "models/backbones/loading.py")
 
 
 def swept(wildcards):

@@ -31,7 +31,8 @@ rule cover:
     params:
         lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
         code=lambda wildcards: code(
-            "perturb/cover.py", *recipes(cfg.plan(wildcards.task, wildcards.model)), "models/backbones.py"
+            "perturb/cover.py",
+            *modules_of(cfg.plan(wildcards.task, wildcards.model)),
         ),
     message:
         "Covering people and background for {wildcards.model} on {wildcards.task}"

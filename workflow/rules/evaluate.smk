@@ -85,7 +85,7 @@ rule compare:
     """A table of models: this study's figures beside the paper's."""
     input:
         summary=rules.metrics.output.summary,
-        paper="data/paper_results.csv",
+        paper=own("data/paper_results.csv"),
         holdout=lambda wildcards: "results/splits/{task}/holdout.csv".format(
             **COMPARED[wildcards.table]
         ),
@@ -122,7 +122,7 @@ rule compare:
 rule claims:
     """What the paper claims: supported by this study, not supported or undecided."""
     input:
-        claims="data/paper_claims.csv",
+        claims=own("data/paper_claims.csv"),
         runs=rules.metrics.output.runs,
         predictions=rules.metrics.input.predictions,
     output:

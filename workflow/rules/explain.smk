@@ -32,7 +32,7 @@ rule explain:
         model="|".join(cfg.explained) or "-",
     conda:
         "../../envs/backbones.yaml"
-    threads: cfg.recipes.fine_tune.threads
+    threads: cfg.resources_of("fine_tune").threads
     resources:
         gpu=gpu,
         mem_mb=growing(8000),

@@ -15,8 +15,8 @@ rule export:
         source=cfg.dataset.manifest,
         images=rules.fetch.output[0],
         factors=f"results/errors/{MAIN}/factors.csv" if cfg.tasks[MAIN].models else [],
-        card="workflow/report/model_card.md.j2",
-        example="workflow/report/predict.py",
+        card=own("workflow/report/model_card.md.j2"),
+        example=own("workflow/report/predict.py"),
     output:
         expand(
             "results/export/{file}",

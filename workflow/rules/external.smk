@@ -43,7 +43,7 @@ if cfg.external:
     rule external_ask:
         """Ask all runs of a model about the photos that are not the study's own."""
         input:
-            unpack(lambda wildcards: read_by(cfg.plan(MAIN, wildcards.model))),
+            unpack(lambda wildcards: cfg.plan(MAIN, wildcards.model).reads()),
             asked=lambda wildcards: [
                 f"results/runs/{MAIN}/{wildcards.model}/holdout/seed_{seed}/weights.safetensors"
                 for seed in cfg.seeds_of(wildcards.model)
@@ -74,8 +74,7 @@ if cfg.external:
             ),
             code=lambda wildcards: code(
                 "evaluation/external_ask.py",
-                *recipes(cfg.plan(MAIN, wildcards.model)),
-                "models/backbones.py",
+                *modules_of(cfg.plan(MAIN, wildcards.model)),
             ),
         message:
             "Asking {wildcards.model} about the photos of {cfg.external.name}"

@@ -30,14 +30,14 @@ SMALL = dict(
     external_fetch=["external/fetch"] if cfg.external else [],
     external=["external"] if cfg.external else [],
 )
-ON_GPU = [recipe for recipe, needs in RECIPES.items() if needs["gpu"]]
+ON_GPU = [recipe.name for recipe in RECIPES.values() if recipe.gpu]
 ON_GPU += ["embed_images", "embed_unprojected", "explain", "cover", "corrupt", "external_ask"]
 
 
 rule plan:
     """Jobs, runs, hours, memory and disk of each rule of the study."""
     input:
-        costs="data/run_costs.csv",
+        costs=own("data/run_costs.csv"),
         manifest=[] if cfg.dataset.manifest in MADE else cfg.dataset.manifest,
     log:
         "results/logs/plan.log",
@@ -53,8 +53,8 @@ rule plan:
             config=cfg.model_dump(mode="json"),
             small=SMALL,
             folds_per_job={
-                recipe: needs.get("folds_per_job", cfg.runs_per_job)
-                for recipe, needs in RECIPES.items()
+                recipe: cfg.resources_of(recipe).folds_per_job or cfg.runs_per_job
+                for recipe in RECIPES
             },
             gpu_rules=ON_GPU if gpu() else [],
         ),

@@ -66,7 +66,7 @@ rule gallery:
         used=rules.use.output[0],
         photos=rules.find_photos.output[0],
         predictions=rules.ask_photos.output[0],
-        template=multiext("workflow/report/", "gallery.html.j2", "report.css"),
+        template=own("workflow/report/gallery.html.j2", "workflow/report/report.css"),
     output:
         report(
             "results/predict/gallery.html",

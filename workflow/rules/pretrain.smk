@@ -31,8 +31,8 @@ rule pretrain_scenes:
 rule pretrain:
     """Train a tiny tower: the vit on where limbs are, clip and siglip from there on captions."""
     input:
-        arrays=expand(rules.pretrain_scenes.output.arrays, shard=range(cfg.pretrain.shards)),
-        tables=expand(rules.pretrain_scenes.output.table, shard=range(cfg.pretrain.shards)),
+        arrays=[f"results/pretrain/scenes/{shard}.npz" for shard in range(cfg.pretrain.shards)],
+        tables=[f"results/pretrain/scenes/{shard}.csv" for shard in range(cfg.pretrain.shards)],
         start=lambda wildcards: [] if wildcards.tower == "vit" else "results/pretrain/vit",
     output:
         directory("results/pretrain/{tower}"),

@@ -10,12 +10,12 @@ ELSEWHERE = ["summary", "classes"] if cfg.external else []
 rule report:
     """The study told on one page."""
     input:
-        template=multiext("workflow/report/report", ".html.j2", ".css", ".js"),
+        template=own(*multiext("workflow/report/report", ".html.j2", ".css", ".js")),
         images=rules.fetch.output[0],
         audit=rules.audit.output[0],
         holdouts=expand(rules.split.output.holdout, task=cfg.tasks),
         kfolds=expand(rules.split.output.kfold, task=cfg.tasks),
-        paper="data/paper_results.csv",
+        paper=own("data/paper_results.csv"),
         tables=expand("results/tables/{table}.csv", table=["table_1", *COMPARED]),
         figures=[
             "results/figures/figure_1.png",
@@ -80,7 +80,7 @@ rule report:
         mem_mb=2000,
         runtime=10,
     params:
-        cfg.model_dump(mode="json", exclude=set(study.AFTERWARDS)),
+        cfg.model_dump(mode="json", exclude=set(AFTERWARDS)),
         code=code("report/report.py"),
     message:
         "Writing {output}"

@@ -35,8 +35,7 @@ rule corrupt:
         ),
         code=lambda wildcards: code(
             "perturb/corrupt.py",
-            *recipes(cfg.plan(wildcards.task, wildcards.model)),
-            "models/backbones.py",
+            *modules_of(cfg.plan(wildcards.task, wildcards.model)),
         ),
     message:
         "Asking {wildcards.model} on {wildcards.task} about corrupted photos"

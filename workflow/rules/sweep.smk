@@ -30,17 +30,17 @@ rule sweep_point:
         model=cfg.sweep.model or "-",
     conda:
         "../../envs/backbones.yaml"
-    threads: TUNING["threads"]
+    threads: cfg.resources_of("fine_tune").threads
     resources:
-        gpu=TUNING["gpu"],
-        mem_mb=growing(TUNING["mem_mb"]),
-        runtime=growing(RECIPES["fine_tune"]["minutes"]),
+        gpu=gpu,
+        mem_mb=growing(cfg.resources_of("fine_tune").mem_mb),
+        runtime=growing(cfg.resources_of("fine_tune").minutes),
     params:
         lambda wildcards: sweep.plan(
             cfg.plan(wildcards.task, wildcards.model), cfg.sweep, SPACE.instance(wildcards)
         ).model_dump(),
         code=lambda wildcards: code(
-            "training/train.py", *recipes(cfg.plan(wildcards.task, wildcards.model))
+            "training/train.py", *modules_of(cfg.plan(wildcards.task, wildcards.model))
         ),
     message:
         "Training {wildcards.model}: learning rate {wildcards.learning_rate}, layer decay "

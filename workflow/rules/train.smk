@@ -11,22 +11,6 @@ os.environ |= {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": s
 
 RUN = "results/runs/{{task}}/{{model}}/{split}/seed_{seed}"
 
-# What the jobs of each recipe need; minutes are a run's, with much to spare. Folds that take a second
-# share a job.
-TUNING = dict(threads=cfg.recipes.fine_tune.threads, gpu=gpu, mem_mb=16000)
-FROZEN = dict(threads=1, gpu=0, mem_mb=2000, minutes=10, folds_per_job=10)
-RECIPES = {
-    "from_scratch": dict(env="train", threads=1, gpu=gpu, mem_mb=3000, minutes=60),
-    "fine_tune": dict(env="backbones", minutes=60, **TUNING),
-    "mlp": dict(env="train", **FROZEN),
-    "zero_shot": dict(env="train", **FROZEN),
-    "linear_probe": dict(env="train", **FROZEN),
-    "prolip": dict(env="train", **FROZEN),
-    "wise_ft": dict(env="backbones", minutes=30, **TUNING),
-    "seed_soup": dict(env="backbones", minutes=30, **TUNING),
-    "views": dict(env="backbones", minutes=30, folds_per_job=10, **TUNING),
-}
-
 
 def made_of(folders):
     """An input function: the weights of the runs that those of a derived model are made of."""
@@ -34,41 +18,41 @@ def made_of(folders):
     def weights(wildcards):
         model = cfg.models[wildcards.model]
         runs = [folder.format(task=wildcards.task, model=model.of) for folder in folders]
-        if model.recipe == "seed_soup":
+        if RECIPES[model.recipe].of_seeds:
             runs = [f"{os.path.dirname(runs[0])}/seed_{seed}" for seed in cfg.seeds]
         return [f"{run}/weights.safetensors" for run in runs]
 
     return weights
 
 
-for recipe, needs in RECIPES.items():
-    derived = "of" in study.PLANS[recipe].model_fields
-    seeds = cfg.seeds[:1] if recipe == "seed_soup" else cfg.seeds
-    # A derived run has a job of its own, so that which runs it reads hangs on nothing else.
-    seeds_per_job = 1 if derived else cfg.runs_per_job
+for recipe in RECIPES.values():
+    needs = cfg.resources_of(recipe.name)
+    seeds = cfg.seeds[:1] if recipe.of_seeds else cfg.seeds
+    # A derived run has a job of its own, so that which runs it reads depends on nothing else.
+    seeds_per_job = 1 if recipe.derived else cfg.runs_per_job
     batches = [
         [RUN.format(split="holdout", seed=seed) for seed in batch]
         for batch in runs.batches(seeds, seeds_per_job)
     ] + [
         [RUN.format(split=split, seed=cfg.seeds[0]) for split in batch]
         for batch in runs.batches(
-            cfg.cv_splits(recipe), needs.get("folds_per_job", cfg.runs_per_job)
+            cfg.cv_splits(recipe.name), needs.folds_per_job or cfg.runs_per_job
         )
     ]
-    if recipe == "fine_tune" and cfg.explain.shuffled_labels:
+    if recipe.name == "fine_tune" and cfg.explain.shuffled_labels:
         batches.append([RUN.format(split=runs.SHUFFLED, seed=cfg.seeds[0])])
     for folders in batches:
         split, seed = folders[0].split("/")[-2:]
         folds = split.startswith("cv_")
-        kept = not folds or cfg.keeps_folds(recipe)
+        kept = not folds or cfg.keeps_folds(recipe.name)
 
         rule:
             name:
-                f"{recipe}_{split}_{seed}"
+                f"train_{recipe.name}_{split}_{seed}"
             input:
                 unpack(trained_on),
                 split=f"results/splits/{{task}}/{'kfold' if folds else 'holdout'}.csv",
-                weights=made_of(folders) if derived else [],
+                weights=made_of(folders) if recipe.derived else [],
             output:
                 predictions=[f"{folder}/predictions.csv" for folder in folders],
                 history=[f"{folder}/history.csv" for folder in folders],
@@ -79,21 +63,25 @@ for recipe, needs in RECIPES.items():
             benchmark:
                 f"results/benchmarks/train/{{task}}/{{model}}/{split}/{seed}.tsv"
             wildcard_constraints:
-                model="|".join(cfg.models_by(recipe)) or "-",
+                model="|".join(cfg.models_by(recipe.name)) or "-",
             conda:
-                f"../../envs/{needs['env']}.yaml"
-            threads: needs["threads"]
+                f"../../envs/{recipe.env}.yaml"
+            threads: needs.threads
             resources:
-                gpu=needs["gpu"],
-                mem_mb=growing(needs["mem_mb"]),
-                runtime=growing(needs["minutes"] * len(folders)),
+                gpu=gpu if recipe.gpu else 0,
+                mem_mb=growing(needs.mem_mb),
+                runtime=growing(needs.minutes * len(folders)),
             params:
                 lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
-                inner=folds and recipe in cfg.selection.inner,
+                inner=folds and recipe.name in cfg.selection.inner,
                 code=lambda wildcards: code(
-                    "training/train.py", *recipes(cfg.plan(wildcards.task, wildcards.model))
+                    "training/train.py", *modules_of(cfg.plan(wildcards.task, wildcards.model))
                 ),
             message:
                 f"Training {{wildcards.model}} on {{wildcards.task}}: {len(folders)} from {split}, {seed}"
             script:
                 "../scripts/training/train.py"
+
+        getattr(rules, f"train_{recipe.name}_{split}_{seed}").rule.docstring = (
+            f"Train {recipe.summary}; {len(folders)} from {split}, {seed}."
+        )

@@ -84,38 +84,47 @@ def test_the_library_imports_by_full_names_only():
         (
             "from_scratch",
             {"training/augment", "models/networks"},
-            {"models/backbones", "models/prompts", "recipes/mlp"},
+            {"models/backbones/base", "models/prompts", "recipes/mlp/setup"},
         ),
         (
             "fine_tune",
-            {"training/augment", "models/backbones", "models/prompts", "models/weights"},
+            {"training/augment", "models/backbones/base", "models/prompts", "models/weights"},
             {"models/networks", "models/embed"},
         ),
         (
             "mlp",
             {"models/networks", "models/prompts"},
-            {"training/augment", "models/backbones", "models/embed", "models/weights"},
+            {"training/augment", "models/backbones/base", "models/embed", "models/weights"},
         ),
     ],
 )
 def test_a_recipe_stands_on_what_trains_and_no_more(recipe, on, not_on):
     """Of rules {recipe}_*, code("train.py", f"recipes/{recipe}.py")."""
     lib = ROOT / "workflow/lib"
-    starts = [ROOT / "workflow/scripts/training/train.py", lib / f"stillact/recipes/{recipe}.py"]
+    starts = [
+        ROOT / "workflow/scripts/training/train.py",
+        lib / f"stillact/recipes/{recipe}/setup.py",
+    ]
     modules = {module for start in starts for module in closure(start, lib)} - {starts[0]}
     names = {module.relative_to(lib / "stillact").with_suffix("").as_posix() for module in modules}
     every = {
         "__init__",
         "training/loop",
-        "config/study",
+        "config/training",
         "core/runs",
         "core/tables",
         "training/jobs",
     }
-    assert every | on | {f"recipes/{recipe}"} <= names
+    assert every | on | {f"recipes/{recipe}/setup", f"recipes/{recipe}/config"} <= names
     assert not names & (
         not_on
-        | {"figures/base", "data/fetch", "data/preprocess", "report/page", "synthetic/rendering"}
+        | {
+            "figures/style",
+            "data/fetch/cache",
+            "data/preprocess",
+            "report/page",
+            "synthetic/rendering",
+        }
     )
 
 

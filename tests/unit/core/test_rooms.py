@@ -7,7 +7,8 @@ import pytest
 from stillact.core.dependencies import imports
 
 LIB = Path(__file__).parents[3] / "workflow/lib"
-ROOMS = ["core", "config", "data", "models", "training", "synthetic", "recipes", "evaluation"]
+ROOMS = ["core", "config", "data", "models", "training", "synthetic", "recipes", "study"]
+ROOMS += ["evaluation"]
 ROOMS += ["perturb", "saliency", "paper", "figures", "report", "inference", "planning"]
 LIBRARY = LIB / "stillact"
 
@@ -31,3 +32,12 @@ def test_a_room_imports_only_from_rooms_before_it(room):
         for file in imports(module, LIB):
             place = LIBRARY / file.relative_to(LIBRARY).parts[0]
             assert place in allowed or file.parent == LIBRARY, f"{module} imports {file}"
+
+
+def test_no_file_is_too_long_to_read():
+    long = {
+        path.relative_to(LIB).as_posix(): lines
+        for path in LIB.rglob("*.py")
+        if (lines := len(path.read_text().splitlines())) > 400
+    }
+    assert long == {}

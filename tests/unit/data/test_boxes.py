@@ -1,11 +1,13 @@
-"""Views, against `images.square` itself: what is painted into a photo is where the view says."""
+"""Boxes; and views, against `preprocess.square` itself: what is painted into a photo is where the
+view says."""
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from stillact.data.boxes import View
+from stillact.data.boxes import Box, View, clipped
 from stillact.data.preprocess import square
+from stillact.data.preprocessing import Preprocessing
 
 SIZE = 48
 PHOTOS = [(200, 120), (121, 203), (90, 90), (640, 97), (31, 20)]
@@ -17,8 +19,8 @@ BOXES = [(0.3, 0.2, 0.4, 0.5), (0.55, 0.5, 0.45, 0.5), (0, 0, 0.6, 0.4)]  # shar
 def painted(photo, boxes, geometry, crop):
     """The packed pixels of which most are inside the boxes, as `square` makes them."""
     image = Image.new("RGB", photo, (0, 0, 0))
-    for x, y, width, height in boxes:
-        ImageDraw.Draw(image).rectangle((x, y, x + width - 1, y + height - 1), fill=(255, 255, 255))
+    for left, top, right, bottom in boxes:
+        ImageDraw.Draw(image).rectangle((left, top, right - 1, bottom - 1), fill=(255, 255, 255))
     packed = np.asarray(square(image, SIZE, geometry, "bilinear", crop))
     return packed[..., 0] > 127  # the grey of a letterbox is 127
 
@@ -35,7 +37,7 @@ def grown(mask):
 def in_pixels(photo, shares):
     width, height = photo
     return [
-        (round(x * width), round(y * height), round(w * width), round(h * height))
+        Box.of_size(round(x * width), round(y * height), round(w * width), round(h * height))
         for x, y, w, h in shares
     ]
 
@@ -45,7 +47,7 @@ def in_pixels(photo, shares):
 @pytest.mark.parametrize("shares", [*([box] for box in BOXES), BOXES[:2]])
 def test_a_mask_is_where_the_boxes_are_painted(photo, geometry, crop, shares):
     boxes = in_pixels(photo, shares)
-    mask = View.of(*photo, SIZE, geometry, crop).mask(boxes)
+    mask = View.of(Preprocessing(SIZE, geometry, crop=crop), *photo).mask(boxes)
     found = painted(photo, boxes, geometry, crop)
     assert mask.shape == (SIZE, SIZE)
     assert mask.any()
@@ -65,11 +67,11 @@ def test_the_region_is_what_is_seen_of_the_photo(photo, geometry, crop):
     ramp[..., 1] = ((np.arange(height) + 0.5) / height * 255)[:, None]
     packed = np.asarray(square(Image.fromarray(ramp), SIZE, geometry, "bilinear", crop), float)
     seen = packed[(packed[..., 2] == 0)]  # no grey of a letterbox
-    view = View.of(*photo, SIZE, geometry, crop)
+    view = View.of(Preprocessing(SIZE, geometry, crop=crop), *photo)
     left, top, across, down = view.region
-    ((_, _, columns, rows),) = view.boxes([(0, 0, width, height)])
-    of_x = left / width, (left + across) / width, columns
-    of_y = top / height, (top + down) / height, rows
+    (whole,) = view.boxes([Box(0, 0, width, height)])
+    of_x = left / width, (left + across) / width, whole.width
+    of_y = top / height, (top + down) / height, whole.height
     for channel, (first, last, pixels) in enumerate((of_x, of_y)):
         values, step = seen[:, channel], 255 * (last - first) / pixels
         assert values.min() == pytest.approx(255 * first + step / 2, abs=step)
@@ -79,25 +81,45 @@ def test_the_region_is_what_is_seen_of_the_photo(photo, geometry, crop):
     assert top + down <= height + 1e-9
 
 
-def test_by_hand():
-    wide = View.of(400, 200, 100, "resize_crop")  # half the size, 50 columns off on each side
-    assert wide.region == (100, 0, 200, 200)
-    assert wide.boxes([(0, 0, 120, 50), (180, 100, 40, 300), (0, 0, 90, 200)]) == [
-        (0, 0, 10, 25),
-        (40, 50, 20, 50),
+def test_a_box_of_a_size():
+    box = Box.of_size(10, 20, 30, 5)
+    assert box == Box(10, 20, 40, 25)
+    assert (box.width, box.height, box.area) == (30, 5, 150)
+
+
+def test_boxes_are_cut_to_the_picture_and_those_beside_it_left_out():
+    inside, over, around = Box(1, 2, 30, 40), Box(-5, 90, 20, 120), Box(-1, -1, 200, 200)
+    beside = [Box(100, 0, 120, 10), Box(0, -10, 10, 0)]
+    assert clipped([inside, *beside, over, around], 100, 100) == [
+        inside,
+        Box(0, 90, 20, 100),
+        Box(0, 0, 100, 100),
     ]
-    padded = View.of(400, 200, 100, "letterbox")  # a quarter of the size, from row 25 to 75
+
+
+def test_by_hand():
+    wide = View.of(
+        Preprocessing(100, "resize_crop"), 400, 200
+    )  # half the size, 50 columns off on each side
+    assert wide.region == (100, 0, 200, 200)
+    assert wide.boxes([Box(0, 0, 120, 50), Box(180, 100, 220, 400), Box(0, 0, 90, 200)]) == [
+        Box(0, 0, 10, 25),
+        Box(40, 50, 60, 100),
+    ]
+    padded = View.of(
+        Preprocessing(100, "letterbox"), 400, 200
+    )  # a quarter of the size, from row 25 to 75
     assert padded.region == (0, 0, 400, 200)
-    assert padded.boxes([(-50, -50, 1000, 1000)]) == [(0, 25, 100, 50)]
-    assert padded.mask([(0, 0, 400, 200)]).sum() == 5000
-    squashed = View.of(400, 200, 100, "squash")
-    assert squashed.boxes([(200, 100, 200, 100)]) == [(50, 50, 50, 50)]
-    centre = View.of(200, 200, 90, "squash", crop=0.9)  # 90 of 100 pixels
+    assert padded.boxes([Box(-50, -50, 950, 950)]) == [Box(0, 25, 100, 75)]
+    assert padded.mask([Box(0, 0, 400, 200)]).sum() == 5000
+    squashed = View.of(Preprocessing(100, "squash"), 400, 200)
+    assert squashed.boxes([Box(200, 100, 400, 200)]) == [Box(50, 50, 100, 100)]
+    centre = View.of(Preprocessing(90, "squash", crop=0.9), 200, 200)  # 90 of 100 pixels
     assert centre.region == pytest.approx((10, 10, 180, 180))
 
 
 def test_without_boxes_nothing_is_masked():
-    view = View.of(400, 200, 100, "resize_crop")
+    view = View.of(Preprocessing(100, "resize_crop"), 400, 200)
     assert view.boxes([]) == []
     assert not view.mask([]).any()
-    assert not view.mask([(0, 0, 50, 200)]).any()  # cropped away
+    assert not view.mask([Box(0, 0, 50, 200)]).any()  # cropped away

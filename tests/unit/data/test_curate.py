@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from stillact.config import study as config
+from stillact.config.data import Curate
 from stillact.core.errors import InputError
 from stillact.data import curate, manifest
 
 ROOT = Path(__file__).parents[3]
-SETTINGS = config.Curate(**yaml.safe_load((ROOT / "config.yaml").read_text())["curate"])
+SETTINGS = Curate(**yaml.safe_load((ROOT / "config.yaml").read_text())["curate"])
 SHIPPED = ROOT / "data/coco_activities.csv"
 CLASSES = ["walking_running", "sitting", "standing"]
 
@@ -302,6 +302,6 @@ def test_the_shipped_manifest_is_valid_and_has_the_papers_counts():
     for fraction, boxes, width, height in zip(
         facts.largest_person_fraction, photos.person_boxes, facts.width, facts.height, strict=True
     ):
-        areas = [w * h for _, _, w, h in manifest.parse_boxes(boxes)]
+        areas = [box.area for box in manifest.parse_boxes(boxes)]
         assert areas[0] / (width * height) == pytest.approx(fraction, abs=1e-3)
         assert areas[0] >= 0.99 * max(areas)

@@ -9,10 +9,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillact.config import study as config
 from stillact.core import tables
 from stillact.core.errors import InputError
 from stillact.data import manifest
+from stillact.study.load import load
 from support.projects import REPO
 
 CLASSES = ["sitting", "standing"]
@@ -93,13 +93,13 @@ def test_a_config_is_read_or_refused(where, value):
         block = block[key]
     block[where[-1]] = value
     try:
-        study = config.load(raw)
+        study = load(raw)
     except InputError:
         return
-    assert config.load(study.model_dump(mode="json")) == study
+    assert load(study.model_dump(mode="json")) == study
 
 
 @pytest.mark.parametrize("raw", [{}, {"tasks": None}, {"seeds": {}}, {1: 2}])
 def test_a_config_that_is_hardly_one(raw):
     with pytest.raises(InputError, match=r"config\.yaml is not a valid config"):
-        config.load(raw)
+        load(raw)

@@ -243,7 +243,7 @@ def test_all_faults_in_one_message_in_order_of_rows(load):
 
 def test_boxes():
     assert manifest.parse_boxes("") == []
-    assert manifest.parse_boxes("0 1.5 2 3; 4 5 6 7") == [(0, 1.5, 2, 3), (4, 5, 6, 7)]
+    assert manifest.parse_boxes("0 1.5 2 3; 4 5 6 7") == [(0, 1.5, 2, 4.5), (4, 5, 10, 12)]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from torchvision.transforms import InterpolationMode, v2
 from stillact.core.errors import InputError
 from stillact.core.tables import write_csv
 from stillact.data import preprocess
+from stillact.data.boxes import Box
 
 GREY = (127, 127, 127)
 
@@ -226,6 +227,7 @@ REGIONS = {
 
 @pytest.mark.parametrize(("shape", "boxes", "region"), REGIONS.values(), ids=REGIONS)
 def test_the_region_of_the_person(shape, boxes, region):
+    boxes = [Box.of_size(*sides) for sides in boxes]
     assert preprocess.person_region(boxes, *shape) == region
 
 

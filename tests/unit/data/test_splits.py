@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
-from stillact.config import study as config
+from stillact.config.data import Splits
 from stillact.core.errors import InputError
 from stillact.data import splits
 
@@ -16,7 +16,7 @@ NO_PAIRS = pd.DataFrame(columns=["image_id_a", "image_id_b", "kind", "distance"]
 
 
 def settings(seed=42, train=0.8, validation=0.1, test=0.1, folds=10, repeats=5):
-    return config.Splits(
+    return Splits(
         seed=seed,
         fractions={"train": train, "validation": validation, "test": test},
         kfold={"folds": folds, "repeats": repeats},

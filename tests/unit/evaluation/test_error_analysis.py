@@ -3,57 +3,21 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 from scipy import stats
-from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from stillact.core.tables import read_csv, write_csv
-from stillact.evaluation import error_analysis
+from stillact.evaluation import error_analysis, error_factors
 from stillact.evaluation.predictions import Answers
-
-CLASSES = ["walking", "sitting", "standing"]
-
-
-def manifest(*boxes: str) -> pd.DataFrame:
-    return pd.DataFrame({"id": [f"p{i}" for i in range(len(boxes))], "person_boxes": boxes})
-
-
-def images(count: int, width: int = 400, height: int = 300) -> pd.DataFrame:
-    ids = [f"p{i}" for i in range(count)]
-    return pd.DataFrame({"id": ids, "status": "ok", "width": width, "height": height})
-
-
-def factors(*boxes: str, **size: int) -> pd.DataFrame:
-    given = manifest(*boxes)
-    return error_analysis.factors(
-        given, images(len(boxes), **size), dict.fromkeys(given["id"], 0.25)
-    )
-
-
-def model(labels: list[int], *runs: list[int | None], sure: float = 0.8) -> Answers:
-    """Of one model, whose runs give these classes, None where one does not judge the photo."""
-    cube = np.full((len(runs), len(labels), len(CLASSES)), np.nan)
-    for run, codes in enumerate(runs):
-        for image, code in enumerate(codes):
-            if code is not None:
-                cube[run, image] = (1 - sure) / 2
-                cube[run, image, code] = sure
-    ids = np.array([f"p{i}" for i in range(len(labels))], dtype=object)
-    return Answers(ids, CLASSES, np.array(labels), cube)
-
-
-def with_probabilities(labels: list[int], *runs: list[list[float]]) -> Answers:
-    ids = np.array([f"p{i}" for i in range(len(labels))], dtype=object)
-    return Answers(ids, CLASSES, np.array(labels), np.array(runs, float))
+from support.answers import model, with_probabilities
 
 
 def kinds(**columns) -> pd.DataFrame:
     """A table of factors, unknown where nothing is given."""
     count = len(next(iter(columns.values())))
     table = {"image_id": [f"p{i}" for i in range(count)]} | dict.fromkeys(
-        error_analysis.FACTORS, np.nan
+        error_factors.FACTORS, np.nan
     )
     return pd.DataFrame(table | columns, index=range(count))
 
@@ -74,91 +38,6 @@ def contrast(*args) -> dict:
     return row
 
 
-def test_one_person_by_hand():
-    # 100 x 150 of 400 x 300; centre (150, 125), 50 and 25 from the middle; half the diagonal 250
-    (row,) = factors("100 50 100 150").to_dict("records")
-    assert row["person_size"] == pytest.approx(15_000 / 120_000)
-    assert row["people"] == 1
-    assert row["position"] == pytest.approx(math.hypot(50, 25) / 250)
-    assert row["resolution"] == 0.12
-    assert (row["brightness"], row["overlap"], row["cut_off"]) == (0.25, 0, "no")
-
-
-def test_the_person_is_the_largest_box_as_far_as_it_lies_on_the_photo():
-    # of the first box 100 x 100 lies on the photo, of the second 120 x 100, the third none
-    (row,) = factors("-300 0 400 100;200 100 120 100;500 0 400 400").to_dict("records")
-    assert row["person_size"] == pytest.approx(0.1)
-    assert (row["people"], row["cut_off"]) == (2, "no")
-    assert row["position"] == pytest.approx(60 / 250)
-
-
-@pytest.mark.parametrize(
-    ("others", "expected"),
-    [
-        ("", 0),
-        (";100 100 50 100", 0.5),
-        (";100 100 50 100;125 100 50 100", 0.75),  # 25 of their pixels are under both
-        (";100 100 50 100;100 100 50 50", 0.5),
-        (";150 150 90 90;90 90 20 20", 0.25 + 0.01),
-        (";0 0 90 90", 0),
-    ],
-)
-def test_overlap_counts_what_is_under_any_other_box_once(others, expected):
-    (share,) = factors("100 100 100 100" + others)["overlap"]
-    assert share == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(
-    ("box", "expected"),
-    [
-        ("5 50 100 100", "no"),
-        ("4 50 100 100", "yes"),  # 1 % of 400
-        ("50 3 100 100", "yes"),
-        ("296 50 100 100", "yes"),
-        ("295 50 100 100", "no"),
-        ("50 197 100 100", "yes"),
-        ("50 196 100 100", "no"),
-    ],
-)
-def test_a_box_near_the_edge_is_cut_off(box, expected):
-    assert factors(box)["cut_off"].tolist() == [expected]
-
-
-def test_without_a_box_on_the_photo_only_what_hangs_on_pixels_is_known():
-    table = factors("", "500 0 50 50", "10 10 50 50")
-    of_boxes = ["person_size", "people", "position", "overlap", "cut_off"]
-    assert table.loc[:1, of_boxes].isna().all(axis=None)
-    assert table.loc[2, of_boxes].notna().all()
-    assert table[["resolution", "brightness"]].notna().all(axis=None)
-    assert factors("")[of_boxes].isna().all(axis=None)
-
-
-def test_photos_that_could_not_be_had_have_no_row():
-    had = images(2).assign(status=["missing", "ok"], width=[pd.NA, 400])
-    table = error_analysis.factors(manifest("", ""), had, {"p1": 0.5})
-    assert table["image_id"].tolist() == ["p1"]
-
-
-@pytest.mark.parametrize("kind", ["jpg", "png"])
-def test_brightness_is_the_mean_luma(tmp_path, kind):
-    half = np.zeros((600, 900, 3), np.uint8)
-    half[:, :300] = 255
-    for name, picture, expected in (
-        ("half", Image.fromarray(half), 1 / 3),
-        ("green", Image.new("RGB", (40, 30), (0, 255, 0)), 0.587),  # ITU-R 601
-        ("grey", Image.new("L", (30, 40), 51), 0.2),
-    ):
-        picture.save(tmp_path / f"{name}.{kind}")
-        assert error_analysis.mean_luma(tmp_path / f"{name}.{kind}") == pytest.approx(
-            expected, abs=0.01
-        )
-
-
-def test_a_16_bit_photo_has_the_brightness_of_its_high_byte(tmp_path):
-    Image.fromarray(np.full((30, 40), 51 << 8, np.uint16)).save(tmp_path / "grey.png")
-    assert error_analysis.mean_luma(tmp_path / "grey.png") == pytest.approx(0.2, abs=0.01)
-
-
 def test_a_verdict_is_the_vote_with_means_over_the_runs_that_judge():
     given = with_probabilities(
         [0, 1, 2],
@@ -172,23 +51,6 @@ def test_a_verdict_is_the_vote_with_means_over_the_runs_that_judge():
     assert table["label"].tolist() == ["walking", "sitting"]
     assert table["probability"].tolist() == pytest.approx([0.4, 0.5])
     assert table["probability_of_truth"].tolist() == pytest.approx([1.4 / 3, 0.4])
-
-
-@pytest.mark.parametrize(
-    ("values", "places"),
-    [
-        ([3, 1, 2, 9, 8, 7, 4, 5, 6], [0, 0, 0, 2, 2, 2, 1, 1, 1]),
-        ([0, 0, 0, 0, 0, 0, 1, 2, 3, 4], [0] * 6 + [1] * 4),  # six tenths are alike
-        ([1, 1, 1, 1, 1, 1, 1, 1, 1, 2], [0] * 10),  # one alone is no bin
-        ([5, 5, 5], [0, 0, 0]),
-        ([5], [0]),
-        ([1, math.nan, 2, 3], [0, math.nan, 1, 2]),
-        ([math.nan, math.nan], [math.nan, math.nan]),
-    ],
-)
-def test_bins_of_equal_mass_never_part_equal_values(values, places):
-    found = error_analysis.equal_mass(pd.Series(values, dtype=float))
-    assert found.tolist() == pytest.approx(places, nan_ok=True)
 
 
 def test_rates_by_hand():
@@ -271,7 +133,6 @@ def test_no_models_give_empty_tables_with_their_columns():
     assert {"error_rate", "ci_low"} <= {*rates.columns}
     for table in (
         error_analysis.contrasts(rates),
-        error_analysis.agreement({}),
         error_analysis.failures({}),
         error_analysis.wrong_by_all({}),
     ):
@@ -406,7 +267,7 @@ def test_sentences_are_the_same_of_a_table_that_was_written(tmp_path):
         for frame in (rows, read)
     ]
     assert told[0] == told[1]
-    assert len({*told[0]}) == len(error_analysis.FACTORS)
+    assert len({*told[0]}) == len(error_factors.FACTORS)
 
 
 def test_the_mean_over_models_stands_for_one_model():
@@ -420,76 +281,6 @@ def test_the_mean_over_models_stands_for_one_model():
     assert rows["error_rate"].tolist() == [0.75, 0]
     interval = proportion_confint(1.5, 2, method="wilson")
     assert (rows["ci_low"].iloc[0], rows["ci_high"].iloc[0]) == pytest.approx(interval)
-
-
-def test_kappa_is_that_of_scikit_learn():
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 3, 80)
-    told = {name: np.where(rng.random(80) < 0.6, labels, rng.integers(0, 3, 80)) for name in "abc"}
-    given = {name: model(labels.tolist(), codes.tolist()) for name, codes in told.items()}
-    table = error_analysis.agreement(given)
-    assert list(zip(table["model_a"], table["model_b"], strict=True)) == [
-        ("a", "b"),
-        ("a", "c"),
-        ("b", "c"),
-    ]
-    for row in table.itertuples():
-        a, b = told[row.model_a], told[row.model_b]
-        assert row.kappa == pytest.approx(cohen_kappa_score(a, b))
-        assert row.same == pytest.approx((a == b).mean())
-        draws = np.random.default_rng(1).integers(0, 80, (500, 79))
-        spread = np.percentile([cohen_kappa_score(a[d], b[d]) for d in draws], [2.5, 97.5])
-        assert (row.ci_low, row.ci_high) == pytest.approx(spread, abs=0.03)
-    assert error_analysis.agreement(given).equals(table)
-
-
-def test_constant_answers_agree_by_chance_or_have_no_kappa():
-    labels = [0, 1, 2, 0]
-    given = {
-        "a": model(labels, [1] * 4),
-        "b": model(labels, [1] * 4),
-        "c": model(labels, [2] * 4),
-        "d": model(labels, [1, 1, 1, 2]),
-    }
-    table = error_analysis.agreement(given).set_index(["model_a", "model_b"])
-    alike = table.loc[("a", "b")]
-    assert math.isnan(alike["kappa"])
-    assert (alike["same"], alike["note"]) == (1, error_analysis.CONSTANT)
-    assert table.loc[("a", "c"), ["same", "kappa"]].tolist() == [0, 0]
-    assert table.loc[("a", "d"), ["same", "kappa"]].tolist() == [0.75, 0]
-    (known,) = error_analysis.agreement({"a": given["a"], "b": given["b"]}).to_dict("records")
-    assert "No pair of models has a kappa: both give one" in error_analysis.agreement_sentence(
-        pd.DataFrame([known])
-    )
-
-
-def test_only_photos_that_both_judge_are_compared():
-    given = {
-        "a": model([0] * 4, [0, 1, 2, None]),
-        "b": model([0] * 4, [None, 1, 2, 0]),
-        "c": model([0] * 4, [None, None, None, 0]),
-    }
-    table = error_analysis.agreement(given).set_index(["model_a", "model_b"])
-    assert table.loc[("a", "b"), ["photos", "same", "kappa"]].tolist() == [2, 1, 1]
-    apart = table.loc[("a", "c")]
-    assert (apart["photos"], apart["note"]) == (0, error_analysis.APART)
-    assert math.isnan(apart["kappa"])
-
-
-def test_who_agree_most_and_least_in_words():
-    rows = [
-        ("a", "b", 29, 0.5, 0.2, 0.1, 0.3, ""),
-        ("a", "c", 29, 0.9, 0.8, 0.7, 0.95, ""),
-        ("b", "c", 29, 0.3, -0.004, -0.2, 0.3, ""),
-    ]
-    table = pd.DataFrame(rows, columns=error_analysis.AGREEMENT)
-    assert error_analysis.agreement_sentence(table) == (
-        "Of 3 pairs of models these agree most: a and c, kappa 0.80 [0.70, 0.95], the same answer "
-        "to 90 % of 29 photos; and these least: b and c, kappa 0.00 [−0.20, 0.30], the same answer "
-        "to 30 % of 29 photos."
-    )
-    assert error_analysis.agreement_sentence(table[:1]).startswith("a and b, kappa 0.20")
-    assert "takes two models" in error_analysis.agreement_sentence(error_analysis.agreement({}))
 
 
 def three_wrong() -> Answers:
@@ -525,15 +316,10 @@ def test_the_closest_call_is_nearest_to_the_truth_from_either_side():
     assert row["probability"] < row["probability_of_truth"]
 
 
-def test_a_class_without_an_error_has_no_row_and_a_sentence():
+def test_a_class_without_an_error_has_no_row():
     table = error_analysis.failures({"a": three_wrong(), "b": model([0] * 5, [0] * 5)})
     assert {*table["model"]} == {"a"}
     assert "sitting" not in {*table["class"]}
-    assert error_analysis.failures_sentence(table, ["a", "b"], CLASSES) == (
-        "No photo is wrong, and so none is shown, of a on sitting; b on walking, sitting, standing."
-    )
-    told = error_analysis.failures_sentence(table, ["a"], ["walking", "standing"])
-    assert told == "Every model is wrong on some photo of each class."
 
 
 def test_wrong_by_all_is_what_no_model_gets_right():

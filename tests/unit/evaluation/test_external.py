@@ -180,26 +180,6 @@ def test_a_class_without_photos_or_answers_has_no_share(judged):
     assert table.loc["standing", ["recall", "precision", "recall_ci_low"]].isna().all()
 
 
-def test_the_sentences_tell_who_is_best_there_and_here(judged):
-    table = external_metrics.summary(*judged, left_out=1)
-    table.loc[:, ["accuracy", "accuracy_ci_low", "accuracy_ci_high"]] = [
-        [0.8, 0.7, 0.9],
-        [0.6, 0.5, 0.7],
-    ]
-    table["holdout_accuracy"] = [0.75, 0.7]
-    first = (
-        "Of 2 models strong does best on the 40 photos of elsewhere: it is right on 80 % [70, 90], "
-        "and on 75 % of the study's own test photos."
-    )
-    left_out = "1 more is the study's own, and left out."
-    told = [said.replace("\xa0", " ") for said in external_metrics.sentences(table, "elsewhere")]
-    assert told == [first, left_out]
-    table["holdout_accuracy"] = [0.75, 0.78]
-    table["left_out"] = 0
-    told = [said.replace("\xa0", " ") for said in external_metrics.sentences(table, "elsewhere")]
-    assert told[1:] == ["weak, the best on those (78 %), is right on 60 % [50, 70] of elsewhere."]
-
-
 def test_the_figure_shows_both_accuracies_and_each_class(judged):
     there, study = judged
     summary, classes = external_metrics.summary(there, study, 0), external_metrics.by_class(there)

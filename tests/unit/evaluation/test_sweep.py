@@ -5,8 +5,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from stillact.config import study as config
 from stillact.evaluation import sweep
+from stillact.recipes.fine_tune.config import FineTunePlan
+from stillact.recipes.setups import plan_of
+from stillact.study.config import Config
+from stillact.study.load import load
 from stillact.training import jobs
 
 ROOT = Path(__file__).parents[3]
@@ -20,15 +23,15 @@ BLOCK = {
 }
 
 
-def study(**changes) -> config.Config:
+def study(**changes) -> Config:
     raw = copy.deepcopy(RAW)
     raw["sweep"] = BLOCK | changes
     raw["recipes"]["fine_tune"] |= {"learning_rate": 1e-5, "layer_decay": 1.0}
     raw["models"]["clip_ic"] = {"recipe": "fine_tune", "backbone": "clip"}
-    return config.load(raw)
+    return load(raw)
 
 
-def base(cfg: config.Config) -> config.FineTunePlan:
+def base(cfg: Config) -> FineTunePlan:
     return cfg.plan(cfg.main_task, "clip_ic")
 
 
@@ -75,7 +78,7 @@ def test_a_plan_does_not_hang_on_the_other_points():
     few, many = study(), study(learning_rate=[1.0, 3e-6], augment={"a": [], "flip": FLIP})
     plans = [sweep.plan(base(cfg), cfg.sweep, point).model_dump() for cfg in (few, many)]
     assert plans[0] == plans[1]
-    assert config.PLAN.validate_python(plans[0]).training.learning_rate == 3e-6
+    assert plan_of(plans[0]).training.learning_rate == 3e-6
 
 
 @pytest.mark.parametrize(

@@ -5,16 +5,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from PIL import Image
 
-from stillact.evaluation import error_analysis
-from stillact.figures import (
-    base as figures,
-)
-from stillact.figures import (
-    errors as error_figures,
-)
-from stillact.figures import (
-    statistics as statistics_figures,
-)
+from stillact.evaluation import agreement, error_analysis, error_factors
+from stillact.figures import errors as error_figures
+from stillact.figures import statistics as statistics_figures
+from stillact.figures import style
 
 OVER = "over 285 photos, each tested in its fold, 1 to 5 times"
 LONG = [f"longest_name_{i}" for i in range(8)]  # of 14 letters
@@ -48,7 +42,7 @@ def wrong(count: int) -> pd.DataFrame:
 def rates(models, boxes: bool = True) -> pd.DataFrame:
     rows = []
     for model in models:
-        for factor in error_analysis.FACTORS:
+        for factor in error_factors.FACTORS:
             of_pixels = factor in ("resolution", "brightness")
             bins = ["0.001 to 0.12", "0.12 to 0.34"] if boxes or of_pixels else []
             rows += [(model, factor, name, 95, 0.5, 0.4, 0.6) for name in bins]
@@ -61,7 +55,7 @@ def pairs(models, kappa=0.41) -> pd.DataFrame:
     rows = [
         (a, b, 29, 0.6, kappa, 0.2, 0.6, "") for i, a in enumerate(models) for b in models[i + 1 :]
     ]
-    return pd.DataFrame(rows, columns=error_analysis.AGREEMENT)
+    return pd.DataFrame(rows, columns=agreement.AGREEMENT)
 
 
 def texts(drawn) -> str:
@@ -171,7 +165,7 @@ def test_error_rates_have_a_panel_a_factor_with_counts():
     drawn = error_figures.error_rates(rates([*models, "other"]), models, OVER)
     panels = [axes for axes in drawn.axes if axes.axison]
     titles = [axes.get_xlabel() for axes in panels]
-    assert titles == [factor.title for factor in error_analysis.FACTORS.values()]
+    assert titles == [factor.title for factor in error_factors.FACTORS.values()]
     for axes in panels:
         ticks = [tick.get_text() for tick in axes.get_xticklabels()]
         assert ticks == ["0.001 to 0.12\n95 photos", "0.12 to 0.34\n95 photos"]
@@ -253,6 +247,6 @@ def test_the_same_tables_give_the_same_bytes(tmp_path, paths, kind):
         "sentence": lambda: error_figures.agreement(pairs(["a"]), ["a"], OVER),
     }.items():
         first, second = (tmp_path / f"{name}_{i}.{kind}" for i in "ab")
-        figures.save(draw(), first)
-        figures.save(draw(), second)
+        style.save(draw(), first)
+        style.save(draw(), second)
         assert first.read_bytes() == second.read_bytes()

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from stillact.data.boxes import Box
 from stillact.figures import saliency as saliency_figures
 from stillact.saliency import localisation_summary
 
@@ -50,7 +51,11 @@ def test_maps_lie_where_the_model_sees(tmp_path):
         }
     )
     grids = {"a": np.array([[[0.0, 1.0]], [[1.0, 0.0]]])}
-    paths, regions, boxes = {"a": tmp_path / "a.png"}, {"a": (20, 0, 40, 40)}, {"a": [(1, 2, 3, 4)]}
+    paths, regions, boxes = (
+        {"a": tmp_path / "a.png"},
+        {"a": (20, 0, 40, 40)},
+        {"a": [Box(1, 2, 4, 6)]},
+    )
     figure = saliency_figures.maps(examples, paths, grids, regions, boxes, "vit, seed 0")
     said = words(figure)
     assert any("answer: standing" in text for text in said)

@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from stillact.evaluation.bootstrap import METRICS
-from stillact.figures import base as figures
 from stillact.figures import statistics as statistics_figures
+from stillact.figures import style
 
 MODELS = ["clip_ic", "cnn_gen", "fnn_base"]
 
@@ -107,7 +107,7 @@ def test_a_figure_says_what_it_is_over(scheme, runs, expected):
 
 def test_the_same_tables_give_the_same_bytes(tmp_path):
     for name in ("a.svg", "b.svg"):
-        figures.save(statistics_figures.reliability(*reliability(), "over"), tmp_path / name)
+        style.save(statistics_figures.reliability(*reliability(), "over"), tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from stillact.evaluation import sweep
-from stillact.figures import base as figures
+from stillact.figures import style
 from stillact.figures import sweep as sweep_figures
 
 
@@ -111,6 +111,6 @@ def test_an_alpha_curve_says_what_it_is_over(seeds, told):
 def test_same_input_same_bytes(tmp_path, kind):
     for name, draw in {"sweep": drawn, "alpha": lambda: curve(2)}.items():
         first, second = (tmp_path / f"{name}_{i}.{kind}" for i in "ab")
-        figures.save(draw(), first)
-        figures.save(draw(), second)
+        style.save(draw(), first)
+        style.save(draw(), second)
         assert first.read_bytes() == second.read_bytes()

@@ -8,10 +8,11 @@ import pytest
 import torch
 from scipy.special import log_softmax, softmax
 
-from stillact.config.study import FromScratchPlan
 from stillact.core.tables import write_csv
+from stillact.data.preprocessing import Preprocessing
 from stillact.inference import deployed
-from stillact.recipes import from_scratch
+from stillact.recipes.from_scratch import setup as from_scratch
+from stillact.recipes.from_scratch.config import FromScratchPlan
 from stillact.training import jobs
 
 CLASSES = ["sitting", "standing"]
@@ -54,7 +55,7 @@ def record(tmp_path):
 def test_it_answers_with_the_temperature_and_says_how_it_looks(record):
     used = deployed.load(*record, torch.device("cpu"))
     assert used.classes == CLASSES
-    assert used.look == dict(size=16, geometry="letterbox", crop=1.0, interpolation="bicubic")
+    assert used.preprocessing == Preprocessing(16, "letterbox")
     photos = torch.randint(0, 256, (5, 3, 16, 16), dtype=torch.uint8)
     plain = used.trained.probabilities(photos)
     expected = softmax(log_softmax(np.log(plain), axis=1) / 2.5, axis=1)

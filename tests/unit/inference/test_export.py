@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import importlib
 import json
 import math
 import shutil
@@ -20,12 +19,14 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from stillact.config.study import PLAN
 from stillact.core.errors import InputError
 from stillact.core.tables import write_csv
 from stillact.data import preprocess
+from stillact.data.preprocessing import Preprocessing
 from stillact.inference import deployed, export
-from stillact.models import backbones, embed
+from stillact.models import embed
+from stillact.models.backbones import loading
+from stillact.recipes.setups import plan_of, setup_of
 from support import tiny_backbones
 
 CLASSES = ["walking_running", "sitting", "standing"]
@@ -78,8 +79,8 @@ def stand(folder: Path, kind: str) -> dict[str, Path]:
     }
     record |= {"revision": None, "licence": None, "sha256": "ab"}
     (folder / "weights.json").write_text(json.dumps(record))
-    backbone = backbones.from_record(folder / "weights.json")
-    facts = backbones.facts(backbone)
+    backbone = loading.from_record(folder / "weights.json")
+    facts = loading.facts(backbone)
     (folder / "weights.json").write_text(json.dumps({**record, "facts": facts}))
     photos = rng.integers(0, 256, (4, SIZE, SIZE, 3), np.uint8)
     np.save(folder / "photos.npy", photos)
@@ -107,8 +108,8 @@ def used_of(
     plan: dict, files: dict[str, Path], folder: Path, temperature: float = 1.7
 ) -> deployed.Used:
     """A run of that plan with weights of its own, as rule use leaves it, loaded."""
-    typed = PLAN.validate_python({"classes": CLASSES, **plan} if "of" not in plan else plan)
-    setup = importlib.import_module(f"stillact.recipes.{typed.recipe}").setup(typed, files, CPU)
+    typed = plan_of({"classes": CLASSES, **plan} if "of" not in plan else plan)
+    setup = setup_of(typed)(typed, files, CPU)
     torch.manual_seed(3)
     weights = {
         name: tensor + 0.05 * torch.randn_like(tensor) if tensor.is_floating_point() else tensor
@@ -227,7 +228,7 @@ def test_the_tensors_are_all_that_a_model_is(recipe, made, clip, tmp_path):
 
 @pytest.mark.parametrize("recipe", ["fine_tune", "linear_probe"])
 def test_the_image_tower_is_named_as_its_library_names_it(recipe, made, clip):
-    own = set(backbones.from_record(clip["record"]).image.state_dict())
+    own = set(loading.from_record(clip["record"]).image.state_dict())
     one = made(recipe)
     start = one.told["image_tower"]
     assert {name.removeprefix(start) for name in one.tensors if name.startswith(start)} == own
@@ -347,8 +348,10 @@ def test_test_photos_are_those_of_the_split_as_the_model_sees_them(tmp_path):
     write_csv(split, tmp_path / "split.csv")
     had = pd.DataFrame({"id": list("abc"), "sha256": [f"ab{name}" for name in "abc"]})
     write_csv(had, tmp_path / "images.csv")
-    look = dict(size=20, geometry="squash", interpolation="bilinear", crop=1.0)
-    found = export.test_photos(tmp_path / "split.csv", tmp_path / "images.csv", cache, look, 1)
+    preprocessing = Preprocessing(20, "squash", "bilinear")
+    found = export.test_photos(
+        tmp_path / "split.csv", tmp_path / "images.csv", cache, preprocessing, 1
+    )
     expected = [np.asarray(photos[n].resize((20, 20), Image.Resampling.BILINEAR)) for n in "cb"]
     np.testing.assert_array_equal(found, np.stack(expected).transpose(0, 3, 1, 2))
 
@@ -391,12 +394,19 @@ LOOKS = {
 @pytest.mark.parametrize("look", LOOKS)
 def test_the_example_answers_as_the_study_does(look, made, tmp_path):
     one = made("from_scratch")
+    trained, setup = one.used.trained, one.used.trained.setup
+    preprocessing = dataclasses.replace(setup.preprocessing, **LOOKS[look])
+    setup = dataclasses.replace(setup, preprocessing=preprocessing)
     used = dataclasses.replace(
-        one.used, look={**one.used.look, **LOOKS[look]}, record=dict(one.used.record)
+        one.used,
+        trained=dataclasses.replace(trained, setup=setup),
+        record=dict(one.used.record),
     )
     folder = shutil.copytree(one.folder, tmp_path / "out")
     files = odd_photos(tmp_path / "photos")
-    seen = [np.asarray(preprocess.square(Image.open(file), **used.look)) for file in files]
+    seen = [
+        np.asarray(preprocess.square(Image.open(file), **vars(preprocessing))) for file in files
+    ]
     photos = torch.from_numpy(np.stack(seen).transpose(0, 3, 1, 2).copy())
     expected = used.probabilities(photos)
     sure = np.sort(expected.max(1))[4]  # some are below it
@@ -458,7 +468,7 @@ def test_the_config_says_how_to_feed_it(clip, tmp_path):
 )
 def test_prompts_are_told_where_there_were_some(recipe, texts, clip):
     plan = PLANS[recipe]
-    plan = PLAN.validate_python(plan if "of" in plan else {"classes": CLASSES, **plan})
+    plan = plan_of(plan if "of" in plan else {"classes": CLASSES, **plan})
     files = clip if texts else {k: f for k, f in clip.items() if not k.startswith("texts")}
     assert export.prompts(plan, files) == texts
 

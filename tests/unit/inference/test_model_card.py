@@ -9,9 +9,10 @@ import pytest
 import yaml
 from scipy.stats import binomtest
 
-from stillact.config.study import PLAN
 from stillact.evaluation import bootstrap
 from stillact.inference import model_card
+from stillact.recipes.registry import RECIPES
+from stillact.recipes.setups import plan_of
 
 CLASSES = ["walking_running", "sitting", "standing"]
 TEMPLATE = Path(__file__).parents[3] / "workflow/report/model_card.md.j2"
@@ -85,7 +86,7 @@ def told(cv=True, factors=None, plan=PROBE, source=None, **changes) -> dict:
         exported,
         record,
         meta,
-        PLAN.validate_python({"classes": CLASSES, **plan} if "of" not in plan else plan),
+        plan_of({"classes": CLASSES, **plan} if "of" not in plan else plan),
         {**tables, "factors": factors},
         dict(name="mine", manifest="/home/me/mine.csv"),
     )
@@ -243,21 +244,12 @@ def test_what_else_is_told():
     ],
 )
 def test_recipes_are_told_in_words(plan, words, sources):
-    typed = PLAN.validate_python({"classes": CLASSES, **plan} if "of" not in plan else plan)
-    said, found = model_card.trained(typed, "B")
+    typed = plan_of({"classes": CLASSES, **plan} if "of" not in plan else plan)
+    said, found = RECIPES[typed.recipe].card(typed, "B")
     assert words in said
     assert "{}" not in said
     assert said.endswith(".")
     assert found == sources
-
-
-def test_every_recipe_and_head_has_words():
-    from stillact.config import study as config
-
-    recipes = set(config.PLANS) - {"views", "from_scratch", "fine_tune"}
-    assert set(model_card.RECIPES) == recipes
-    heads = config.FineTuneModel.model_fields["head"].annotation.__args__
-    assert set(model_card.HEADS) == set(heads)
 
 
 def test_every_table_has_rows_of_one_width():

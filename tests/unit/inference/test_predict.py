@@ -4,23 +4,25 @@ import os
 import threading
 import time
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from stillact.config import study as config
+from stillact.config.data import Dataset, Fetch
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.core.tables import read_csv
 from stillact.data import preprocess
+from stillact.data.preprocessing import Preprocessing
 from stillact.inference import predict
 from support.fault_server import huge_png
 
 CLASSES = ["sitting", "standing"]
-LOOK = dict(size=16, geometry="resize_crop", interpolation="bilinear", crop=0.9)
-LIMITS = config.Fetch(max_bytes=200_000, max_pixels=1_000_000)
+SEEN = Preprocessing(16, "resize_crop", "bilinear", 0.9)
+LIMITS = Fetch(max_bytes=200_000, max_pixels=1_000_000)
 
 
 def photo(path, size=(40, 30), colour="red", **save):
@@ -36,12 +38,12 @@ def redness(photos):
 
 
 def asked(files, ask=redness, **changes):
-    options = dict(look=LOOK, settings=LIMITS, threads=2) | changes
+    options = dict(preprocessing=SEEN, settings=LIMITS, threads=2) | changes
     return list(predict.answers([(str(file), "") for file in files], ask=ask, **options))
 
 
 def dataset(tmp_path, **changes):
-    return config.Dataset(
+    return Dataset(
         name="d", manifest="m.csv", classes=CLASSES, cache=str(tmp_path / "cache"), **changes
     )
 
@@ -89,7 +91,7 @@ def test_the_photos_of_urls_come_into_the_cache(tmp_path, server):
     assert table["file"][1] == ""
     told = list(
         predict.answers(
-            list(zip(table["file"], table["reason"], strict=True)), LOOK, LIMITS, redness, 1
+            list(zip(table["file"], table["reason"], strict=True)), SEEN, LIMITS, redness, 1
         )
     )
     assert [row is None for row, _ in told] == [False, True, False]
@@ -115,15 +117,15 @@ def test_photos_are_seen_as_packed_photos_are(tmp_path):
     noise.convert("P").save(tmp_path / "few.gif")
     files = sorted(tmp_path.iterdir())
     for geometry in ("resize_crop", "letterbox", "squash"):
-        look = LOOK | dict(geometry=geometry)
-        preprocess.pack(files, target=tmp_path / "pack.npy", **look)
+        preprocessing = replace(SEEN, geometry=geometry)
+        preprocess.pack(files, target=tmp_path / "pack.npy", **vars(preprocessing))
         seen = []
 
         def ask(photos, seen=seen):
             seen.append(photos)
             return photos
 
-        asked(files, ask, look=look)
+        asked(files, ask, preprocessing=preprocessing)
         np.testing.assert_array_equal(np.concatenate(seen), np.load(tmp_path / "pack.npy"))
         (tmp_path / "pack.npy").unlink()
 
@@ -132,7 +134,7 @@ def test_a_photos_size_is_that_of_the_upright_one(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     path = photo(tmp_path / "turned.jpg", (40, 30), exif=exif)
-    pixels, size = predict.seen(path, LOOK, LIMITS)
+    pixels, size = predict.seen(path, SEEN, LIMITS)
     assert size == (30, 40)
     assert pixels.shape == (16, 16, 3)
 
@@ -197,7 +199,7 @@ def test_what_cannot_be_read_is_told_and_the_others_answered(tmp_path):
 
 def test_a_thin_photo_that_does_not_grow_is_read(tmp_path):
     thin = photo(tmp_path / "thin.png", (1, 9000))
-    ((row, why),) = asked([thin], look=LOOK | dict(geometry="letterbox"))
+    ((row, why),) = asked([thin], preprocessing=replace(SEEN, geometry="letterbox"))
     assert (row is not None, why) == (True, "")
 
 

@@ -1,6 +1,5 @@
 """The embeddings stage. That embeddings are the libraries' own is tested with the backbones."""
 
-import json
 import logging
 from collections.abc import Callable
 
@@ -12,6 +11,7 @@ from torch import nn
 
 from stillact.core.errors import InputError
 from stillact.models import embed
+from support import records
 
 
 class Fake(nn.Module):
@@ -120,11 +120,10 @@ def test_the_size_of_batches_does_not_matter(monkeypatch):
 
 def test_prompts_asked_of_a_backbone_without_a_text_tower(tmp_path):
     record = tmp_path / "weights.json"
-    told = {"backbone": "vit_b", "facts": {"has_text": False}}
-    record.write_text(json.dumps(told))
+    records.write(record, "vit_b", has_text=False)
     with pytest.raises(InputError, match=r"backbones\.vit_b.*no text tower.*prompts 'words'"):
         embed.require_text_tower(record, "words")
-    record.write_text(json.dumps({**told, "facts": {"has_text": True}}))
+    records.write(record, "vit_b")
     embed.require_text_tower(record, "words")
 
 

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from stillact.config.study import CNN, FNN
+from stillact.config.networks import CNN, FNN
 from stillact.models import networks
 
 PAPER = CNN(type="cnn", channels=[32, 64, 128], hidden=128)

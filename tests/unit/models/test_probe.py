@@ -11,11 +11,15 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
-from stillact.config.study import LinearProbe, LinearProbePlan, ZeroShotPlan
+from stillact.config.training import LinearProbe
 from stillact.core.errors import InputError
 from stillact.core.tables import read_csv, write_csv
-from stillact.models import backbones, embed, probe
-from stillact.recipes import linear_probe, zero_shot
+from stillact.models import embed, probe
+from stillact.models.backbones import loading
+from stillact.recipes.linear_probe import setup as linear_probe
+from stillact.recipes.linear_probe.config import LinearProbePlan
+from stillact.recipes.zero_shot import setup as zero_shot
+from stillact.recipes.zero_shot.config import ZeroShotPlan
 from stillact.training import jobs, trained
 from support import tiny_backbones
 
@@ -33,7 +37,7 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
     counts = {"train": 36, "validation": 12, "test": 12}
     split, photos = tiny_backbones.photos(CLASSES, counts, darkest=120, lighter=12)
-    backbone = backbones.from_record(tiny_backbones.record("open_clip", folder))
+    backbone = loading.from_record(tiny_backbones.record("open_clip", folder))
     table = embed.text_table(WORDS)
     np.save(folder / "photos.npy", photos)
     np.save(folder / "images.npy", embed.of_photos(backbone, photos))

@@ -19,7 +19,7 @@ import timm
 import torch
 from safetensors.torch import save, save_file
 
-from stillact.config import study as config
+from stillact.config.backbones import Backbone
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.models import weights
@@ -115,11 +115,11 @@ def fetch(url: str, cache: Path, **block: str) -> subprocess.CompletedProcess:
     """`weights.fetch` in a process of its own: the client reads the hub's address at import."""
     code = (
         "import json, sys\n"
-        "from stillact.config import study as config\n"
+        "from stillact.config.backbones import Backbone\n"
         "from stillact.core import logs\n"
         "from stillact.models import weights\n"
         f"with logs.job({str(cache / 'log')!r}):\n"
-        "    block = config.Backbone(**json.loads(sys.argv[1]))\n"
+        "    block = Backbone(**json.loads(sys.argv[1]))\n"
         "    print(json.dumps(weights.fetch(block, 'mine', sys.argv[2])))"
     )
     environment = {
@@ -293,8 +293,8 @@ def test_truncated_weights_are_told(tmp_path, suffix, kept):
     assert "cut short" in message(file)
 
 
-def block(**changes) -> config.Backbone:
-    return config.Backbone(**{**HUB, "weights": "somewhere", **changes})
+def block(**changes) -> Backbone:
+    return Backbone(**{**HUB, "weights": "somewhere", **changes})
 
 
 def test_local_weights_are_recorded_where_they_are(tmp_path):
@@ -401,4 +401,4 @@ def test_what_does_not_fit_is_listed():
 )
 def test_a_backbone_block_at_fault(changes, fault):
     with pytest.raises(ValueError, match=fault):
-        config.Backbone(**{**HUB, "weights": "here", **changes})
+        Backbone(**{**HUB, "weights": "here", **changes})

@@ -10,9 +10,11 @@ import torch
 from torch import nn
 from torchvision.transforms.functional import InterpolationMode, resize
 
-from stillact.config import study as config
+from stillact.config.evaluation import OF_IMAGECORRUPTIONS
 from stillact.core.runs import Run
 from stillact.data.boxes import View
+from stillact.data.manifest import parse_boxes
+from stillact.data.preprocessing import Preprocessing
 from stillact.perturb import corruption
 from stillact.training.jobs import Setup
 from stillact.training.trained import Trained
@@ -54,10 +56,10 @@ def channels_last(photo: torch.Tensor) -> np.ndarray:
 
 
 def test_the_names_of_the_config_are_those_of_imagecorruptions():
-    assert list(config.OF_IMAGECORRUPTIONS) == imagecorruptions.get_corruption_names("all")
+    assert list(OF_IMAGECORRUPTIONS) == imagecorruptions.get_corruption_names("all")
 
 
-@pytest.mark.parametrize("name", config.OF_IMAGECORRUPTIONS)
+@pytest.mark.parametrize("name", OF_IMAGECORRUPTIONS)
 def test_a_photo_comes_out_the_same_whoever_else_there_is(name):
     pixels, ids = photos(2), ["a", "b"]
     state = np.random.get_state()[1].copy()
@@ -73,7 +75,7 @@ def test_a_photo_comes_out_the_same_whoever_else_there_is(name):
     assert torch.equal(*twins) == (name not in DRAWN)
 
 
-@pytest.mark.parametrize("name", sorted({*config.OF_IMAGECORRUPTIONS} - DRAWN))
+@pytest.mark.parametrize("name", sorted({*OF_IMAGECORRUPTIONS} - DRAWN))
 def test_what_is_not_drawn_is_what_imagecorruptions_makes_of_it(name):
     pixels = photos(1)
     for severity in (1, 5):
@@ -150,16 +152,15 @@ def known(boxes=BOXES) -> pd.DataFrame:
 
 @pytest.mark.parametrize("geometry", ["squash", "letterbox"])
 def test_people_are_covered_by_the_mean_and_nothing_else_is(geometry):
-    look = dict(size=40, geometry=geometry, crop=1.0)
+    seen = Preprocessing(40, geometry)
     pixels = photos(4, 40)
     asked = corruption.asked(["person_covered"], [1, 3])
-    clean, covered = corruption.versions(pixels, known(), look, asked)
+    clean, covered = corruption.versions(pixels, known(), seen, asked)
     assert (covered.corruption, covered.severity) == ("person_covered", 0)
     assert covered.rows.tolist() == [0, 2]  # no box, and one beyond the photo
-    view = View.of(80, 40, **look)
+    view = View.of(seen, 80, 40)
     for row, found in zip(covered.rows, covered.pixels.numpy(), strict=True):
-        boxes = [tuple(map(float, box.split())) for box in BOXES[row].split(";")]
-        mask, before = view.mask(boxes), pixels[row].numpy()
+        mask, before = view.mask(parse_boxes(BOXES[row])), pixels[row].numpy()
         assert mask.any()
         assert (found[:, ~mask] == before[:, ~mask]).all()
         assert (found[:, mask] == before.mean((1, 2)).round()[:, None]).all()
@@ -176,29 +177,29 @@ def test_the_clean_photos_come_first_and_severities_where_there_are_some():
         ("low_resolution", 5),
         ("low_resolution", 1),
     ]
-    look = dict(size=40, geometry="squash", crop=1.0)
+    seen = Preprocessing(40, "squash")
     pixels = photos(4, 40)
-    made = list(corruption.versions(pixels, known(), look, asked))
+    made = list(corruption.versions(pixels, known(), seen, asked))
     assert [(version.corruption, version.severity) for version in made] == asked
     assert made[0].pixels is pixels
     assert all(version.rows.tolist() == [0, 1, 2, 3] for version in made)
 
 
 def test_without_boxes_nobody_is_covered():
-    look = dict(size=40, geometry="squash", crop=1.0)
+    seen = Preprocessing(40, "squash")
     asked = corruption.asked(["person_covered"], [1])
-    (only,) = corruption.versions(photos(2, 40), known(["", ""]), look, asked)
+    (only,) = corruption.versions(photos(2, 40), known(["", ""]), seen, asked)
     assert only.corruption == "clean"
 
 
 def test_the_answers_are_those_of_each_run_and_the_photos_are_seen_once_for_all():
     seen = []
 
-    def inputs(some: torch.Tensor) -> torch.Tensor:
+    def inputs(some: torch.Tensor, _) -> torch.Tensor:
         seen.append(len(some))
         return some.float().mean((2, 3)) / 255
 
-    setup = Setup(None, None, lambda given, training: given, inputs)
+    setup = Setup(None, None, lambda given, training: given, inputs, Preprocessing(40, "squash"))
     runs = {}
     for seed in (3, 4):
         torch.manual_seed(seed)

@@ -7,26 +7,28 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from stillact.core.runs import Run
-from stillact.data.boxes import View
+from stillact.data.boxes import Box, View
+from stillact.data.preprocessing import Preprocessing
 from stillact.perturb import occlusion, occlusion_summary
 
 CLASSES = ["sitting", "standing"]
 SIZE = 40
-LOOK = dict(size=SIZE, geometry="squash", crop=1.0)
-WHOLE = View.of(200, 100, **LOOK)
-BOXES = [(20.0, 10.0, 60.0, 50.0), (100.0, 40.0, 20.0, 30.0)]  # shares 0.15 and 0.03
+SEEN = Preprocessing(SIZE, "squash")
+WHOLE = View.of(SEEN, 200, 100)
+BOXES = [Box(20.0, 10.0, 80.0, 60.0), Box(100.0, 40.0, 120.0, 70.0)]  # shares 0.15 and 0.03
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.mark.parametrize("geometry", ["squash", "letterbox", "resize_crop"])
 @pytest.mark.parametrize(
-    "boxes", [BOXES, BOXES[:1], [(0, 0, 200, 48)], [(60, 0, 40, 100)], [(99, 50, 5, 5)] * 3]
+    "boxes",
+    [BOXES, BOXES[:1], [Box(0, 0, 200, 48)], [Box(60, 0, 100, 100)], [Box(99, 50, 104, 55)] * 3],
 )
 def test_as_much_background_is_covered_and_nobody_in_it(geometry, boxes):
-    view = View.of(200, 100, SIZE, geometry)
+    view = View.of(Preprocessing(SIZE, geometry), 200, 100)
     found = occlusion.regions(view, boxes, "a")
-    seen = view.mask([(0, 0, 200, 100)])
+    seen = view.mask([Box(0, 0, 200, 100)])
     assert found.share == pytest.approx(view.mask(boxes).sum() / seen.sum())
     assert len(found.backgrounds) == occlusion.DRAWS
     for mask in found.backgrounds:
@@ -36,12 +38,12 @@ def test_as_much_background_is_covered_and_nobody_in_it(geometry, boxes):
 
 
 def test_exactly_half_still_has_as_much_background():
-    found = occlusion.regions(WHOLE, [(0, 0, 200, 50)], "a")
+    found = occlusion.regions(WHOLE, [Box(0, 0, 200, 50)], "a")
     assert found.share == 0.5
     assert all((mask == ~found.person).all() for mask in found.backgrounds)
 
 
-@pytest.mark.parametrize(("boxes", "share"), [([], 0), ([(0, 0, 200, 53)], 0.525)])
+@pytest.mark.parametrize(("boxes", "share"), [([], 0), ([Box(0, 0, 200, 53)], 0.525)])
 def test_nobody_and_more_than_half_have_no_background(boxes, share):
     found = occlusion.regions(WHOLE, boxes, "a")
     assert found.share == share
@@ -49,8 +51,8 @@ def test_nobody_and_more_than_half_have_no_background(boxes, share):
 
 
 def test_somebody_cropped_away_is_nobody():
-    cropped = View.of(200, 100, SIZE, "resize_crop")
-    assert occlusion.regions(cropped, [(0, 0, 40, 100)], "a").share == 0
+    cropped = View.of(Preprocessing(SIZE, "resize_crop"), 200, 100)
+    assert occlusion.regions(cropped, [Box(0, 0, 40, 100)], "a").share == 0
 
 
 def test_the_places_are_the_images_and_differ():
@@ -62,9 +64,9 @@ def test_the_places_are_the_images_and_differ():
 def test_the_pieces_have_the_boxes_sizes():
     """One small person far from every edge: each background is one rectangle of its size, unless it
     meets the person or an edge."""
-    view = View.of(400, 400, 400, "squash")
+    view = View.of(Preprocessing(400, "squash"), 400, 400)
     for name in "abcdef":
-        for mask in occlusion.regions(view, [(200, 200, 12, 7)], name).backgrounds:
+        for mask in occlusion.regions(view, [Box(200, 200, 212, 207)], name).backgrounds:
             rows, columns = np.nonzero(mask)
             if rows.min() > 0 and columns.min() > 0 and rows.max() < 399 and columns.max() < 399:
                 assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (7, 12)
@@ -101,7 +103,8 @@ def test_what_is_covered_is_blurred_by_a_tenth_of_the_side(photo, masks):
 def test_versions_that_cover_something_are_of_photos_with_as_much_background(photo):
     pixels = torch.cat([photo, photo])
     of = [
-        occlusion.regions(WHOLE, boxes, "a") for boxes in ([], BOXES, [(0, 0, 200, 90)], BOXES[1:])
+        occlusion.regions(WHOLE, boxes, "a")
+        for boxes in ([], BOXES, [Box(0, 0, 200, 90)], BOXES[1:])
     ]
     nothing, *others = occlusion.versions(pixels, of)
     assert (nothing.covered, nothing.fill, nothing.rows.tolist()) == (
@@ -138,7 +141,7 @@ def asked(looks_at, photos=None, seeds=(0, 1), model="made_up") -> pd.DataFrame:
     pixels = torch.where(standing[:, None, None, None], 255, 0).to(torch.uint8)
     pixels = pixels.expand(-1, 3, SIZE, SIZE).clone()
     pixels[:, :, ~torch.from_numpy(looks_at)] = 0  # of what it does not look at nothing is white
-    of = occlusion.regions_of(photos, LOOK)
+    of = occlusion.regions_of(photos, SEEN)
     photos = photos.assign(person_share=[one.share for one in of])
 
     def probabilities(given: torch.Tensor) -> np.ndarray:
@@ -150,7 +153,7 @@ def asked(looks_at, photos=None, seeds=(0, 1), model="made_up") -> pd.DataFrame:
     return pd.concat([occlusion.ask(probabilities, versions, photos, run, CLASSES) for run in runs])
 
 
-PERSON = View.of(80, 40, **LOOK).mask([(20, 10, 30, 20)])
+PERSON = View.of(SEEN, 80, 40).mask([Box(20, 10, 50, 30)])
 
 
 def test_a_model_that_looks_at_the_person_loses_by_covering_that_alone():

@@ -14,11 +14,11 @@ from sklearn.linear_model import LogisticRegressionCV
 from sklearn.model_selection import StratifiedKFold
 from torch.nn.functional import cross_entropy
 
-from stillact.config.study import FineTunePlan
 from stillact.core.runs import Run
 from stillact.core.tables import read_csv, write_csv
-from stillact.models import backbones
-from stillact.recipes import fine_tune
+from stillact.models.backbones import loading
+from stillact.recipes.fine_tune import setup as fine_tune
+from stillact.recipes.fine_tune.config import FineTunePlan
 from stillact.training import jobs, loop, trained
 from support import tiny_backbones
 from support.tiny_backbones import DEPTH, TOWERS
@@ -127,7 +127,7 @@ UNDECAYED = {
 
 @pytest.mark.parametrize("kind", TOWERS)
 def test_the_groups_of_layer_decay(kind, tmp_path):
-    backbone = backbones.from_record(tiny_backbones.record(kind, tmp_path))
+    backbone = loading.from_record(tiny_backbones.record(kind, tmp_path))
     backbone.text = None
     network = fine_tune.Classifier(backbone, torch.nn.Linear(backbone.embedding_width, 3), False)
     settings = plan(layer_decay=0.5).training
@@ -162,7 +162,7 @@ def place(name: str) -> str:
 
 
 def test_without_layer_decay_all_have_the_full_step(timm_record):
-    backbone = backbones.from_record(timm_record)
+    backbone = loading.from_record(timm_record)
     network = fine_tune.Classifier(backbone, torch.nn.Linear(24, 3), False)
     assert {group["scale"] for group in fine_tune.groups(network, plan().training)} == {1.0}
 

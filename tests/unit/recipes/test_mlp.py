@@ -1,19 +1,18 @@
 """The heads on embeddings and on similarities."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from torch import nn
 
-from stillact.config.study import MLPPlan
 from stillact.core.runs import SUBSETS
 from stillact.core.tables import read_csv, write_csv
 from stillact.models import networks
-from stillact.recipes import mlp
+from stillact.recipes.mlp import setup as mlp
+from stillact.recipes.mlp.config import MLPPlan
 from stillact.training import jobs
+from support import records
 
 CLASSES = ["sitting", "standing", "walking_running"]
 CPU = torch.device("cpu")
@@ -51,7 +50,7 @@ def files(tmp_path):
     write_csv(split, tmp_path / "split.csv")
     np.save(tmp_path / "texts.npy", TEXTS)
     write_csv(pd.DataFrame({"class": CLASSES, "text": CLASSES}), tmp_path / "texts.csv")
-    (tmp_path / "weights.json").write_text(json.dumps({"facts": FACTS}))
+    records.write(tmp_path / "weights.json", **FACTS)
     names = dict(embeddings="images.npy", index="images.csv", split="split.csv")
     names |= dict(texts="texts.npy", texts_index="texts.csv", record="weights.json")
     return {name: tmp_path / file for name, file in names.items()}

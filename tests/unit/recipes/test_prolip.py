@@ -8,15 +8,16 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from stillact.config import study as config
-from stillact.config.study import ProLIPPlan
+from stillact.config.backbones import Backbone
 from stillact.core.errors import InputError
 from stillact.core.tables import read_csv, write_csv
-from stillact.models import backbones, embed
-from stillact.recipes import prolip
+from stillact.models import embed
+from stillact.models.backbones import base, loading
+from stillact.recipes.prolip import setup as prolip
+from stillact.recipes.prolip.config import ProLIPPlan
 from stillact.training import jobs, trained
 from stillact.training import loop as training_loop
-from support import tiny_backbones
+from support import records, tiny_backbones
 
 CLASSES = ["sitting", "standing", "walking_running"]
 CPU = torch.device("cpu")
@@ -46,11 +47,11 @@ PROJECTED |= {
 OTHERS = sorted(tiny_backbones.EVERY.keys() - PROJECTED.keys())
 
 
-def load(made, folder) -> backbones.Backbone:
+def load(made, folder) -> base.Backbone:
     folder.mkdir()
     torch.manual_seed(7)
-    block = config.Backbone(**made(folder), weights=str(folder))
-    return backbones.load(block, folder)
+    block = Backbone(**made(folder), weights=str(folder))
+    return loading.load(block, folder)
 
 
 def pixels(count: int) -> np.ndarray:
@@ -90,7 +91,7 @@ def test_an_embedding_is_the_unprojected_one_times_the_projection(tmp_path, name
 def test_a_tower_without_a_projection_says_so(tmp_path, name):
     backbone = load(tiny_backbones.EVERY[name], tmp_path / "backbone")
     assert not backbone.projects
-    assert not backbones.facts(backbone)["projects"]
+    assert not loading.facts(backbone)["projects"]
     with pytest.raises(InputError, match="no projection; train another recipe"):
         backbone.encode_unprojected(torch.zeros(1, 3, SIZE, SIZE))
     with pytest.raises(InputError, match="no projection; train another recipe"):
@@ -99,11 +100,10 @@ def test_a_tower_without_a_projection_says_so(tmp_path, name):
 
 def test_a_record_without_a_projection_is_told_before_anything_is_loaded(tmp_path):
     record = tmp_path / "weights.json"
-    told = {"backbone": "siglip2", "facts": {"projects": False}}
-    record.write_text(json.dumps(told))
+    records.write(record, "siglip2", projects=False)
     with pytest.raises(InputError, match=r"backbones\.siglip2 has no projection.*linear_probe"):
         embed.require_projection(record)
-    record.write_text(json.dumps({**told, "facts": {"projects": True}}))
+    records.write(record, "siglip2")
     embed.require_projection(record)
 
 
@@ -132,7 +132,7 @@ def study(request, tmp_path_factory):
     index = split[["image_id"]].sample(frac=1, random_state=1)
     photos = photos[index.index]
     block = dict(loader="open_clip", name="local-dir:", folder=str(folder / "clip"))
-    record = dict(backbone="tiny", **block, facts={"logit_scale": SCALE})
+    record = dict(backbone="tiny", **block, facts=records.FACTS | {"logit_scale": SCALE})
     (folder / "weights.json").write_text(json.dumps(record))
     embed.save(embed.of_photos(backbone, photos, projected=False), folder / "unprojected.npy")
     embed.save(backbone.projection.numpy(), folder / "projection.npy")

@@ -9,11 +9,17 @@ import pytest
 import torch
 from scipy.special import log_softmax, softmax
 
-from stillact.config.study import PLAN
 from stillact.core.errors import InputError
 from stillact.core.tables import read_csv, write_csv
-from stillact.models import backbones, embed
-from stillact.recipes import fine_tune, linear_probe, mlp, prolip, views, zero_shot
+from stillact.models import embed
+from stillact.models.backbones import loading
+from stillact.recipes.fine_tune import setup as fine_tune
+from stillact.recipes.linear_probe import setup as linear_probe
+from stillact.recipes.mlp import setup as mlp
+from stillact.recipes.prolip import setup as prolip
+from stillact.recipes.setups import plan_of
+from stillact.recipes.views import setup as views
+from stillact.recipes.zero_shot import setup as zero_shot
 from stillact.training import jobs, trained
 from support import tiny_backbones
 
@@ -41,7 +47,7 @@ def of(recipe: str) -> dict:
 
 
 def plan(recipe: str, *wanted: str):
-    return PLAN.validate_python(dict(recipe="views", of=of(recipe), views=list(wanted)))
+    return plan_of(dict(recipe="views", of=of(recipe), views=list(wanted)))
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +70,8 @@ def files(tmp_path_factory):
     block = tiny_backbones.write("open_clip", folder / "clip")
     record = {"backbone": "tiny", "folder": str(folder / "clip"), **block}
     (folder / "weights.json").write_text(json.dumps(record))
-    backbone = backbones.from_record(folder / "weights.json")
-    record["facts"] = backbones.facts(backbone)
+    backbone = loading.from_record(folder / "weights.json")
+    record["facts"] = loading.facts(backbone)
     (folder / "weights.json").write_text(json.dumps(record))
     embed.save(embed.of_photos(backbone, made["photos"]), folder / "images.npy")
     unprojected = embed.of_photos(backbone, made["photos"], projected=False)
@@ -96,7 +102,7 @@ def base(files, tmp_path_factory):
         table = files["split"] if split == "holdout" else files["split"].with_name("folds.csv")
         given = {**files, "split": table, "code": [files["split"]]}
         module = BASES[recipe][0]
-        made = PLAN.validate_python(of(recipe))
+        made = plan_of(of(recipe))
         jobs.train_runs(module.setup, made, given, folders, place / "u", "cpu", threads=1)
         return folders
 
@@ -152,7 +158,7 @@ def test_a_photo_that_is_its_own_mirror_image_looks_the_same_flipped(files, base
 
 def logits_of(recipe, files, folder, photos) -> np.ndarray:
     """Of photos (in the order of the index) by the model itself, one run; up to a constant."""
-    set_up = BASES[recipe][0].setup(PLAN.validate_python(of(recipe)), files, CPU)
+    set_up = BASES[recipe][0].setup(plan_of(of(recipe)), files, CPU)
     run = trained.load(set_up, folder / "weights.safetensors")
     return np.log(run.probabilities(torch.from_numpy(photos).permute(0, 3, 1, 2)))
 
@@ -199,7 +205,7 @@ def test_new_photos_have_the_views_that_can_be_made_of_them(files, base, tmp_pat
 def test_new_photos_without_such_a_view_are_told(files, view):
     set_up = views.setup(plan("zero_shot", "whole", view), files, CPU)
     with pytest.raises(InputError, match=f"{view} cannot be had of photos that are not the study"):
-        set_up.inputs(torch.zeros(2, 3, SIZE, SIZE))
+        set_up.inputs(torch.zeros(2, 3, SIZE, SIZE), None)
 
 
 def test_a_backbone_sees_a_few_photos_at_a_time(files, monkeypatch):

@@ -9,10 +9,15 @@ import torch
 from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
 
-from stillact.config.study import FineTunePlan, SeedSoupPlan, WiseFTPlan
 from stillact.core.tables import read_csv, write_csv
-from stillact.models import backbones, embed
-from stillact.recipes import fine_tune, seed_soup, wise_ft
+from stillact.models import embed
+from stillact.models.backbones import loading
+from stillact.recipes.fine_tune import setup as fine_tune
+from stillact.recipes.fine_tune.config import FineTunePlan
+from stillact.recipes.seed_soup import setup as seed_soup
+from stillact.recipes.seed_soup.config import SeedSoupPlan
+from stillact.recipes.wise_ft import setup as wise_ft
+from stillact.recipes.wise_ft.config import WiseFTPlan
 from stillact.training import jobs
 from stillact.training import loop as training_loop
 from support import tiny_backbones
@@ -37,7 +42,7 @@ def files(tmp_path_factory):
     """What the base's setup reads, and the weights of its runs with two seeds."""
     folder = tmp_path_factory.mktemp("files")
     split, photos = tiny_backbones.photos(CLASSES, {"train": 18, "validation": 9, "test": 9})
-    backbone = backbones.from_record(tiny_backbones.record("open_clip", folder))
+    backbone = loading.from_record(tiny_backbones.record("open_clip", folder))
     np.save(folder / "photos.npy", photos)
     np.save(folder / "texts.npy", embed.of_texts(backbone, CLASSES))
     write_csv(split[["image_id"]].assign(sha256="ab"), folder / "photos.csv")

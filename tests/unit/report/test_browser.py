@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from stillact.report import browser
+from support.reports import decoded
 
 CLASSES = ["sitting", "standing"]
 
@@ -42,12 +43,6 @@ def stored(tmp_path):
         file.parent.mkdir()
         Image.new("RGB", (400, 300), {"a": "red", "b": "lime", "c": "blue"}[name]).save(file, "PNG")
     return pd.DataFrame({"id": sha256.keys(), "sha256": sha256.values()}), tmp_path
-
-
-def decoded(uri):
-    head, content = uri.split(",")
-    assert head == "data:image/jpeg;base64"
-    return Image.open(io.BytesIO(base64.b64decode(content)))
 
 
 def test_answers_are_means_over_the_runs_that_were_not_trained_on_the_photo():
@@ -96,30 +91,6 @@ def test_a_page_holds_so_many_photos_and_says_how_many_it_does_not(stored, monke
 
 def test_a_study_without_predictions_has_no_photos(stored):
     assert browser.photos({}, ["vit"], CLASSES, *stored)["photos"] == []
-
-
-def test_thumbnails_are_upright_whole_and_small(tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # turned a quarter: 1200 wide and 600 high is seen as 600 by 1200
-    photo = Image.new("RGB", (1200, 600), "red")
-    photo.paste("blue", (0, 0, 600, 600))
-    photo.save(tmp_path / "turned.jpg", exif=exif)
-    small = decoded(browser.thumbnail(tmp_path / "turned.jpg"))
-    assert small.size == (80, 160)
-    assert small.getpixel((40, 20))[2] > 200 > small.getpixel((40, 140))[2]
-
-
-@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "LA", "1"])
-def test_thumbnails_of_every_mode(tmp_path, mode):
-    Image.new(mode, (40, 30)).save(tmp_path / "photo.png")
-    small = decoded(browser.thumbnail(tmp_path / "photo.png"))
-    assert (small.size, small.mode) == ((40, 30), "RGB")
-
-
-def test_thumbnails_of_the_papers_285_photos_leave_the_page_below_15_mb(tmp_path):
-    noise = np.random.default_rng(0).integers(0, 256, (160, 160, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(tmp_path / "noise.png")  # no photo takes more bytes
-    assert 285 * len(browser.thumbnail(tmp_path / "noise.png")) < 10e6
 
 
 MAPS = {

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from stillact.core.errors import InputError
-from stillact.models.backbones import Backbone
+from stillact.models.backbones.base import Backbone
 from stillact.saliency import attention, legrad
 from support.tiny_backbones import EVERY, PATCH, SIZE, load
 
@@ -215,45 +215,6 @@ def test_scaling_is_by_map_and_constant_maps_are_zero():
     maps = torch.tensor([[[[1.0, 3.0], [2.0, 1.0]], [[5.0, 5.0], [5.0, 5.0]]]])
     expected = [[[[0.0, 1.0], [0.5, 0.0]], [[0.0, 0.0], [0.0, 0.0]]]]
     assert legrad.scaled(maps).tolist() == expected
-
-
-@pytest.mark.parametrize(("height", "width"), [(48, 64), (64, 32), (80, 80)])
-def test_other_sizes_are_seen_by_a_copy(backbone, height, width):
-    before = copy.deepcopy(backbone.state_dict())
-    made = legrad.at_size(backbone, height, width)
-    found = legrad.grids(made, images(2, height, width), scored(backbone))
-    assert found.shape == (2, 3, height // PATCH, width // PATCH)
-    assert legrad.maps(made, images(2, height, width), scored(backbone)).shape[-2:] == (
-        height,
-        width,
-    )
-    assert all(torch.equal(before[key], tensor) for key, tensor in backbone.state_dict().items())
-    legrad.maps(backbone, images(1), scored(backbone))  # its own size is still what it takes
-
-
-def test_a_copy_for_the_same_size_gives_the_same_maps(backbone):
-    made = legrad.at_size(backbone, SIZE, SIZE)
-    score = scored(backbone)
-    same = legrad.maps(backbone, images(2), score)
-    torch.testing.assert_close(legrad.maps(made, images(2), score), same, rtol=0, atol=1e-6)
-
-
-def test_positions_are_resampled_not_shuffled(tmp_path):
-    """Of an embedding that grows from left to right, twice as many columns grow from left to
-    right."""
-    backbone = load("open_clip", tmp_path / "open_clip")
-    grid = SIZE // PATCH
-    with torch.no_grad():
-        backbone.image.positional_embedding[1:] = torch.arange(grid).repeat(grid)[:, None].float()
-    positions = legrad.at_size(backbone, SIZE, 2 * SIZE).image.positional_embedding[1:, 0]
-    rows = positions.unflatten(0, (grid, 2 * grid))
-    assert (rows.diff(dim=1) > 0).all()
-    torch.testing.assert_close(rows[0], rows[1])
-
-
-def test_a_size_of_no_whole_patches_is_refused(backbone):
-    with pytest.raises(ValueError, match="no whole patches of 16 pixels"):
-        legrad.at_size(backbone, 40, 32)
 
 
 def test_a_backbone_without_blocks_is_refused():

@@ -78,20 +78,6 @@ def test_no_table_or_no_box_gives_no_row_and_a_reason():
     assert list(notes.index) == ["vit", "cnn"]
     assert "person_boxes" in notes["vit"]
     assert notes["cnn"] == "cnn is not looked into: it has no blocks."
-    assert localisation_summary.sentence(summary, "vit") == ""
-
-
-def test_the_sentence_tells_chance_and_what_stands_beside_it():
-    said = localisation_summary.sentence(
-        localisation_summary.summarise({"vit": TABLE}), "vit"
-    ).replace("\xa0", " ")
-    assert said.startswith("40 % [")
-    assert "whose boxes take 30 % of what it sees: 1.3 times as much as by chance." in said
-    assert "60 %" in said
-    assert "of a Gaussian in the middle" in said
-    assert "20 %" in said
-    assert "with its weights in random order" in said
-    assert "shuffled" not in said
 
 
 def test_the_best_model_is_the_best_on_validation():

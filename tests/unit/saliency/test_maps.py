@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from stillact.data.boxes import View
-from stillact.recipes.fine_tune import Classifier
+from stillact.data.preprocessing import Preprocessing
+from stillact.recipes.fine_tune.setup import Classifier
 from stillact.saliency import (
     legrad,
     localisation,
@@ -24,14 +25,14 @@ from support.tiny_backbones import PATCH, SIZE, load
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CLASSES = ["sitting", "standing", "walking_running"]
-LOOK = dict(size=SIZE, geometry="resize_crop", crop=1.0)
+SEEN = Preprocessing(SIZE, "resize_crop")
 
 
 def trained(backbone, seed=0) -> Trained:
     torch.manual_seed(seed)
     head = nn.Linear(backbone.embedding_width, 3)
     prepare = lambda pixels, training: backbone.normalise(pixels)  # noqa: E731
-    setup = Setup(None, None, prepare, inputs=lambda pixels: pixels)
+    setup = Setup(None, None, prepare, lambda pixels, _: pixels, SEEN)
     return Trained(Classifier(backbone, head, normalised=False).eval(), setup)
 
 
@@ -55,7 +56,7 @@ PIXELS = torch.from_numpy(
 
 
 def look(run, photos=PHOTOS, **more):
-    return saliency_maps.of_run(run, photos, PIXELS, LOOK, CLASSES, [1, "all"], 4, **more)
+    return saliency_maps.of_run(run, photos, PIXELS, SEEN, CLASSES, [1, "all"], 4, **more)
 
 
 def test_every_method_has_a_row_a_photo(backbone):
@@ -117,7 +118,7 @@ def test_grids_are_of_every_class_and_regions_of_the_photo(backbone):
     assert found.grids.shape == (3, 3, SIZE // PATCH, SIZE // PATCH)
     assert (found.grids.min((2, 3)) == 0).all()
     assert found.grids.max() == 1
-    expected = [View.of(w, h, **LOOK).region for w, h in PHOTOS[["width", "height"]].to_numpy()]
+    expected = [View.of(SEEN, w, h).region for w, h in PHOTOS[["width", "height"]].to_numpy()]
     np.testing.assert_allclose(found.regions, expected)
     np.testing.assert_allclose(found.regions[0], [16, 0, 32, 32])
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.functional import interpolate
 
-from stillact.recipes.fine_tune import Classifier
+from stillact.recipes.fine_tune.setup import Classifier
 from stillact.saliency import attention, legrad
 from stillact.saliency import methods as saliency_methods
 from support.tiny_backbones import PATCH, SIZE, load

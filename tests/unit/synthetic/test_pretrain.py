@@ -13,8 +13,9 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from stillact.config.study import Backbone, Pretrain, Tower
-from stillact.models import backbones
+from stillact.config.backbones import Backbone
+from stillact.config.synthetic import Pretrain, Tower
+from stillact.models.backbones import base, loading
 from stillact.synthetic import captioned, limbs, pretrain, rendering
 
 TOWERS = ["vit", "clip", "siglip"]
@@ -62,9 +63,9 @@ def trained(scenes, tmp_path_factory) -> Path:
     return folder
 
 
-def loaded(folder: Path) -> backbones.Backbone:
+def loaded(folder: Path) -> base.Backbone:
     loader = "timm" if folder.name == "vit" else "open_clip"
-    return backbones.load(Backbone(loader=loader, name="local-dir:", weights=str(folder)), folder)
+    return loading.load(Backbone(loader=loader, name="local-dir:", weights=str(folder)), folder)
 
 
 # scenes

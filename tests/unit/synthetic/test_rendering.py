@@ -8,8 +8,7 @@ import pytest
 from PIL import Image
 
 from stillact.core.errors import InputError
-from stillact.synthetic import anatomy, rendering
-from stillact.synthetic.canvas import Camera
+from stillact.synthetic import rendering
 
 WORDS = {
     "walking_running": {"walk", "walks", "walking", "run", "runs", "running", "jogging"},
@@ -184,34 +183,3 @@ def test_two_seeds_share_no_scene(tmp_path):
     assert not {f.read_bytes() for f in (tmp_path / "1/photos").iterdir()} & {
         f.read_bytes() for f in (tmp_path / "2/photos").iterdir()
     }
-
-
-def test_camera_projects_a_hand_computed_point():
-    camera = Camera(focal=500, centre=300, horizon=200, height=1.5, slope=0.1)
-    # 2 m right, 1 m up, 10 m away: 50 px/m; 100 px right; 25 px below the horizon, 10 by the tilt.
-    assert np.allclose(camera.project(np.array([[2.0, 1.0, 10.0]])), [[400, 235, 50]])
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_poses_are_what_they_are_called(seed):
-    rng = np.random.default_rng(seed)
-    look = anatomy.draw_look(rng)
-    bones = {"knee": 0.43 * look.scale, "ankle": 0.42 * look.scale}
-    poses = {
-        "stand": anatomy.stand(rng, look),
-        "walk": anatomy.walk(rng, look, running=False),
-        "run": anatomy.walk(rng, look, running=True),
-        "chair": anatomy.sit(rng, look, 0.45),
-        "ground": anatomy.sit(rng, look, 0.0),
-    }
-    for name, joints in poses.items():
-        for side in "lr":
-            thigh = np.linalg.norm(joints[side + "knee"] - joints[side + "hip"])
-            shin = np.linalg.norm(joints[side + "ankle"] - joints[side + "knee"])
-            assert (thigh, shin) == pytest.approx(tuple(bones.values())), name
-    hips = {name: joints["pelvis"][1] / look.scale for name, joints in poses.items()}
-    assert min(hips["stand"], hips["walk"], hips["run"]) > 0.7
-    assert hips["chair"] == pytest.approx(0.45 / look.scale + 0.1)
-    assert hips["ground"] < 0.2
-    strides = {n: abs(j["lankle"][0] - j["rankle"][0]) / look.scale for n, j in poses.items()}
-    assert strides["stand"] < 0.2 < min(strides["walk"], strides["run"])

@@ -8,15 +8,15 @@ from scipy.ndimage import gaussian_filter
 from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as F
 
-from stillact.config import study as config
+from stillact.config.augmentations import Augmentation
 from stillact.training import augment
 
 SIZE = 32
 BILINEAR = InterpolationMode.BILINEAR
 
 
-def block(name: str, **values) -> config.Augmentation:
-    return TypeAdapter(config.Augmentation).validate_python({"name": name, **values})
+def block(name: str, **values) -> Augmentation:
+    return TypeAdapter(Augmentation).validate_python({"name": name, **values})
 
 
 def images(count: int = 8, size: int = SIZE) -> torch.Tensor:
@@ -53,7 +53,7 @@ of_each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name
 
 
 def test_every_kind_is_tested():
-    assert {type(kind) for kind in KINDS} == set(get_args(get_args(config.Augmentation)[0]))
+    assert {type(kind) for kind in KINDS} == set(get_args(get_args(Augmentation)[0]))
 
 
 @of_each_kind

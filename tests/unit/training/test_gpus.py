@@ -105,7 +105,7 @@ from stillact.training import loop as training
 asked = []
 torch._C._cuda_getDeviceCount = lambda: asked.append("CUDA") or 0
 training.gpus.take_one = lambda: asked.append("GPU")
-import stillact.models.backbones, stillact.perturb.occlusion, stillact.saliency.maps
+import stillact.models.backbones.loading, stillact.perturb.occlusion, stillact.saliency.maps
 import stillact.evaluation.external, stillact.perturb.robustness
 import stillact.inference.deployed, stillact.training.trained, stillact.recipes.fine_tune
 import stillact.perturb.corruption

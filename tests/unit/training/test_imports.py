@@ -14,12 +14,13 @@ HEAVY += ["matplotlib", "pingouin", "open_clip", "timm", "transformers"]
 STEP = """
 import sys
 import torch
-from stillact.config import study as config
+from stillact.config.augmentations import HorizontalFlip
+from stillact.config.training import Training
 from stillact.training import augment, jobs, loop as training
-from stillact.recipes import {recipe}
-settings = config.Training(
+from stillact.recipes.{recipe} import setup
+settings = Training(
     learning_rate=0.1, weight_decay=0.1, batch_size=4, max_epochs=1, patience=1, clip_norm=1.0)
-flip = augment.build([config.HorizontalFlip(name="horizontal_flip", p=0.5)], 8)
+flip = augment.build([HorizontalFlip(name="horizontal_flip", p=0.5)], 8)
 network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 2))
 with training.repeatable(1):
     part = training.Part(torch.rand(6, 3, 8, 8), torch.arange(6) % 2)

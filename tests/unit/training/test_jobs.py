@@ -13,12 +13,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from stillact.config.study import FromScratchPlan
 from stillact.core.errors import InputError
 from stillact.core.runs import Run
 from stillact.core.tables import read_csv, write_csv
 from stillact.models import networks
-from stillact.recipes import from_scratch
+from stillact.recipes.from_scratch import setup as from_scratch
+from stillact.recipes.from_scratch.config import FromScratchPlan
 from stillact.training import jobs, loop, run_dirs
 
 SIZE = 16

@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from stillact.config.study import CNN, FromScratch
+from stillact.config.networks import CNN
 from stillact.core.errors import InputError
 from stillact.core.runs import Run
 from stillact.models import networks
+from stillact.recipes.from_scratch.config import FromScratch
 from stillact.training import loop
 
 SIZE = 16

@@ -6,10 +6,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from stillact.config.study import PLAN
 from stillact.core.tables import read_csv, write_csv
-from stillact.models import backbones, embed
-from stillact.recipes import fine_tune, from_scratch, mlp
+from stillact.models import embed
+from stillact.models.backbones import loading
+from stillact.recipes.fine_tune import setup as fine_tune
+from stillact.recipes.from_scratch import setup as from_scratch
+from stillact.recipes.mlp import setup as mlp
+from stillact.recipes.setups import plan_of
 from stillact.training import jobs, trained
 from support import tiny_backbones
 
@@ -40,7 +43,7 @@ def files(tmp_path_factory):
     """A tiny CLIP; photos packed for it, of which a class is lighter; what it says of them."""
     folder = tmp_path_factory.mktemp("files")
     split, photos = tiny_backbones.photos(CLASSES, {"train": 21, "validation": 9, "test": 6})
-    backbone = backbones.from_record(tiny_backbones.record("open_clip", folder))
+    backbone = loading.from_record(tiny_backbones.record("open_clip", folder))
     rng = np.random.default_rng(0)
     np.save(folder / "photos.npy", photos)
     np.save(folder / "images.npy", embed.of_photos(backbone, photos))
@@ -57,10 +60,8 @@ def files(tmp_path_factory):
 def ran(request, tmp_path, files):
     """A recipe's setup, and the folders of two runs of it."""
     module, changes, settings = RECIPES[request.param]
-    recipe = module.__name__.rsplit(".", 1)[1]
-    plan = PLAN.validate_python(
-        dict(recipe=recipe, classes=CLASSES, training=SETTINGS | settings, **changes)
-    )
+    recipe = module.__name__.split(".")[-2]
+    plan = plan_of(dict(recipe=recipe, classes=CLASSES, training=SETTINGS | settings, **changes))
     folders = [tmp_path / f"activity3/{request.param}/holdout/seed_{seed}" for seed in (4, 7)]
     given = {**files, "code": [files["split"]]}
     jobs.train_runs(module.setup, plan, given, folders, tmp_path / "unfinished", "cpu", threads=1)
@@ -94,7 +95,9 @@ def test_gradients_reach_the_photos(ran, files):
     run = trained.load(setup, folder / "weights.safetensors")
     photos = torch.from_numpy(np.load(files["array"])).permute(0, 3, 1, 2).float()
     photos.requires_grad_()
-    run.network(setup.prepare(setup.inputs(photos), False)).amax(1).sum().backward()
+    run.network(
+        setup.prepare(setup.inputs(photos, trained.frozen_backbone(setup, CPU)), False)
+    ).amax(1).sum().backward()
     assert photos.grad.abs().sum() > 0
 
 

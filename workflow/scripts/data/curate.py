@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from stillact.config import study as config
+from stillact.config.data import Curate
 from stillact.core import logs
 from stillact.core.tables import write_csv
 from stillact.data import curate
 
 with logs.job(snakemake.log[0]):
     params = snakemake.params[0]
-    settings = config.Curate(**params["curate"])
+    settings = Curate(**params["curate"])
     captions, instances = curate.annotations(settings, Path(params["cache"]))
     frame = curate.curate(captions, instances, settings, params["local_dirs"])
     write_csv(frame, snakemake.output[0])

@@ -4,10 +4,11 @@ from pathlib import Path
 
 from stillact.core import logs
 from stillact.core.tables import read_csv, write_csv
-from stillact.data import duplicates, fetch
+from stillact.data import duplicates
+from stillact.data.fetch.cache import cached
 
 with logs.job(snakemake.log[0]):
     params = snakemake.params[0]
     had = read_csv(snakemake.input.images).query("status == 'ok'")
-    paths = [fetch.cached(Path(params["cache"]), sha256) for sha256 in had["sha256"]]
+    paths = [cached(Path(params["cache"]), sha256) for sha256 in had["sha256"]]
     write_csv(duplicates.find(had, paths, params["max_distance"]), snakemake.output[0])

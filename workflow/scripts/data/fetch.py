@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from stillact.config import study as config
+from stillact.config.data import Dataset, Fetch
 from stillact.core import logs
 from stillact.core.tables import read_csv, write_csv
-from stillact.data import fetch
+from stillact.data.fetch.fetcher import fetch_all
 
 with logs.job(snakemake.log[0]):
     params = snakemake.params[0]
-    images = fetch.fetch_all(
+    images = fetch_all(
         read_csv(snakemake.input.manifest),
-        config.Fetch(**params["fetch"]),
-        config.Dataset(**params["dataset"]),
+        Fetch(**params["fetch"]),
+        Dataset(**params["dataset"]),
         Path(params["base"]),
     )
     write_csv(images, snakemake.output[0])

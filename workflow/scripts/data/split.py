@@ -1,6 +1,6 @@
 """Rule split: the holdout split and the folds of one task."""
 
-from stillact.config import study as config
+from stillact.config.data import Splits
 from stillact.core import logs
 from stillact.core.tables import read_csv, sha256_of, write_csv
 from stillact.data import splits
@@ -16,7 +16,7 @@ with logs.job(snakemake.log[0]):
         manifest,
         params["classes"],
         splits.groups(manifest["id"].tolist(), duplicates, manifest["group"].tolist()),
-        config.Splits(**params["splits"]),
+        Splits(**params["splits"]),
         sha256_of(snakemake.input.manifest),
     )
     write_csv(holdout, snakemake.output.holdout)

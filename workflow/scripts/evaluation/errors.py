@@ -6,8 +6,8 @@ import pandas as pd
 
 from stillact.core import logs
 from stillact.core.tables import read_csv, write_csv
-from stillact.data import fetch
-from stillact.evaluation import error_analysis
+from stillact.data.fetch.cache import cached
+from stillact.evaluation import agreement, error_analysis, error_factors
 from stillact.evaluation.predictions import of_models
 
 SCHEMES = ("holdout", "cv")
@@ -20,10 +20,10 @@ with logs.job(snakemake.log[0]):
     images = images[images["id"].isin(predictions["image_id"])]
     cache = Path(params["cache"])
     brightness = {
-        photo.id: error_analysis.mean_luma(fetch.cached(cache, photo.sha256))
+        photo.id: error_factors.mean_luma(cached(cache, photo.sha256))
         for photo in images.itertuples()
     }
-    factors = error_analysis.factors(read_csv(snakemake.input.manifest), images, brightness)
+    factors = error_factors.factors(read_csv(snakemake.input.manifest), images, brightness)
     write_csv(factors, out.factors)
     given = {scheme: of_models(predictions, scheme=scheme) for scheme in SCHEMES}
 
@@ -37,6 +37,6 @@ with logs.job(snakemake.log[0]):
     of_scheme = rates.groupby("scheme", sort=False)
     contrasts = {scheme: error_analysis.contrasts(table) for scheme, table in of_scheme}
     write_csv(pd.concat(contrasts, names=["scheme"]).reset_index(0), out.contrasts)
-    write_csv(in_both(error_analysis.agreement), out.agreement)
+    write_csv(in_both(agreement.agreement), out.agreement)
     write_csv(in_both(error_analysis.failures), out.failures)
     write_csv(in_both(error_analysis.wrong_by_all), out.wrong_by_all)

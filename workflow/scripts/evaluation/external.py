@@ -5,8 +5,8 @@ import pandas as pd
 from stillact.core import logs
 from stillact.core.tables import read_csv, write_csv
 from stillact.evaluation import external, external_metrics
-from stillact.figures import base as figures
 from stillact.figures import external as external_figures
+from stillact.figures import style
 
 with logs.job(snakemake.log[0]):
     source, out = snakemake.input, snakemake.output
@@ -20,4 +20,4 @@ with logs.job(snakemake.log[0]):
     write_csv(classes, out.classes)
     figure = external_figures.external(summary, classes, snakemake.params[0]["name"])
     for path in (out.svg, out.png):
-        figures.save(figure, path)
+        style.save(figure, path)

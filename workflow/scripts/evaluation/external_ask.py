@@ -5,20 +5,21 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stillact.config import study as config
+from stillact.config.data import Fetch
 from stillact.core import logs
 from stillact.core.runs import Run
 from stillact.core.tables import read_csv, write_csv
-from stillact.data import fetch
+from stillact.data.fetch.cache import cached
 from stillact.evaluation import external
-from stillact.inference import deployed, predict
+from stillact.inference import predict
+from stillact.recipes.setups import plan_of, setup_of
 from stillact.training import jobs, loop, trained
 
 with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     params, files = snakemake.params[0], jobs.paths(snakemake.input.items())
-    plan = config.PLAN.validate_python(params["plan"])
+    plan = plan_of(params["plan"])
     device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
-    setup = jobs.setup_of(plan)(plan, files, device)
+    setup = setup_of(plan)(plan, files, device)
     runs = [trained.load(setup, weights) for weights in files["asked"]]
 
     def ask(photos: np.ndarray) -> np.ndarray:
@@ -28,8 +29,8 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     tables = [read_csv(files[name]) for name in ("external", "external_images", "study_images")]
     photos, left_out = external.photos(*tables)
     logs.logger.info("%d photos, %d left out that the study has", len(photos), left_out)
-    cached = [(str(fetch.cached(Path(params["cache"]), sha)), "") for sha in photos["sha256"]]
-    limits = config.Fetch(**params["fetch"])
-    told = predict.answers(cached, deployed.look(plan, files), limits, ask, snakemake.threads)
+    asked = [(str(cached(Path(params["cache"]), sha)), "") for sha in photos["sha256"]]
+    limits = Fetch(**params["fetch"])
+    told = predict.answers(asked, setup.preprocessing, limits, ask, snakemake.threads)
     who = [Run.at(weights.parent) for weights in files["asked"]]
     write_csv(external.table(photos, told, who, plan.classes), snakemake.output[0])

@@ -5,7 +5,7 @@ import pandas as pd
 from stillact.core import logs
 from stillact.core.tables import read_csv, write_csv
 from stillact.evaluation import sweep
-from stillact.figures import base as figures
+from stillact.figures import style
 from stillact.figures import sweep as sweep_figures
 
 with logs.job(snakemake.log[0]):
@@ -18,4 +18,4 @@ with logs.job(snakemake.log[0]):
     photos = (read_csv(snakemake.input.split)["subset"] == "validation").sum()
     figure = sweep_figures.sweep(points, summary, params["own"], params["model"], photos)
     for path in (snakemake.output.svg, snakemake.output.png):
-        figures.save(figure, path)
+        style.save(figure, path)

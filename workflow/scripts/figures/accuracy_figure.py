@@ -3,7 +3,7 @@
 from stillact.core import logs
 from stillact.core.tables import read_csv
 from stillact.data import overview
-from stillact.figures import base as figures
+from stillact.figures import results, style
 from stillact.paper import comparison
 
 with logs.job(snakemake.log[0]):
@@ -12,6 +12,6 @@ with logs.job(snakemake.log[0]):
     seeds = comparison.seed_accuracies(read_csv(snakemake.input.runs), params["rows"], **of)
     rate = overview.largest_class_rate(read_csv(snakemake.input.holdout), params["subset"])
     table = read_csv(snakemake.input.table)
-    figure = figures.accuracy(table, seeds, rate, params["subset"])
+    figure = results.accuracy(table, seeds, rate, params["subset"])
     for path in snakemake.output:
-        figures.save(figure, path)
+        style.save(figure, path)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stillact.core import logs
 from stillact.core.tables import read_csv
-from stillact.figures import base as figures
+from stillact.figures import style
 from stillact.figures import sweep as sweep_figures
 
 with logs.job(snakemake.log[0]):
@@ -15,4 +15,4 @@ with logs.job(snakemake.log[0]):
     photos = (read_csv(snakemake.input.split)["subset"] == "validation").sum()
     figure = sweep_figures.alpha_curve(histories, chosen, snakemake.wildcards.model, photos)
     for path in snakemake.output:
-        figures.save(figure, path)
+        style.save(figure, path)

@@ -3,12 +3,12 @@
 from stillact.core import logs
 from stillact.core.tables import read_csv
 from stillact.evaluation import metrics
-from stillact.figures import base as figures
+from stillact.figures import results, style
 
 with logs.job(snakemake.log[0]):
     params = snakemake.params[0]
     predictions = read_csv(snakemake.input.predictions)
     counts = metrics.confusion(predictions, params["models"], subset=params["subset"])
-    figure = figures.confusion(counts)
+    figure = results.confusion(counts)
     for path in snakemake.output:
-        figures.save(figure, path)
+        style.save(figure, path)

@@ -6,17 +6,11 @@ import pandas as pd
 
 from stillact.core import logs
 from stillact.core.tables import read_csv
-from stillact.data import fetch
+from stillact.data.fetch.cache import cached
 from stillact.evaluation import error_analysis
-from stillact.figures import (
-    base as figures,
-)
-from stillact.figures import (
-    errors as error_figures,
-)
-from stillact.figures import (
-    statistics as statistics_figures,
-)
+from stillact.figures import errors as error_figures
+from stillact.figures import statistics as statistics_figures
+from stillact.figures import style
 
 NAMES = ("rates", "agreement", "wrong_by_all")
 
@@ -34,7 +28,7 @@ with logs.job(snakemake.log[0]):
     sentence = error_analysis.wrong_by_all_sentence(wrong, len(models), photos)
     sha256 = read_csv(given.images).set_index("id")["sha256"]
     cache = Path(snakemake.params[0]["cache"])
-    paths = {image: fetch.cached(cache, sha256[image]) for image in wrong["image_id"]}
+    paths = {image: cached(cache, sha256[image]) for image in wrong["image_id"]}
     made = {
         "error_rates": error_figures.error_rates(rates, shown, over),
         "agreement": error_figures.agreement(agreement, models, over),
@@ -42,4 +36,4 @@ with logs.job(snakemake.log[0]):
     }
     for path in snakemake.output:
         name = path.rsplit("/", 1)[1].split(f"_{task}.")[0]
-        figures.save(made[name], path)
+        style.save(made[name], path)

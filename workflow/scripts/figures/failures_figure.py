@@ -4,16 +4,10 @@ from pathlib import Path
 
 from stillact.core import logs
 from stillact.core.tables import read_csv
-from stillact.data import fetch
-from stillact.figures import (
-    base as figures,
-)
-from stillact.figures import (
-    errors as error_figures,
-)
-from stillact.figures import (
-    statistics as statistics_figures,
-)
+from stillact.data.fetch.cache import cached
+from stillact.figures import errors as error_figures
+from stillact.figures import statistics as statistics_figures
+from stillact.figures import style
 
 with logs.job(snakemake.log[0]):
     params, given = snakemake.params[0], snakemake.input
@@ -22,6 +16,6 @@ with logs.job(snakemake.log[0]):
     failures = failures[failures["scheme"] == scheme]
     sha256 = read_csv(given.images).set_index("id")["sha256"]
     cache = Path(params["cache"])
-    paths = {image: fetch.cached(cache, sha256[image]) for image in failures["image_id"]}
+    paths = {image: cached(cache, sha256[image]) for image in failures["image_id"]}
     figure = error_figures.failures(failures, models, params["classes"], paths, over)
-    figures.save(figure, snakemake.output[0])
+    style.save(figure, snakemake.output[0])

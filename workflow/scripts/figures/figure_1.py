@@ -4,8 +4,9 @@ from pathlib import Path
 
 from stillact.core import logs
 from stillact.core.tables import read_csv
-from stillact.data import fetch, overview
-from stillact.figures import base as figures
+from stillact.data import overview
+from stillact.data.fetch.cache import cached
+from stillact.figures import data, style
 
 with logs.job(snakemake.log[0]):
     params = snakemake.params[0]
@@ -17,7 +18,6 @@ with logs.job(snakemake.log[0]):
     sha256 = images.set_index("id")["sha256"]
     cache = Path(params["cache"])
     paths = {
-        label: [fetch.cached(cache, sha256[image]) for image in ids]
-        for label, ids in chosen.items()
+        label: [cached(cache, sha256[image]) for image in ids] for label, ids in chosen.items()
     }
-    figures.save(figures.examples(paths), snakemake.output[0])
+    style.save(data.examples(paths), snakemake.output[0])

@@ -3,10 +3,10 @@
 from stillact.core import logs
 from stillact.core.tables import read_csv
 from stillact.data import overview
-from stillact.figures import base as figures
+from stillact.figures import data, style
 
 with logs.job(snakemake.log[0]):
     photos = overview.photos(read_csv(snakemake.input.images), read_csv(snakemake.input.manifest))
-    figure = figures.sizes(photos, snakemake.params[0]["classes"])
+    figure = data.sizes(photos, snakemake.params[0]["classes"])
     for path in snakemake.output:
-        figures.save(figure, path)
+        style.save(figure, path)

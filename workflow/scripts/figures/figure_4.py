@@ -6,10 +6,10 @@ import numpy as np
 
 from stillact.core import logs
 from stillact.core.tables import read_csv, write_csv
-from stillact.data import fetch
+from stillact.data.fetch.cache import cached
 from stillact.data.manifest import parse_boxes
-from stillact.figures import base as figures
 from stillact.figures import saliency as saliency_figures
+from stillact.figures import style
 from stillact.saliency import localisation_summary
 
 with logs.job(snakemake.log[0]):
@@ -31,7 +31,7 @@ with logs.job(snakemake.log[0]):
     sha256 = read_csv(source.images).set_index("id")["sha256"]
     boxes = read_csv(source.manifest).set_index("id")["person_boxes"].map(parse_boxes)
     cache = Path(params["cache"])
-    paths = {image: fetch.cached(cache, sha256[image]) for image in examples["image_id"]}
+    paths = {image: cached(cache, sha256[image]) for image in examples["image_id"]}
     run = f"{model}, seed {params['seed']}"
     figure = saliency_figures.maps(examples, paths, grids, regions, boxes, run)
-    figures.save(figure, snakemake.output.png)
+    style.save(figure, snakemake.output.png)

@@ -6,8 +6,8 @@ Drawn from cross-validation where every model of the holdout has it, and from th
 from stillact.core import logs
 from stillact.core.tables import read_csv
 from stillact.data import overview
-from stillact.figures import base as figures
 from stillact.figures import statistics as statistics_figures
+from stillact.figures import style
 
 NAMES = ("pooled", "pairs", "calibration", "reliability")
 
@@ -28,4 +28,4 @@ with logs.job(snakemake.log[0]):
     }
     for path in snakemake.output:
         name = path.rsplit("/", 1)[1].split(f"_{snakemake.wildcards.task}.")[0]
-        figures.save(made[name], path)
+        style.save(made[name], path)

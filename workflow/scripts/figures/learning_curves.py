@@ -5,12 +5,12 @@ from pathlib import Path
 from stillact.core import logs
 from stillact.core.runs import Run
 from stillact.core.tables import read_csv
-from stillact.figures import base as figures
+from stillact.figures import style, training
 
 with logs.job(snakemake.log[0]):
     histories = {}
     for path in snakemake.input.histories:
         histories.setdefault(Run.at(Path(path).parent).model, []).append(read_csv(path))
-    figure = figures.learning_curves(histories)
+    figure = training.learning_curves(histories)
     for path in snakemake.output:
-        figures.save(figure, path)
+        style.save(figure, path)

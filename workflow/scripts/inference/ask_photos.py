@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stillact.config import study as config
+from stillact.config.data import Fetch
 from stillact.core import logs
 from stillact.core.tables import read_csv
 from stillact.inference import deployed, predict
@@ -21,7 +21,7 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
 
     photos = read_csv(snakemake.input.photos)
     found = list(zip(photos["file"], photos["reason"], strict=True))
-    limits = config.Fetch(**params["fetch"])
-    told = predict.answers(found, used.look, limits, ask, snakemake.threads)
+    limits = Fetch(**params["fetch"])
+    told = predict.answers(found, used.preprocessing, limits, ask, snakemake.threads)
     threshold = used.record["threshold"]
     predict.write(photos, told, used.classes, threshold, Path(snakemake.output[0]))

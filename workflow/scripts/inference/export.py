@@ -18,7 +18,11 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     dataset, outputs = settings["dataset"], [Path(path) for path in snakemake.output]
     used = deployed.load(files["used"], settings["models"], torch.device("cpu"))
     photos = export.test_photos(
-        files["holdout"], files["images"], Path(dataset["cache"]), used.look, snakemake.threads
+        files["holdout"],
+        files["images"],
+        Path(dataset["cache"]),
+        used.preprocessing,
+        snakemake.threads,
     )
     tables = {name: read_csv(files[name]) if files[name] else None for name in TABLES}
     meta = json.loads(Path(used.record["run"], "meta.json").read_text(encoding="utf-8"))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stillact.config import study as config
+from stillact.config.data import Dataset, Fetch
 from stillact.core import logs
 from stillact.core.tables import write_csv
 from stillact.inference import predict
@@ -13,7 +13,7 @@ with logs.job(snakemake.log[0]):
     if source.is_dir():
         photos = predict.in_folder(source)
     else:
-        settings, dataset = config.Fetch(**params["fetch"]), config.Dataset(**params["dataset"])
+        settings, dataset = Fetch(**params["fetch"]), Dataset(**params["dataset"])
         photos = predict.of_urls(source, settings, dataset)
     logs.logger.info("%d photos of %s", len(photos), source)
     write_csv(photos, snakemake.output[0])

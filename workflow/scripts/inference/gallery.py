@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from stillact.config import study as config
+from stillact.config.data import Fetch
 from stillact.core import logs
 from stillact.core.tables import read_csv, replacing
-from stillact.data import fetch
+from stillact.data.fetch.decode import pillow_limit
 from stillact.inference import deployed, gallery, predict
 from stillact.report import browser
 from stillact.saliency import maps as saliency_maps
@@ -21,11 +21,10 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     shown = gallery.chosen(predictions, used.classes, params["photos"])
     files = photos.drop_duplicates(photos.columns[0]).set_index(photos.columns[0])["file"]
     files = files[shown.iloc[:, 0]].map(Path)
-    limits = config.Fetch(**params["fetch"])
-    with fetch.pillow_limit(limits.max_pixels):
-        seen = [predict.seen(file, used.look, limits) for file in files]
-    look = {name: used.look[name] for name in ("size", "geometry", "crop")}
-    maps, note = saliency_maps.overlaid(used.trained, seen, look, params["layers"])
+    limits = Fetch(**params["fetch"])
+    with pillow_limit(limits.max_pixels):
+        seen = [predict.seen(file, used.preprocessing, limits) for file in files]
+    maps, note = saliency_maps.overlaid(used.trained, seen, used.preprocessing, params["layers"])
     sizes = pd.DataFrame([size for _, size in seen], columns=["width", "height"])
     overlays = browser.overlays(
         maps | {"image_ids": list(files.index)},

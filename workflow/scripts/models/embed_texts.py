@@ -4,12 +4,13 @@ from pathlib import Path
 
 from stillact.core import logs
 from stillact.core.tables import write_csv
-from stillact.models import backbones, embed
+from stillact.models import embed
+from stillact.models.backbones import loading
 from stillact.training import loop
 
 with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     embed.require_text_tower(Path(snakemake.input.record), snakemake.wildcards.prompts)
     table = embed.text_table(snakemake.params[0]["prompts"])
-    backbone = backbones.from_record(Path(snakemake.input.record))
+    backbone = loading.from_record(Path(snakemake.input.record))
     embed.save(embed.of_texts(backbone, table["text"].tolist()), snakemake.output.array)
     write_csv(table, snakemake.output.table)

@@ -5,14 +5,15 @@ from pathlib import Path
 import numpy as np
 
 from stillact.core import logs
-from stillact.models import backbones, embed
+from stillact.models import embed
+from stillact.models.backbones import loading
 from stillact.training import loop
 
 with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     record = Path(snakemake.input.record)
     embed.require_projection(record)
     device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
-    backbone = backbones.from_record(record).to(device)
+    backbone = loading.from_record(record).to(device)
     photos = np.load(snakemake.input.photos, mmap_mode="r")
     embed.save(embed.of_photos(backbone, photos, projected=False), snakemake.output.array)
     embed.save(backbone.projection.cpu().numpy(), snakemake.output.projection)

@@ -1,13 +1,13 @@
 """Rule pack_view: every photo decoded once more, as another view of it for a backbone."""
 
-import json
 from pathlib import Path
 
 from stillact.core import logs
 from stillact.data import preprocess
+from stillact.models.records import BackboneRecord
 
 with logs.job(snakemake.log[0]):
-    facts = json.loads(Path(snakemake.input.record).read_text(encoding="utf-8"))["facts"]
+    record = BackboneRecord.read(Path(snakemake.input.record))
     preprocess.pack_view(
         snakemake.wildcards.view,
         snakemake.input.images,
@@ -15,5 +15,5 @@ with logs.job(snakemake.log[0]):
         snakemake.params[0]["cache"],
         snakemake.output[0],
         snakemake.threads,
-        **{name: facts[name] for name in ("size", "geometry", "interpolation", "crop")},
+        **vars(record.facts.preprocessing),
     )

@@ -4,29 +4,28 @@ import time
 
 import pandas as pd
 
-from stillact.config import study as config
 from stillact.core import logs
 from stillact.core.runs import Run, batches
 from stillact.core.tables import write_csv
 from stillact.perturb import corruption
+from stillact.recipes.setups import plan_of, setup_of
 from stillact.training import jobs, loop, trained
 
 TOGETHER = 5  # runs that are in memory, for which photos are corrupted once
 
 with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     given = snakemake.params[0]
-    plan = config.PLAN.validate_python(given["plan"])
+    plan = plan_of(given["plan"])
     files = jobs.paths(snakemake.input.items())
     device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
-    setup = jobs.setup_of(plan)(plan, files, device)
+    setup = setup_of(plan)(plan, files, device)
     pixels, photos = trained.test_photos(files, plan.classes)
-    look = trained.look(plan, files)
     asked = corruption.asked(given["corruptions"], given["severities"])
     tables = []
     for batch in batches(files["weights"], TOGETHER):
         runs = {Run.at(path.parent): trained.load(setup, path) for path in batch}
         start = time.perf_counter()
-        for version in corruption.versions(pixels, photos, look, asked):
+        for version in corruption.versions(pixels, photos, setup.preprocessing, asked):
             tables.append(corruption.ask(runs, version, photos, plan.classes))
             logs.logger.info(
                 "%s, severity %d: %d runs asked about %d photos, after %.1f s",

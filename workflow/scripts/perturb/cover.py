@@ -2,20 +2,20 @@
 
 import pandas as pd
 
-from stillact.config import study as config
 from stillact.core import logs
 from stillact.core.runs import Run
 from stillact.core.tables import write_csv
 from stillact.perturb import occlusion
+from stillact.recipes.setups import plan_of, setup_of
 from stillact.training import jobs, loop, trained
 
 with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
-    plan = config.PLAN.validate_python(snakemake.params[0])
+    plan = plan_of(snakemake.params[0])
     files = jobs.paths(snakemake.input.items())
     device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
-    setup = jobs.setup_of(plan)(plan, files, device)
+    setup = setup_of(plan)(plan, files, device)
     pixels, photos = trained.test_photos(files, plan.classes)
-    regions = occlusion.regions_of(photos, trained.look(plan, files))
+    regions = occlusion.regions_of(photos, setup.preprocessing)
     photos["person_share"] = [of.share for of in regions]
     versions = occlusion.versions(pixels, regions)
     asked = []

@@ -4,8 +4,8 @@ import pandas as pd
 
 from stillact.core import logs
 from stillact.core.tables import read_csv, write_csv
-from stillact.figures import base as figures
 from stillact.figures import statistics as statistics_figures
+from stillact.figures import style
 from stillact.perturb import occlusion_summary
 
 with logs.job(snakemake.log[0]):
@@ -15,4 +15,4 @@ with logs.job(snakemake.log[0]):
     write_csv(table, snakemake.output.csv)
     figure = statistics_figures.covered(table)
     for path in (snakemake.output.svg, snakemake.output.png):
-        figures.save(figure, path)
+        style.save(figure, path)

@@ -4,8 +4,8 @@ import pandas as pd
 
 from stillact.core import logs
 from stillact.core.tables import read_csv, write_csv
-from stillact.figures import base as figures
 from stillact.figures import robustness as robustness_figures
+from stillact.figures import style
 from stillact.perturb import robustness
 
 with logs.job(snakemake.log[0]):
@@ -13,4 +13,4 @@ with logs.job(snakemake.log[0]):
     write_csv(summary, snakemake.output.csv)
     figure = robustness_figures.robustness(summary)
     for path in (snakemake.output.svg, snakemake.output.png):
-        figures.save(figure, path)
+        style.save(figure, path)

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from stillact.config import study as config
 from stillact.core import logs
 from stillact.core.tables import write_csv
 from stillact.planning import estimate
+from stillact.study.load import load
 
 with logs.job(snakemake.log[0]):
     params = snakemake.params[0]
-    settings = config.load(params["config"])
+    settings = load(params["config"])
     photos = estimate.photos(settings)
     parts = estimate.parts(settings, photos, params["small"], params["folds_per_job"])
     past = estimate.Past.of(Path("results"), photos.total())

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from stillact.config import study as config
 from stillact.core import logs
 from stillact.core.tables import read_csv
 from stillact.report import browser
 from stillact.report import page as report_page
+from stillact.study.load import load
 
 with logs.job(snakemake.log[0]):
-    source, settings = snakemake.input, config.load(snakemake.params[0])
+    source, settings = snakemake.input, load(snakemake.params[0])
     output = Path(snakemake.output[0])
     shown = [
         *source.tables,

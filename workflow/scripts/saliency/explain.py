@@ -4,16 +4,16 @@ from pathlib import Path
 
 import numpy as np
 
-from stillact.config import study as config
 from stillact.core import logs
 from stillact.core.tables import replacing, write_csv
-from stillact.recipes import fine_tune
+from stillact.recipes.fine_tune import setup as fine_tune
+from stillact.recipes.setups import plan_of
 from stillact.saliency import maps as saliency_maps
 from stillact.training import jobs, loop, trained
 
 with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     settings, files = snakemake.params[0], jobs.paths(snakemake.input.items())
-    plan = config.PLAN.validate_python(settings["plan"])
+    plan = plan_of(settings["plan"])
     device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
     setup = fine_tune.setup(plan, files, device)
     pixels, photos = trained.test_photos(files, plan.classes)
@@ -21,7 +21,7 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
         trained.load(setup, files["weights"]),
         photos,
         pixels,
-        trained.look(plan, files),
+        setup.preprocessing,
         plan.classes,
         settings["layers"],
         settings["steps"],

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from stillact.core import logs
 from stillact.core.tables import read_csv, write_csv
-from stillact.figures import base as figures
 from stillact.figures import saliency as saliency_figures
+from stillact.figures import style
 from stillact.saliency import localisation_summary
 
 with logs.job(snakemake.log[0]):
@@ -18,4 +18,4 @@ with logs.job(snakemake.log[0]):
     photos = max((table["image_id"].nunique() for table in tables.values()), default=0)
     figure = saliency_figures.localisation(summary, f"over {photos} test photos, one run a model")
     for path in (out.svg, out.png):
-        figures.save(figure, path)
+        style.save(figure, path)

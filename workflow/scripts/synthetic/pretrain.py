@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stillact.config import study as config
+from stillact.config.synthetic import Pretrain
 from stillact.core import logs
 from stillact.core.tables import write_csv
 from stillact.synthetic import pretrain
@@ -11,7 +11,7 @@ with logs.job(snakemake.log[0]):
     folder = Path(snakemake.output[0])
     history = pretrain.train(
         snakemake.wildcards.tower,
-        config.Pretrain(**snakemake.params[0]),
+        Pretrain(**snakemake.params[0]),
         pretrain.load_scenes(snakemake.input.arrays, snakemake.input.tables),
         folder,
         start=Path(snakemake.input.start) if snakemake.input.start else None,

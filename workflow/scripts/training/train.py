@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from stillact.config import study as config
 from stillact.core import logs
+from stillact.recipes.setups import plan_of, setup_of
 from stillact.training import jobs
 
 with logs.job(snakemake.log[0]):
-    plan = config.PLAN.validate_python(snakemake.params[0])
+    plan = plan_of(snakemake.params[0])
     jobs.train_runs(
-        jobs.setup_of(plan),
+        setup_of(plan),
         plan,
         jobs.paths(snakemake.input.items()),
         [Path(meta).parent for meta in snakemake.output.meta],

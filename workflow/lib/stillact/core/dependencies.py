@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 # Modules that hold what is shown to people: no result depends on them.
-MESSAGES_ONLY = frozenset({"core/errors.py", "core/logs.py"})
+MESSAGES_ONLY = frozenset({"core/errors.py", "core/logs.py", "core/version.py"})
 _LOGGERS = {"logger", "log", "warnings", "logging"}
 
 

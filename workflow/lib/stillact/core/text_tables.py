@@ -5,6 +5,7 @@ place for a note below the table or a rule between its parts.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -95,3 +96,8 @@ def _cells(row, escapes: dict) -> list[str]:
 def percent(share: float) -> str:
     """A share (0 to 1) in per cent, the sign kept with its number."""
     return f"{100 * share:.1f}\xa0%"
+
+
+def listed(words: Sequence[str]) -> str:
+    """'a', 'a and b' or 'a, b and c'."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

@@ -1,12 +1,51 @@
-"""Where the places of a photo lie once `images.square` has packed it."""
+"""Boxes in pictures, and where they lie once `preprocess.square` has packed the photo."""
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-Box = tuple[float, float, float, float]  # x, y of the top left corner, width, height
+from stillact.data.preprocessing import Preprocessing
+
+
+class Box(NamedTuple):
+    """A rectangle in a picture: its edges in pixels from the picture's top left corner."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @classmethod
+    def of_size(cls, left: float, top: float, width: float, height: float) -> "Box":
+        """The box with this top left corner and this size."""
+        return cls(left, top, left + width, top + height)
+
+    @property
+    def width(self) -> float:
+        """Pixels."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        """Pixels."""
+        return self.bottom - self.top
+
+    @property
+    def area(self) -> float:
+        """Square pixels."""
+        return self.width * self.height
+
+
+def clipped(boxes: Iterable[Box], width: float, height: float) -> list[Box]:
+    """The boxes cut to a picture of this size, pixels; those that lie beside it are left out."""
+    cut = [
+        Box(max(left, 0), max(top, 0), min(right, width), min(bottom, height))
+        for left, top, right, bottom in boxes
+    ]
+    return [box for box in cut if box.left < box.right and box.top < box.bottom]
 
 
 @dataclass(frozen=True)
@@ -29,16 +68,11 @@ class View:
     corner: tuple[int, int]
 
     @classmethod
-    def of(cls, width: int, height: int, size: int, geometry: str, crop: float = 1.0) -> "View":
-        """The view of a photo.
-
-        Args:
-            width, height: of the upright photo, pixels.
-            size, geometry, crop: as `images.square` was told them.
-        """
-        side = math.floor(size / crop)
-        scaled = _scaled(width, height, side, geometry)
-        canvas = scaled if geometry == "resize_crop" else (side, side)
+    def of(cls, preprocessing: Preprocessing, width: int, height: int) -> "View":
+        """The view of an upright photo of `width` by `height` pixels by a preprocessing."""
+        size, side = preprocessing.size, preprocessing.side
+        scaled = preprocessing.scaled(width, height)
+        canvas = scaled if preprocessing.geometry == "resize_crop" else (side, side)
         corner = [
             round((whole - photo) / 2) - round((whole - size) / 2)  # padded, then cropped
             for whole, photo in zip(canvas, scaled, strict=True)
@@ -49,47 +83,38 @@ class View:
     def boxes(self, boxes: Iterable[Box]) -> list[Box]:
         """Boxes in pixels of the photo as boxes in packed pixels, clipped to what is seen; those of
         which nothing is seen are left out."""
-        made = []
-        for x, y, width, height in boxes:
-            left, right = (self._seen(value, 0) for value in (x, x + width))
-            top, bottom = (self._seen(value, 1) for value in (y, y + height))
-            if left < right and top < bottom:
-                made.append((left, top, right - left, bottom - top))
-        return made
+        (across, down), (x, y) = self.scale, self.corner
+        packed = [
+            Box(
+                box.left * across + x,
+                box.top * down + y,
+                box.right * across + x,
+                box.bottom * down + y,
+            )
+            for box in clipped(boxes, *self.photo)
+        ]
+        return clipped(packed, self.size, self.size)
 
     def mask(self, boxes: Iterable[Box]) -> np.ndarray:
         """The packed pixels that lie in any of the boxes (in pixels of the photo), bool (size,
         size). A pixel belongs to a box when its centre does."""
         mask = np.zeros((self.size, self.size), bool)
-        for x, y, width, height in self.boxes(boxes):
-            rows = slice(_nearest(y), _nearest(y + height))
-            mask[rows, _nearest(x) : _nearest(x + width)] = True
+        for box in self.boxes(boxes):
+            left, top, right, bottom = map(_nearest, box)
+            mask[top:bottom, left:right] = True
         return mask
 
     @property
-    def region(self) -> Box:
-        """What is seen of the photo, as a box in its pixels."""
-        box = (0, 0, *self.photo)
-        ((x, y, width, height),) = self.boxes([box])
-        (across, down), (left, top) = self.scale, self.corner
-        return (x - left) / across, (y - top) / down, width / across, height / down
-
-    def _seen(self, value: float, axis: int) -> float:
-        """A coordinate of the photo in packed pixels, moved to the edge of the seen photo where it
-        lies beyond it."""
-        inside = min(max(value, 0), self.photo[axis])
-        return min(max(inside * self.scale[axis] + self.corner[axis], 0), self.size)
-
-
-def _scaled(width: int, height: int, side: int, geometry: str) -> tuple[int, int]:
-    """Width and height of the resized photo, with the rounding of `images.square`."""
-    if geometry == "squash":
-        return side, side
-    if geometry == "resize_crop":
-        short = min(width, height)
-        return side * width // short, side * height // short
-    scale = side / max(width, height)
-    return max(1, round(width * scale)), max(1, round(height * scale))
+    def region(self) -> tuple[float, float, float, float]:
+        """What is seen of the photo: left, top, width and height in its pixels."""
+        (seen,) = self.boxes([Box(0, 0, *self.photo)])
+        (across, down), (x, y) = self.scale, self.corner
+        return (
+            (seen.left - x) / across,
+            (seen.top - y) / down,
+            seen.width / across,
+            seen.height / down,
+        )
 
 
 def _nearest(edge: float) -> int:

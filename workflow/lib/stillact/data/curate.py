@@ -28,7 +28,7 @@ from pathlib import Path, PurePosixPath
 import httpx
 import pandas as pd
 
-from stillact.config import study as config
+from stillact.config.data import Curate
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
 
@@ -38,7 +38,7 @@ IMAGE_FIELDS = ["id", "file_name", "coco_url", "width", "height", "license"]
 WAYS_OUT = "set curate.captions and curate.instances to local copies of COCO's files"
 
 
-def annotations(settings: config.Curate, cache: Path) -> tuple[Path, Path]:
+def annotations(settings: Curate, cache: Path) -> tuple[Path, Path]:
     """The captions file and the instances file: the local ones that the settings name, or those
     of the official archive, which is downloaded once into `cache`.
 
@@ -128,7 +128,7 @@ def _extract(archive: Path, member: str, target: Path, key: str, url: str) -> No
 
 
 def curate(
-    captions: Path, instances: Path, settings: config.Curate, local_dirs: list[str]
+    captions: Path, instances: Path, settings: Curate, local_dirs: list[str]
 ) -> pd.DataFrame:
     """The manifest that the rule gives.
 
@@ -230,7 +230,7 @@ def _person_boxes(path: Path) -> pd.DataFrame:
     return pd.DataFrame({"area": by_image.area.max(), "boxes": by_image.text.agg(";".join)})
 
 
-def _candidates(captions: pd.DataFrame, settings: config.Curate) -> pd.DataFrame:
+def _candidates(captions: pd.DataFrame, settings: Curate) -> pd.DataFrame:
     """Images with verbs of one class and a vote for it: columns image_id, label, votes."""
     nouns = set(settings.person_nouns)
     verbs = {label: set(forms) for label, forms in settings.verbs.items()}
@@ -252,7 +252,7 @@ def _votes(words: list[str], nouns: set[str], verbs: set[str], max_between: int)
     )
 
 
-def _first(candidates: pd.DataFrame, settings: config.Curate) -> pd.DataFrame:
+def _first(candidates: pd.DataFrame, settings: Curate) -> pd.DataFrame:
     """The rows that each class takes, in the order of the rule."""
     ordered = candidates.sort_values(
         ["votes", "fraction", "image_id"], ascending=[False, False, True]

@@ -13,6 +13,7 @@ import pandas as pd
 from stillact.core.errors import InputError, did_you_mean
 from stillact.core.runs import SUBSETS
 from stillact.core.tables import FORMULA
+from stillact.data.boxes import Box
 
 COLUMNS = ("id", "label", "url", "split", "group", "sha256", "person_boxes")
 REQUIRED = ("url", "label")
@@ -64,8 +65,8 @@ def load(
     return table.reset_index(drop=True)
 
 
-def parse_boxes(text: str) -> list[tuple[float, float, float, float]]:
-    """The boxes of a `person_boxes` cell: (x, y, width, height) in pixels of the upright photo.
+def parse_boxes(text: str) -> list[Box]:
+    """The boxes of a `person_boxes` cell, "x y width height" each, in pixels of the upright photo.
 
     Raises:
         ValueError: a box is not four finite numbers with a positive width and height.
@@ -75,7 +76,7 @@ def parse_boxes(text: str) -> list[tuple[float, float, float, float]]:
         x, y, width, height = (float(number) for number in part.split())
         if not (math.isfinite(x + y + width + height) and width > 0 and height > 0):
             raise ValueError(f"not a box: {part}")
-        boxes.append((x, y, width, height))
+        boxes.append(Box.of_size(x, y, width, height))
     return boxes
 
 

@@ -14,15 +14,15 @@ from PIL import Image, ImageOps
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.core.tables import read_csv, replacing, write_csv
-from stillact.data.fetch import cached
+from stillact.data.boxes import Box, clipped
+from stillact.data.fetch.cache import cached
 from stillact.data.manifest import parse_boxes
+from stillact.data.preprocessing import Preprocessing
 
 GREY = (127, 127, 127)  # around a letterboxed photo
 RESAMPLING = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 WHOLE = dict(geometry="letterbox", crop=1.0)  # nothing is cut off
 MARGIN = 0.15  # around a person, on either side, over the side of their box
-
-Region = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the upright photo
 
 
 def square(
@@ -31,7 +31,7 @@ def square(
     geometry: str,
     interpolation: str = "bicubic",
     crop: float = 1.0,
-    region: Region | None = None,
+    region: Box | None = None,
 ) -> Image.Image:
     """An RGB image of `size` by `size` pixels, resampled with antialiasing.
 
@@ -45,11 +45,11 @@ def square(
         interpolation: "bicubic" or "bilinear".
         crop: timm's crop_pct; below 1 the photo is scaled to floor(size / crop) in place of `size`,
             and the centre of that is taken.
-        region: the part of the photo that all this is done to; None: all of it.
+        region: the part of the upright photo that all this is done to; None: all of it.
     """
     image = upright(image)
     image = image if region is None else image.crop(region)
-    image = _scaled(image, math.floor(size / crop), geometry, RESAMPLING[interpolation])
+    image = _scaled(image, Preprocessing(size, geometry, interpolation, crop))
     left, top = round((image.width - size) / 2), round((image.height - size) / 2)
     return image.crop((left, top, left + size, top + size))
 
@@ -63,26 +63,20 @@ def upright(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _scaled(image: Image.Image, side: int, geometry: str, how: Image.Resampling) -> Image.Image:
-    """The image over `side` in the way of `geometry`: its shorter side, both, or all of it."""
-    width, height = image.size
-    if geometry == "squash":
-        return image.resize((side, side), how)
-    if geometry == "resize_crop":
-        short = min(width, height)
-        return image.resize((side * width // short, side * height // short), how)
-    scale = side / max(width, height)
-    scaled = max(1, round(width * scale)), max(1, round(height * scale))
-    padded = Image.new("RGB", (side, side), GREY)
-    place = round((side - scaled[0]) / 2), round((side - scaled[1]) / 2)
-    padded.paste(image.resize(scaled, how), place)
+def _scaled(image: Image.Image, how: Preprocessing) -> Image.Image:
+    """The image scaled, and padded to a square where all of it is to be seen."""
+    made = image.resize(how.scaled(*image.size), RESAMPLING[how.interpolation])
+    if how.geometry != "letterbox":
+        return made
+    padded = Image.new("RGB", (how.side, how.side), GREY)
+    place = round((how.side - made.width) / 2), round((how.side - made.height) / 2)
+    padded.paste(made, place)
     return padded
 
 
-def person_region(
-    boxes: Iterable[tuple[float, float, float, float]], width: int, height: int
-) -> Region | None:
-    """The part of a photo around its person: their box with a `MARGIN`, cut to the photo.
+def person_region(boxes: Iterable[Box], width: int, height: int) -> Box | None:
+    """The part of a photo around its person: their box with a `MARGIN`, to whole pixels, cut to the
+    photo.
 
     The person is the one with the largest box, each box cut to the photo.
 
@@ -93,21 +87,19 @@ def person_region(
     Returns:
         None without a box that lies on the photo.
     """
-    cut = [
-        (max(x, 0), max(y, 0), min(x + across, width), min(y + down, height))
-        for x, y, across, down in boxes
-    ]
-    cut = [box for box in cut if box[0] < box[2] and box[1] < box[3]]
+    cut = clipped(boxes, width, height)
     if not cut:
         return None
-    left, top, right, bottom = max(cut, key=lambda box: (box[2] - box[0]) * (box[3] - box[1]))
-    across, down = MARGIN * (right - left), MARGIN * (bottom - top)
-    return (
-        max(math.floor(left - across), 0),
-        max(math.floor(top - down), 0),
-        min(math.ceil(right + across), width),
-        min(math.ceil(bottom + down), height),
+    person = max(cut, key=lambda box: box.area)
+    across, down = MARGIN * person.width, MARGIN * person.height
+    around = Box(
+        math.floor(person.left - across),
+        math.floor(person.top - down),
+        math.ceil(person.right + across),
+        math.ceil(person.bottom + down),
     )
+    (region,) = clipped([around], width, height)
+    return region
 
 
 def pack_fetched(
@@ -186,7 +178,7 @@ def pack(
     threads: int = 1,
     interpolation: str = "bicubic",
     crop: float = 1.0,
-    regions: Sequence[Region | None] | None = None,
+    regions: Sequence[Box | None] | None = None,
 ) -> None:
     """Write the photos as one .npy array: uint8, shape (photos, size, size, 3), RGB.
 

@@ -15,7 +15,7 @@ from scipy.optimize import linprog
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from stillact.config import study as config
+from stillact.config.data import Splits
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.core.runs import SUBSETS
@@ -58,7 +58,7 @@ def tables(
     manifest: pd.DataFrame,
     task_classes: list[str],
     group: list[str],
-    settings: config.Splits,
+    settings: Splits,
     manifest_sha256: str,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The holdout table and the k-fold table of one task.
@@ -99,7 +99,7 @@ def tables(
     )
 
 
-def holdout(rows: pd.DataFrame, settings: config.Splits) -> list[str]:
+def holdout(rows: pd.DataFrame, settings: Splits) -> list[str]:
     """The subset of each row: train, validation or test.
 
     A split that the manifest gives is used as it is. Otherwise validation and test take their
@@ -132,7 +132,7 @@ def holdout(rows: pd.DataFrame, settings: config.Splits) -> list[str]:
     return subset
 
 
-def kfold(rows: pd.DataFrame, settings: config.Splits) -> pd.DataFrame:
+def kfold(rows: pd.DataFrame, settings: Splits) -> pd.DataFrame:
     """The fold of each row in each repeat: columns repeat, fold (from 0) and image_id.
 
     In each repeat every row is in one fold; folds differ in size by at most one row where all

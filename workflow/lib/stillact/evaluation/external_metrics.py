@@ -86,33 +86,3 @@ def _share(hits: float, of: float) -> tuple[float, float, float]:
 def _as_holdout(external: pd.DataFrame) -> pd.DataFrame:
     """Its runs judge every photo, as those of the holdout split do."""
     return external.assign(split="holdout")
-
-
-def sentences(summary: pd.DataFrame, name: str) -> list[str]:
-    """What a summary says, in sentences.
-
-    Args:
-        summary: of `summary`.
-        name: of the dataset.
-    """
-    best, images = summary.iloc[0], summary["images"].iloc[0]
-    here = summary.loc[summary["holdout_accuracy"].idxmax()]
-    told = [
-        f"Of {len(summary)} models {best['model']} does best on the {images} photos of {name}: it "
-        f"is right on {_percent(best)}, and on {100 * best['holdout_accuracy']:.0f}\xa0% of the "
-        "study's own test photos."
-    ]
-    if here["holdout_accuracy"] > best["holdout_accuracy"]:
-        told.append(
-            f"{here['model']}, the best on those ({100 * here['holdout_accuracy']:.0f}\xa0%), is "
-            f"right on {_percent(here)} of {name}."
-        )
-    if left_out := summary["left_out"].iloc[0]:
-        verb = "is" if left_out == 1 else "are"
-        told.append(f"{left_out} more {verb} the study's own, and left out.")
-    return told
-
-
-def _percent(row: pd.Series) -> str:
-    low, high = (100 * row[f"accuracy_ci_{end}"] for end in ("low", "high"))
-    return f"{100 * row['accuracy']:.0f}\xa0% [{low:.0f}, {high:.0f}]"

@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from stillact.config.study import FineTunePlan, Sweep
+from stillact.config.evaluation import Sweep
+from stillact.recipes.fine_tune.config import FineTunePlan
 
 SETTINGS = ("learning_rate", "layer_decay", "augment")
 METRICS = {"validation_loss": "min", "validation_accuracy": "max"}  # and which one is best

@@ -1,5 +1,5 @@
-"""Figures of the errors, in the style of `figures`. Each says what it is over, and where there is
-nothing to show, says so in a sentence."""
+"""Figures of the errors, in the style of `figures.style`. Each says what it is over, and where
+there is nothing to show, says so in a sentence."""
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,14 +14,10 @@ from matplotlib.ticker import PercentFormatter
 from PIL import Image, ImageOps
 
 from stillact.data.preprocess import upright
-from stillact.evaluation.error_analysis import (
-    FACTORS,
-    MOST_CONFIDENT,
-    NO_BOXES,
-    UNKNOWN,
-    agreement_sentence,
-)
-from stillact.figures.base import COLOURS, INK, MARKERS, QUIET, SIDE, STYLE, WIDTH, broken
+from stillact.evaluation.agreement import agreement_sentence
+from stillact.evaluation.error_analysis import MOST_CONFIDENT, NO_BOXES
+from stillact.evaluation.error_factors import FACTORS, UNKNOWN
+from stillact.figures.style import COLOURS, INK, MARKERS, QUIET, SIDE, STYLE, WIDTH, broken
 
 SMALL = 9  # points: below a photo, and of a bin's limits
 LETTERS = 24  # of SMALL, that are as wide as a photo
@@ -43,7 +39,7 @@ def failures(
     `CLASSES` most confident wrong answers of each model, and the class below the photo too.
 
     Args:
-        table: of `errors.failures`.
+        table: of `error_analysis.failures`.
         models, classes: in the order shown, at least one of each.
         paths: the photo files, by image_id.
         over: what the figure is over, for its title.
@@ -91,9 +87,9 @@ def wrong_by_all(
     answer.
 
     Args:
-        table: of `errors.wrong_by_all`.
+        table: of `error_analysis.wrong_by_all`.
         paths: the photo files, by image_id, of at least the first `PHOTOS`.
-        sentence: what the table says (`errors.wrong_by_all_sentence`).
+        sentence: what the table says (`error_analysis.wrong_by_all_sentence`).
         over: what the figure is over, for its title.
     """
     if table.empty:
@@ -124,7 +120,7 @@ def error_rates(table: pd.DataFrame, models: Sequence[str], over: str) -> Figure
     intervals; below each bin its limits and how many photos it has.
 
     Args:
-        table: of `errors.rates`, of one scheme.
+        table: of `error_analysis.rates`, of one scheme.
         models: those drawn, at most as many as there are colours; at least one.
         over: what the figure is over, for its title.
     """
@@ -186,7 +182,7 @@ def agreement(table: pd.DataFrame, models: Sequence[str], over: str) -> Figure:
     """Cohen's kappa of each pair of models.
 
     Args:
-        table: of `errors.agreement`, of one scheme.
+        table: of `agreement.agreement`, of one scheme.
         models: in the order shown.
         over: what the figure is over, for its title.
     """

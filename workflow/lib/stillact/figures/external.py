@@ -6,7 +6,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from stillact.figures.base import COLOURS, INK, MARKERS, QUIET, STYLE, WIDTH
+from stillact.figures.style import COLOURS, INK, MARKERS, QUIET, STYLE, WIDTH
 
 
 @rc_context(STYLE)

@@ -1,4 +1,4 @@
-"""The figure of robustness, in the style of `figures`."""
+"""The figure of robustness, in the style of `figures.style`."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import PercentFormatter
 
 from stillact.figures import statistics as statistics_figures
-from stillact.figures.base import COLOURS, INK, MARKERS, QUIET, STYLE, WIDTH
+from stillact.figures.style import COLOURS, INK, MARKERS, QUIET, STYLE, WIDTH
 from stillact.perturb.robustness import ALL, CLEAN, by_loss
 
 NAMES = {ALL: "all with severities"}

@@ -13,7 +13,7 @@ from PIL import Image
 
 from stillact.data.boxes import Box
 from stillact.data.preprocess import upright
-from stillact.figures.base import COLOURS, INK, QUIET, STYLE, WIDTH, broken
+from stillact.figures.style import COLOURS, INK, QUIET, STYLE, WIDTH, broken
 from stillact.saliency.localisation_summary import LOCATED
 
 HEAT = "inferno"  # of a map's values, on the photo
@@ -98,7 +98,7 @@ def maps(
     examples: pd.DataFrame,
     paths: Mapping[str, Path],
     grids: Mapping[str, np.ndarray],
-    regions: Mapping[str, Box],
+    regions: Mapping[str, Sequence[float]],
     boxes: Mapping[str, Sequence[Box]],
     run: str,
 ) -> Figure:
@@ -109,7 +109,7 @@ def maps(
         examples: of `explained.examples`.
         paths: of the photos, by image_id, as all that follows.
         grids: (classes, rows, columns), 0 to 1, in the order of the prob_ columns.
-        regions: what the model sees, in pixels of the photo.
+        regions: what the model sees: left, top, width, height, in pixels of the photo.
         boxes: of people, in pixels of the photo.
         run: whose maps they are, in words.
     """
@@ -168,9 +168,10 @@ def _photo(path: Path) -> Image.Image:
 
 
 def _people(axes, boxes: Sequence[Box]) -> None:
-    for x, y, width, height in boxes:
+    for box in boxes:
+        corner, sides = (box.left, box.top), (box.width, box.height)
         for colour, thickness in (("white", 2.6), (COLOURS[0], 1.3)):
-            axes.add_patch(Rectangle((x, y), width, height, fill=False, ec=colour, lw=thickness))
+            axes.add_patch(Rectangle(corner, *sides, fill=False, ec=colour, lw=thickness))
 
 
 def _sentence(words: str) -> Figure:

@@ -1,4 +1,4 @@
-"""The recipes drawn, in the style of `figures`."""
+"""The recipes drawn, in the style of `figures.style`."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from stillact.evaluation.selection import SELECTED
-from stillact.figures.base import COLOURS, QUIET, STYLE, WIDTH
+from stillact.figures.style import COLOURS, QUIET, STYLE, WIDTH
 
 SCHEMES = {  # place beside the model's line, marker, colour, words
     "cv": (-0.15, "o", COLOURS[0], "cross-validated: {images} photos, each tested in its fold"),

@@ -1,4 +1,4 @@
-"""Figures of the statistics, in the style of `figures`. Each says what it is over."""
+"""Figures of the statistics, in the style of `figures.style`. Each says what it is over."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from stillact.figures.base import COLOURS, INK, QUIET, STYLE, WIDTH
+from stillact.figures.style import COLOURS, INK, QUIET, STYLE, WIDTH
 
 ALPHA = 0.05
 TITLES = {

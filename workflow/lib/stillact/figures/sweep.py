@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from stillact.evaluation.sweep import METRICS, SETTINGS
-from stillact.figures.base import COLOURS, INK, QUIET, STYLE, WIDTH
+from stillact.figures.style import COLOURS, INK, QUIET, STYLE, WIDTH
 
 AXES = {
     "validation_loss": "validation loss\n(nats; less is better)",

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from stillact.config.study import PLAN, Plan
+from stillact.config.training import Plan
+from stillact.data.preprocessing import Preprocessing
 from stillact.evaluation.calibration import apply_temperature
+from stillact.recipes.setups import plan_of, setup_of
 from stillact.training import jobs, trained
 from stillact.training.trained import Trained
 
@@ -23,13 +25,16 @@ class Used:
         threshold, and what is known of its accuracy.
     plan: of its runs.
     trained: the run.
-    look: what `images.square` is told of a photo: size, geometry, interpolation, crop.
     """
 
     record: dict[str, Any]
     plan: Plan
     trained: Trained
-    look: dict[str, Any]
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """Of the photos that it takes."""
+        return self.trained.setup.preprocessing
 
     @property
     def classes(self) -> list[str]:
@@ -40,7 +45,7 @@ class Used:
         """The calibrated probability of each class, float64 (photos, classes).
 
         Args:
-            photos: square as `look` says, uint8 (photos, 3, size, size), RGB; on any device.
+            photos: uint8 (photos, 3, size, size), RGB, as `preprocessing` makes them.
         """
         return apply_temperature(self.trained.probabilities(photos), self.record["temperature"])
 
@@ -56,22 +61,8 @@ def load(record: Path, models: Mapping[str, Mapping], device: torch.device) -> U
     """
     told = json.loads(record.read_text(encoding="utf-8"))
     block = models[told["model"]]
-    plan = PLAN.validate_python(block["plan"])
+    plan = plan_of(block["plan"])
     files = {name: Path(path) for name, path in block["files"].items()}
-    setup = jobs.setup_of(plan)(plan, files, device)
+    setup = setup_of(plan)(plan, files, device)
     run = trained.load(setup, Path(told["run"]) / jobs.WEIGHTS)
-    return Used(told, plan, run, look(plan, files))
-
-
-def look(plan: Plan, files: Mapping[str, Path]) -> dict[str, Any]:
-    """All that `images.square` is told of the photos that a plan's runs see: size, geometry, crop
-    and interpolation.
-
-    Args:
-        plan, files: as for `trained.look`.
-    """
-    told = {"interpolation": "bicubic", **trained.look(plan, files)}
-    if "record" in files:
-        facts = json.loads(files["record"].read_text(encoding="utf-8"))["facts"]
-        told["interpolation"] = facts["interpolation"]
-    return told
+    return Used(told, plan, run)

@@ -20,20 +20,18 @@ import onnxscript
 import torch
 from safetensors.torch import save
 from torch import nn
-from torch.nn.modules.module import (
-    register_module_forward_hook,
-    register_module_forward_pre_hook,
-)
 
-from stillact.config.study import Plan
+from stillact.config.training import Plan
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.core.tables import read_csv
 from stillact.data import preprocess
-from stillact.data.fetch import cached
+from stillact.data.fetch.cache import cached
+from stillact.data.preprocessing import Preprocessing
 from stillact.evaluation.predictions import SMALLEST
 from stillact.inference.deployed import Used
-from stillact.recipes.fine_tune import Classifier, TextTowerHead
+from stillact.recipes.fine_tune.setup import Classifier, TextTowerHead
+from stillact.training.trained import frozen_backbone
 
 WEIGHTS, GRAPH = "model.safetensors", "model.onnx"
 INPUT, OUTPUT = "photos", "probabilities"
@@ -43,6 +41,7 @@ ALONE = 8  # photos that are asked about one at a time too, when the graph is ch
 BATCH = 32  # photos of the others
 TOOLS = (torch, onnx, onnxscript, onnxruntime)  # torch.onnx asks for onnxscript by itself
 
+CPU = torch.device("cpu")  # a graph is written and checked there
 TOLD = {"classes": True, "texts": True}  # of a plan, by keys of their own
 HALVES = dict(mean=[0.5] * 3, std=[0.5] * 3)  # how recipe from_scratch normalises
 
@@ -57,40 +56,20 @@ class Answering(nn.Module):
 
     def __init__(self, used: Used):
         super().__init__()
-        network = used.trained.network
-        first, *_ = _outermost(used)
-        self.image = None if first is network else first
-        self.network = _with_plain_head(network)
+        backbone = frozen_backbone(used.trained.setup, CPU)
+        self.image = None if backbone is None else backbone.image
+        self.network = _with_plain_head(used.trained.network)
+        self._backbone = (backbone,)  # in a tuple: its other tower is no part of the graph
         self._setup, self._temperature = used.trained.setup, used.record["temperature"]
 
     def forward(self, photos: torch.Tensor) -> torch.Tensor:
-        inputs = self._setup.prepare(self._setup.inputs(photos), False)
+        inputs = self._setup.prepare(self._setup.inputs(photos, *self._backbone), False)
         logs = self.network(inputs).log_softmax(1).clamp_min(math.log(SMALLEST))
         return (logs / self._temperature).softmax(1)
 
 
-def _outermost(used: Used) -> list[nn.Module]:
-    """The modules that a photo goes through, in order, without those inside of them: an image tower
-    that a setup holds is told by no one else."""
-    inside, found = [], []
-
-    def enter(module: nn.Module, _) -> None:
-        if not inside:
-            found.append(module)
-        inside.append(module)
-
-    def leave(*_) -> None:
-        inside.pop()
-
-    with contextlib.ExitStack() as hooks:
-        hooks.callback(register_module_forward_pre_hook(enter).remove)
-        hooks.callback(register_module_forward_hook(leave).remove)
-        used.trained.probabilities(_blank(used, 1))
-    return found
-
-
 def _blank(used: Used, photos: int) -> torch.Tensor:
-    size = used.look["size"]
+    size = used.preprocessing.size
     return torch.zeros(photos, 3, size, size, dtype=torch.uint8)
 
 
@@ -111,8 +90,8 @@ def write(used: Used, photos: np.ndarray, folder: Path) -> dict[str, Any]:
 
     Args:
         used: on the CPU.
-        photos: to compare the two on, uint8 (photos, 3, size, size), RGB, square as `used.look`
-            says.
+        photos: to compare the two on, uint8 (photos, 3, size, size), RGB, as
+            `used.preprocessing` makes them.
         folder: gets `WEIGHTS` and `GRAPH`.
 
     Returns:
@@ -224,7 +203,7 @@ def largest_difference(graph: Path, used: Used, photos: np.ndarray) -> float:
 
 
 def test_photos(
-    holdout: Path, table: Path, cache: Path, look: Mapping[str, Any], threads: int
+    holdout: Path, table: Path, cache: Path, preprocessing: Preprocessing, threads: int
 ) -> np.ndarray:
     """The test photos of the holdout split, uint8 (photos, 3, size, size), RGB.
 
@@ -232,7 +211,7 @@ def test_photos(
         holdout: CSV of the split: image_id, subset.
         table: images.csv of rule fetch: id, sha256.
         cache: where that rule put the photos.
-        look: what `images.square` is told.
+        preprocessing: of the photos that the model takes.
         threads: that decode.
 
     Raises:
@@ -243,7 +222,10 @@ def test_photos(
     with tempfile.TemporaryDirectory() as folder:
         packed = Path(folder) / "photos.npy"
         preprocess.pack(
-            [cached(cache, of) for of in tested], target=packed, threads=threads, **look
+            [cached(cache, of) for of in tested],
+            target=packed,
+            threads=threads,
+            **vars(preprocessing),
         )
         return np.ascontiguousarray(np.load(packed).transpose(0, 3, 1, 2))
 
@@ -264,7 +246,7 @@ def described(used: Used, files: Mapping[str, Path], written: Mapping[str, Any])
     return {
         **{name: used.record[name] for name in ("task", "model", "recipe", "seed", "run")},
         "classes": used.classes,
-        "preprocessing": {**used.look, **seen, "input": layout},
+        "preprocessing": {**vars(used.preprocessing), **seen, "input": layout},
         "temperature": used.record["temperature"],
         "threshold": used.record["threshold"],
         "backbone": record and {"source": _source(record), **{name: record[name] for name in told}},

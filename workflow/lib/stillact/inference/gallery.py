@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from stillact.figures.base import COLOURS
-from stillact.report.browser import thumbnail
+from stillact.figures.style import COLOURS
+from stillact.report.thumbnails import thumbnail
 
 UNREADABLE = 200  # shown at most; the table has all
 LIKELIEST = 5  # classes shown of a photo, where there are more than colours

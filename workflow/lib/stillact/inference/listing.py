@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stillact.core.errors import InputError, did_you_mean
 
-# Of the formats that are read (`fetch.FORMATS`), and of some that are not: to be told of those is
+# Of the formats that are read (`decode.FORMATS`), and of some that are not: to be told of those is
 # better than to miss them.
 READ = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 SUFFIXES = (*READ, ".avif", ".heic", ".heif", ".jp2", ".jxl")

@@ -13,49 +13,16 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from stillact.config.study import CNN, FromScratchPlan, Plan
+from stillact.config.training import Plan
 from stillact.core.runs import SUBSETS
 from stillact.evaluation import calibration, error_analysis
 from stillact.evaluation.hypothesis_tests import wilson
 from stillact.evaluation.predictions import Answers, of_models
+from stillact.recipes.registry import RECIPES
 
 SCHEMES = {"holdout": "holdout", "cv": "cross-validation"}
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
 SHOWN = 3  # of the factors and of the confused classes
-
-# How a recipe trains, in words, and where it is from; {} is the backbone.
-HEADS = {
-    "random": ("The image tower of {} and a new linear head on it, all of it fine-tuned", []),
-    "text": (
-        "The image tower of {} and a linear head that starts from the embeddings of the classes' "
-        "prompts, all of it fine-tuned",
-        ["2109.01903"],
-    ),
-    "probe": (
-        "The image tower of {} and a linear head that starts from a linear probe, all of it "
-        "fine-tuned (LP-FT)",
-        ["2202.10054"],
-    ),
-    "text_tower": (
-        "Both towers of {}, fine-tuned; the classes' prompts classify, as the text tower has "
-        "embedded them in the end (FLYP)",
-        ["2212.00638"],
-    ),
-}
-RECIPES = {
-    "zero_shot": (
-        "Nothing was trained: {} takes the class whose prompts are most similar to the photo",
-        ["2103.00020"],
-    ),
-    "linear_probe": ("Multinomial logistic regression on the embeddings of {}, left as it is", []),
-    "mlp": ("A small dense net on what {} tells of a photo; {} is left as it is", []),
-    "prolip": (
-        "The last projection of {}; the prompts of the classes classify (ProLIP)",
-        ["2410.05270"],
-    ),
-    "wise_ft": ("Weights between the zero-shot and the fine-tuned model (WiSE-FT)", ["2109.01903"]),
-    "seed_soup": ("The mean of the weights of all seeds (a model soup)", ["2203.05482"]),
-}
 
 
 def told(
@@ -77,7 +44,7 @@ def told(
             manifest), factors (None where errors were not looked into).
         dataset: config.Dataset: name, manifest.
     """
-    training, sources = trained(plan, named(exported["backbone"]))
+    training, sources = RECIPES[plan.recipe].card(plan, named(exported["backbone"]))
     predictions, holdout = tables["predictions"], tables["holdout"]
     return {
         "header": header(exported, dataset["name"], record["tested"]),
@@ -99,24 +66,6 @@ def named(backbone: Mapping[str, Any] | None) -> str:
     if backbone is None:
         return ""
     return backbone["source"] if backbone["name"] == "local-dir:" else backbone["name"]
-
-
-def trained(plan: Plan, backbone: str) -> tuple[str, list[str]]:
-    """How a plan trains, in a sentence, and the arXiv ids of where that is from.
-
-    Args:
-        plan: of the runs.
-        backbone: what it stands on, in words.
-    """
-    if isinstance(plan, FromScratchPlan):
-        net = "convolutional" if isinstance(plan.network, CNN) else "dense"
-        return f"A {net} network, from a random start, on the training photos alone.", []
-    words, sources = RECIPES[plan.recipe] if plan.recipe in RECIPES else HEADS[plan.head]
-    said = words.replace("{}", backbone)
-    if not hasattr(plan, "of"):
-        return f"{said}.", sources
-    base, more = trained(plan.of, backbone)
-    return f"{said}. The fine-tuned model: {base}", list(dict.fromkeys([*sources, *more]))
 
 
 def performance(predictions: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,21 +4,25 @@ import collections
 import contextlib
 import csv
 import itertools
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
-from stillact.config import study as config
+from stillact.config.data import Dataset, Fetch
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.core.tables import FORMULA, replacing
-from stillact.data import fetch, preprocess
+from stillact.data import preprocess
+from stillact.data.fetch.cache import cached
+from stillact.data.fetch.decode import opened, pillow_limit, upright_size
+from stillact.data.fetch.failures import Missing
+from stillact.data.fetch.fetcher import fetch_all
+from stillact.data.preprocessing import Preprocessing
 from stillact.inference import listing
 
 BATCH = 64  # photos asked about at a time; as many wait, decoded
@@ -53,7 +57,7 @@ def in_folder(folder: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["path", "file", "reason", "modified"])
 
 
-def of_urls(path: Path, settings: config.Fetch, dataset: config.Dataset) -> pd.DataFrame:
+def of_urls(path: Path, settings: Fetch, dataset: Dataset) -> pd.DataFrame:
     """The photos of a CSV's URLs, brought into the cache.
 
     Args:
@@ -72,9 +76,9 @@ def of_urls(path: Path, settings: config.Fetch, dataset: config.Dataset) -> pd.D
     rows = pd.DataFrame({"id": urls, "url": urls, "sha256": ""})
     # not by file name from local_dirs: those are the study's
     asked = {"manifest": str(path), "local_dirs": [], "on_missing": "drop"}
-    had = fetch.fetch_all(rows, settings, dataset.model_copy(update=asked), path.parent)
+    had = fetch_all(rows, settings, dataset.model_copy(update=asked), path.parent)
     cache = Path(dataset.cache)
-    files = [str(fetch.cached(cache, sha256)) if sha256 else "" for sha256 in had["sha256"]]
+    files = [str(cached(cache, sha256)) if sha256 else "" for sha256 in had["sha256"]]
     shown = had["url"].map(_no_formula)
     return pd.DataFrame({"url": shown, "file": files, "reason": had["reason"]})
 
@@ -85,8 +89,8 @@ def _no_formula(path: str) -> str:
 
 def answers(
     photos: Sequence[tuple[str, str]],
-    look: Mapping[str, Any],
-    settings: config.Fetch,
+    preprocessing: Preprocessing,
+    settings: Fetch,
     ask: Callable[[np.ndarray], np.ndarray],
     threads: int,
 ) -> Iterator[tuple[np.ndarray | None, str]]:
@@ -94,7 +98,7 @@ def answers(
 
     Args:
         photos: file, and '' or why there is none.
-        look: what `images.square` is told.
+        preprocessing: of the photos that the model takes.
         settings: max_bytes and max_pixels: a photo beyond them is not decoded.
         ask: packed photos, uint8 (photos, size, size, 3), to a row of anything each.
         threads: that decode, while others are asked about.
@@ -106,13 +110,13 @@ def answers(
     def pixels(photo: tuple[str, str]) -> tuple[np.ndarray | None, str]:
         file, reason = photo
         try:
-            return (None, reason) if reason else (seen(Path(file), look, settings)[0], "")
-        except fetch.Missing as failure:
+            return (None, reason) if reason else (seen(Path(file), preprocessing, settings)[0], "")
+        except Missing as failure:
             return None, str(failure)
 
     start = last = time.monotonic()
     done = 0
-    with fetch.pillow_limit(settings.max_pixels), ThreadPoolExecutor(threads) as pool:
+    with pillow_limit(settings.max_pixels), ThreadPoolExecutor(threads) as pool:
         decoded = _ahead(pool, pixels, photos, BATCH)
         while batch := list(itertools.islice(decoded, BATCH)):
             found = [photo for photo, _ in batch if photo is not None]
@@ -132,13 +136,13 @@ def answers(
 
 
 def seen(
-    path: Path, look: Mapping[str, Any], settings: config.Fetch
+    path: Path, preprocessing: Preprocessing, settings: Fetch
 ) -> tuple[np.ndarray, tuple[int, int]]:
-    """A photo as a model sees it; call it within `fetch.pillow_limit`.
+    """A photo as a model sees it; call it within `pillow_limit`.
 
     Args:
         path: of the photo.
-        look: what `images.square` is told.
+        preprocessing: of the photos that the model takes.
         settings: max_bytes and max_pixels; the scaled photo is held to the latter too, for one
             that is long and thin grows a thousand times.
 
@@ -146,15 +150,15 @@ def seen(
         uint8 (size, size, 3), RGB; the photo's width and height in pixels, upright.
 
     Raises:
-        fetch.Missing: it cannot be read; says why.
+        Missing: it cannot be read; says why.
     """
-    with fetch.opened(path, settings) as image:
+    with opened(path, settings) as image:
         long, short = max(image.size), min(image.size)
-        side = math.floor(look["size"] / look.get("crop", 1.0))
-        if look["geometry"] == "resize_crop" and side**2 * long / short > settings.max_pixels:
-            raise fetch.Missing("too long and thin", "Crop it", f"{long} by {short} pixels")
-        size = fetch.upright_size(image)
-        return np.asarray(preprocess.square(image, **look)), size
+        side = preprocessing.side
+        if preprocessing.geometry == "resize_crop" and side**2 * long / short > settings.max_pixels:
+            raise Missing("too long and thin", "Crop it", f"{long} by {short} pixels")
+        size = upright_size(image)
+        return np.asarray(preprocess.square(image, **vars(preprocessing))), size
 
 
 def _ahead(

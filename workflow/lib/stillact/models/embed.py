@@ -1,6 +1,5 @@
 """Photos and texts to a backbone's embeddings, in batches."""
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,8 @@ import torch
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.core.tables import replacing
-from stillact.models.backbones import Backbone
+from stillact.models.backbones.base import Backbone
+from stillact.models.records import BackboneRecord
 
 CPU_BATCH = 64
 GPU_BATCH = 512  # halved until it fits
@@ -68,10 +68,10 @@ def require_text_tower(record: Path, prompts: str) -> None:
 
     Loads nothing.
     """
-    told = json.loads(record.read_text(encoding="utf-8"))
-    if not told["facts"]["has_text"]:
+    told = BackboneRecord.read(record)
+    if not told.facts.has_text:
         raise InputError(
-            f"backbones.{told['backbone']} has no text tower, so the prompts {prompts!r} cannot be "
+            f"backbones.{told.backbone} has no text tower, so the prompts {prompts!r} cannot be "
             "embedded with it; where they are used, name a backbone that has one (of open_clip, or "
             "siglip)"
         )
@@ -82,10 +82,10 @@ def require_projection(record: Path) -> None:
 
     Loads nothing.
     """
-    told = json.loads(record.read_text(encoding="utf-8"))
-    if not told["facts"]["projects"]:
+    told = BackboneRecord.read(record)
+    if not told.facts.projects:
         raise InputError(
-            f"backbones.{told['backbone']} has no projection after its image tower, so the recipe "
+            f"backbones.{told.backbone} has no projection after its image tower, so the recipe "
             "prolip has nothing to train; name one of CLIP's, or train linear_probe on this one"
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from stillact.config.study import CNN, FNN
+from stillact.config.networks import CNN, FNN
 
 
 def build(network: CNN | FNN, matched: CNN | None, size: int, classes: int) -> nn.Module:

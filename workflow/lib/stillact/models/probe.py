@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from threadpoolctl import threadpool_limits
 
-from stillact.config.study import LinearProbe
+from stillact.config.training import LinearProbe
 from stillact.core.errors import InputError
 
 # Scikit-learn's tolerance, 1e-4, ends so early that probabilities hang on where the solver starts.

@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from stillact.config.study import Backbone
+from stillact.config.backbones import Backbone
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.core.tables import replacing, sha256_of

@@ -31,7 +31,7 @@ from stillact.evaluation import comparisons, hypothesis_tests
 from stillact.evaluation.hypothesis_tests import p_in_words
 from stillact.evaluation.predictions import SAME, rows_of
 
-SUPPORTED, NOT_SUPPORTED, UNDECIDED = VERDICTS = ("supported", "not supported", "undecided")
+SUPPORTED, NOT_SUPPORTED, UNDECIDED = "supported", "not supported", "undecided"
 LEVEL = 0.05
 MARGIN = 0.05  # in accuracy; two models that differ by less count as the same
 RULE = (

@@ -4,17 +4,17 @@ import contextlib
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
 
-from stillact.config.study import WITHOUT_SEVERITY
+from stillact.config.evaluation import WITHOUT_SEVERITY
 from stillact.core.runs import Run
 from stillact.data.boxes import View
 from stillact.data.manifest import parse_boxes
+from stillact.data.preprocessing import Preprocessing
 from stillact.perturb.occlusion import cover
 from stillact.perturb.robustness import CLEAN
 from stillact.training.trained import Trained, of_runs
@@ -52,7 +52,7 @@ def asked(corruptions: Sequence[str], severities: Sequence[int]) -> list[tuple[s
 def versions(
     pixels: torch.Tensor,
     photos: pd.DataFrame,
-    look: Mapping[str, Any],
+    preprocessing: Preprocessing,
     asked: Sequence[tuple[str, int]],
 ) -> Iterator[Version]:
     """Each version when it is asked for, so that memory holds one. One without a photo is left out.
@@ -60,13 +60,13 @@ def versions(
     Args:
         pixels: of the photos, uint8 (photos, 3, size, size), on the CPU.
         photos: image_id, width and height (px), person_boxes as in the manifest.
-        look: size, geometry and crop of the packed photos.
+        preprocessing: of the packed photos.
         asked: of the function of this name.
     """
     for name, severity in asked:
         rows, made = np.arange(len(pixels)), pixels
         if name == "person_covered":
-            masks = _people(photos, look)
+            masks = _people(photos, preprocessing)
             rows = np.flatnonzero(masks.any((1, 2)))
             made = cover(pixels[rows], masks[rows], "mean")
         elif name != CLEAN:
@@ -75,11 +75,11 @@ def versions(
             yield Version(name, severity, rows, made)
 
 
-def _people(photos: pd.DataFrame, look: Mapping[str, Any]) -> np.ndarray:
+def _people(photos: pd.DataFrame, preprocessing: Preprocessing) -> np.ndarray:
     """The pixels in any person box of each packed photo, bool (photos, size, size)."""
     return np.stack(
         [
-            View.of(row.width, row.height, **look).mask(parse_boxes(row.person_boxes))
+            View.of(preprocessing, row.width, row.height).mask(parse_boxes(row.person_boxes))
             for row in photos.itertuples()
         ]
     )

@@ -2,9 +2,8 @@
 
 import hashlib
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,7 @@ from torchvision.transforms.functional import gaussian_blur
 from stillact.core.runs import Run
 from stillact.data.boxes import Box, View
 from stillact.data.manifest import parse_boxes
+from stillact.data.preprocessing import Preprocessing
 from stillact.perturb.occlusion_summary import FILLS, NONE
 
 DRAWS = 3  # backgrounds covered a photo
@@ -61,26 +61,30 @@ def regions(view: View, boxes: list[Box], image_id: str) -> Regions:
         boxes: of its people, in pixels of the photo.
         image_id: seeds the places of the backgrounds.
     """
-    person, seen = view.mask(boxes), view.mask([(0, 0, *view.photo)])
+    person, seen = view.mask(boxes), view.mask([Box(0, 0, *view.photo)])
     share = person.sum() / seen.sum()
     if not 0 < share <= 0.5:
         return Regions(person, share, [])
-    sizes = [(max(round(w), 1), max(round(h), 1)) for _, _, w, h in view.boxes(boxes)]
+    sizes = [(max(round(box.width), 1), max(round(box.height), 1)) for box in view.boxes(boxes)]
     draws = [
         _background(person, seen, sizes, _generator(f"{image_id}/{draw}")) for draw in range(DRAWS)
     ]
     return Regions(person, share, draws)
 
 
-def regions_of(photos: pd.DataFrame, look: Mapping[str, Any]) -> list[Regions]:
+def regions_of(photos: pd.DataFrame, preprocessing: Preprocessing) -> list[Regions]:
     """The regions of each photo.
 
     Args:
         photos: image_id, width and height (px), person_boxes as in the manifest.
-        look: size, geometry and crop of the packed photos.
+        preprocessing: of the packed photos.
     """
     return [
-        regions(View.of(row.width, row.height, **look), parse_boxes(row.person_boxes), row.image_id)
+        regions(
+            View.of(preprocessing, row.width, row.height),
+            parse_boxes(row.person_boxes),
+            row.image_id,
+        )
         for row in photos.itertuples()
     ]
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from stillact.core.text_tables import percent
 from stillact.evaluation import bootstrap, calibration
 from stillact.evaluation.predictions import Answers, of_models
 
@@ -109,41 +108,9 @@ def _row(versions: Sequence[Beside]) -> list:
     return row
 
 
-def sentences(summary: pd.DataFrame) -> list[str]:
-    """What the table says of each model, in a sentence; the one that loses least comes first.
-
-    Args:
-        summary: of `judge`, one task.
-    """
-    told = []
-    for model in by_loss(summary):
-        rows = summary[(summary["model"] == model) & summary["severity"].isna()]
-        each = rows[rows["corruption"] != ALL].sort_values("accuracy_difference", kind="stable")
-        worst = each.iloc[0]
-        clean = summary[(summary["model"] == model) & (summary["corruption"] == CLEAN)].iloc[0]
-        text = f"{model} is right on {percent(clean['accuracy'])} of the {clean['photos']} photos"
-        for overall in rows[rows["corruption"] == ALL].to_dict("records"):
-            text += (
-                f", and on {percent(overall['accuracy'])} when they are corrupted "
-                f"({_points(overall)})"
-            )
-        if worst["accuracy_difference"] < 0:
-            text += f"; it loses most by {worst['corruption']} ({_points(worst)})"
-        told.append(f"{text}.")
-    return told
-
-
 def by_loss(summary: pd.DataFrame) -> list[str]:
     """The models, the one that loses least over all corruptions first."""
     rows = summary[summary["severity"].isna()]
     rows = rows[rows["corruption"] == ALL] if (rows["corruption"] == ALL).any() else rows
     lost = rows.groupby("model", sort=False)["accuracy_difference"].mean()
     return lost.sort_values(ascending=False, kind="stable").index.tolist()
-
-
-def _points(row) -> str:
-    low, high = row["accuracy_difference_ci_low"], row["accuracy_difference_ci_high"]
-    value, low, high = (
-        f"{100 * of:+.0f}".replace("-", "−") for of in (row["accuracy_difference"], low, high)
-    )
-    return f"{value} points, 95\xa0% interval {low} to {high}"

@@ -1,5 +1,6 @@
 """What a study takes, told before it is begun: jobs, runs, hours, memory and disk of each rule."""
 
+import functools
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,10 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from stillact.config import study as config
+from stillact.config.evaluation import WITHOUT_SEVERITY
+from stillact.config.training import Plan
 from stillact.core import runs
+from stillact.core.logs import logger
 from stillact.core.tables import read_csv
 from stillact.data import manifest
+from stillact.study.config import Config
 
 SHIPPED, PAST = "shipped figures", "past runs"
 # Of the backbones that config.yaml names: billions of multiply-adds of a photo's forward pass (a
@@ -102,7 +106,7 @@ class Past:
         return len(metas), sum(most) / max(len(metas), 1)
 
 
-def photos(cfg: config.Config) -> Counter:
+def photos(cfg: Config) -> Counter:
     """The photos of each class that the config's manifest has, or will have once it is made.
 
     Raises:
@@ -115,7 +119,7 @@ def photos(cfg: config.Config) -> Counter:
 
 
 def parts(
-    cfg: config.Config,
+    cfg: Config,
     photos: Mapping[str, int],
     small: Mapping[str, list[str]],
     folds_per_job: Mapping[str, int],
@@ -140,15 +144,11 @@ def parts(
     yield from _asked(cfg, sum(photos[label] for label in cfg.tasks[cfg.main_task].classes))
 
 
-def _plans(cfg: config.Config) -> list[config.Plan]:
+def _plans(cfg: Config) -> list[Plan]:
     return [cfg.plan(task, model) for task in cfg.tasks for model in cfg.models_of(task)]
 
 
-def _base(plan: config.Plan) -> config.Plan:
-    return getattr(plan, "of", plan)
-
-
-def _data(cfg: config.Config, total: int) -> Iterator[Part]:
+def _data(cfg: Config, total: int) -> Iterator[Part]:
     manifests = [cfg.dataset.manifest, *([cfg.external.manifest] if cfg.external else [])]
     for made in ("stage", "curate"):
         if f"results/{made}/manifest.csv" in manifests:
@@ -158,11 +158,12 @@ def _data(cfg: config.Config, total: int) -> Iterator[Part]:
         yield Part(rule, rule, work=total, photos=total)
     for task in cfg.tasks:
         yield Part("split", f"split/{task}", work=total * cfg.splits.kfold.repeats, photos=total)
-    seen = [p.training for p in _plans(cfg) if p.recipe == "from_scratch"]
-    for geometry, size in dict.fromkeys((one.geometry, one.size) for one in seen):
+    arrays = [Path(plan.reads().get("array", "")) for plan in _plans(cfg)]
+    for array in dict.fromkeys(array for array in arrays if array.parent.name == "pack"):
+        size = int(array.stem.rsplit("_", 1)[1])
         yield Part(
             "pack",
-            f"pack/{geometry}_{size}",
+            f"pack/{array.stem}",
             work=total,
             photos=total,
             disk_mb=_pixels_mb(total, size),
@@ -173,36 +174,34 @@ def _pixels_mb(photos: float, side: int) -> float:
     return photos * side**2 * 3 / 1e6
 
 
-def _backbones(cfg: config.Config, total: int) -> Iterator[Part]:
+def _backbones(cfg: Config, total: int) -> Iterator[Part]:
     """Weights of every backbone in use, the photos packed for it, and embeddings."""
-    plans = [plan for plan in _plans(cfg) if plan.recipe != "from_scratch"]
-    yield from _pretrained(cfg, [_base(plan).backbone for plan in plans])
-    for name in dict.fromkeys(_base(plan).backbone for plan in plans):
+    models = [model for task in cfg.tasks for model in cfg.models_of(task)]
+    names = list(dict.fromkeys(filter(None, map(cfg.backbone_of, models))))
+    yield from _pretrained(cfg, names)
+    read = dict.fromkeys(Path(file) for plan in _plans(cfg) for file in plan.reads().values())
+    for name in names:
         gmacs, _, download_mb, side = facts(cfg, name)
-        pixels_mb = _pixels_mb(total, side)
         yield Part("fetch_weights", f"fetch_weights/{name}", disk_mb=download_mb)
-        packed = dict(work=total, photos=total, disk_mb=pixels_mb)
+        packed = dict(work=total, photos=total, disk_mb=_pixels_mb(total, side))
         yield Part("pack_backbone", f"pack_backbone/{name}", **packed)
-        on = [plan for plan in plans if _base(plan).backbone == name]
-        views = dict.fromkeys(view for plan in on for view in getattr(plan, "views", ()))
-        for view in [view for view in views if view in ("letterbox", "person")]:
+        for view in [file.stem for file in read if file.match(f"backbones/{name}/views/*")]:
             yield Part("pack_view", f"pack_view/{name}/{view}", **packed)
-        recipes = {_base(plan).recipe for plan in on}
+        files = [file.name for file in read if file.match(f"embeddings/{name}/*")]
         embedded = dict(work=gmacs * total, photos=total)
-        if recipes - {"fine_tune"}:
-            yield Part("embed_images", f"embed_images/{name}", **embedded)
-        if "prolip" in recipes:
-            yield Part("embed_unprojected", f"embed_unprojected/{name}", **embedded)
-        texts = [
-            getattr(p, "prompts", None)
-            for p in map(_base, on)
-            if getattr(p, "head", "text") == "text"
-        ]
-        for prompts in dict.fromkeys(filter(None, texts)):
-            yield Part("embed_texts", f"embed_texts/{name}/{prompts}")
+        for rule, file in (
+            ("embed_images", "images.csv"),
+            ("embed_unprojected", "unprojected.npy"),
+        ):
+            if file in files:
+                yield Part(rule, f"{rule}/{name}", **embedded)
+        for file in files:
+            if file.startswith("texts_") and file.endswith(".npy"):
+                prompts = file.removeprefix("texts_").removesuffix(".npy")
+                yield Part("embed_texts", f"embed_texts/{name}/{prompts}")
 
 
-def _pretrained(cfg: config.Config, backbones: Iterable[str]) -> Iterator[Part]:
+def _pretrained(cfg: Config, backbones: Iterable[str]) -> Iterator[Part]:
     """The tiny towers that are trained here, where a backbone's weights are one of them."""
     weights = {cfg.backbones[name].weights for name in backbones}
     towers = [tower for tower in cfg.pretrain.towers if f"results/pretrain/{tower}" in weights]
@@ -216,21 +215,30 @@ def _pretrained(cfg: config.Config, backbones: Iterable[str]) -> Iterator[Part]:
         yield Part("pretrain", f"pretrain/{tower}", work=work)
 
 
-def facts(cfg: config.Config, backbone: str) -> tuple[float, float, float, int]:
-    """As in BACKBONES; of one that is not there those of a ViT-B/16."""
+def facts(cfg: Config, backbone: str) -> tuple[float, float, float, int]:
+    """As in BACKBONES; of one that is not there those of a ViT-B/16, which is logged."""
     weights = cfg.backbones[backbone].weights
     if weights.startswith("results/pretrain/"):
         return _tiny_gmacs(cfg), 4, 4, cfg.pretrain.size
+    if weights not in BACKBONES:
+        _unknown(backbone)
     return BACKBONES.get(weights, UNKNOWN)
 
 
-def _tiny_gmacs(cfg: config.Config) -> float:
+@functools.cache  # logged once
+def _unknown(backbone: str) -> None:
+    logger.warning(
+        "backbones.%s: what it takes is not known; it is estimated as a ViT-B/16", backbone
+    )
+
+
+def _tiny_gmacs(cfg: Config) -> float:
     tokens, width = (cfg.pretrain.size // 16) ** 2 + 1, cfg.pretrain.width
     return cfg.pretrain.layers * (12 * tokens * width**2 + 2 * tokens**2 * width) / 1e9
 
 
 def _training(
-    cfg: config.Config, task: str, model: str, photos: int, folds_per_job: Mapping[str, int]
+    cfg: Config, task: str, model: str, photos: int, folds_per_job: Mapping[str, int]
 ) -> Iterator[Part]:
     """The jobs that train a model on a task."""
     plan, share = cfg.plan(task, model), cfg.splits.fractions
@@ -238,54 +246,30 @@ def _training(
     looked_at = task == cfg.main_task and model in cfg.explained
     shuffled = int(cfg.explain.shuffled_labels and looked_at)
     seeds = cfg.seeds_of(model)
-    jobs = len(runs.batches(seeds, 1 if hasattr(plan, "of") else cfg.runs_per_job)) + shuffled
+    jobs = (
+        len(runs.batches(seeds, 1 if cfg.recipe_of(model).derived else cfg.runs_per_job)) + shuffled
+    )
     jobs += len(runs.batches(folds, folds_per_job[plan.recipe]))
     holdouts, of_fold = len(seeds) + shuffled, 1 / cfg.splits.kfold.folds
     again = cfg.splits.kfold.folds - 1 if plan.recipe in cfg.selection.inner else 1
     trained_on = photos * (holdouts * share.train + len(folds) * again * (1 - of_fold))
     asked = photos * (holdouts * (1 - share.train) + len(folds) * again * of_fold)
     kept = holdouts + (len(folds) if cfg.keeps_folds(plan.recipe) else 0)
+    recipe, backbone = cfg.recipe_of(model), cfg.backbone_of(model)
+    gmacs, tower_mb = facts(cfg, backbone)[:2] if backbone else (0, 0)
     yield Part(
         plan.recipe,
         f"train/{task}/{model}",
         jobs,
         holdouts + len(folds),
-        work=_work(cfg, plan, trained_on, asked),
+        work=recipe.work(plan, trained_on, asked, gmacs),
         photos=photos,
         epochs=getattr(getattr(plan, "training", None), "max_epochs", 0),
-        disk_mb=kept * _weights_mb(cfg, plan),
+        disk_mb=kept * recipe.weights_mb(tower_mb),
     )
 
 
-def _work(cfg: config.Config, plan: config.Plan, trained_on: float, asked: float) -> float:
-    """What all runs of a plan do, in its recipe's unit; every epoch that it may have counts.
-
-    trained_on, asked: photos, each as often as there are runs that have it.
-    """
-    match plan.recipe:
-        case "from_scratch":
-            return trained_on * plan.training.max_epochs * (plan.training.size / 128) ** 2
-        case "fine_tune":
-            return trained_on * plan.training.max_epochs * facts(cfg, plan.backbone)[0]
-        case "mlp" | "prolip":
-            return trained_on * plan.training.max_epochs
-        case "linear_probe":
-            return trained_on * len(plan.training.c) * plan.training.folds
-        case "zero_shot":
-            return asked
-    times = {"wise_ft": cfg.recipes.wise_ft.steps + 1, "seed_soup": 1}
-    passes = times.get(plan.recipe) or len(plan.views)
-    return asked * passes * facts(cfg, plan.of.backbone)[0]
-
-
-def _weights_mb(cfg: config.Config, plan: config.Plan) -> float:
-    """Of a run."""
-    if plan.recipe in ("fine_tune", "wise_ft", "seed_soup"):
-        return facts(cfg, _base(plan).backbone)[1]
-    return 5 if plan.recipe == "from_scratch" else 1
-
-
-def _asked(cfg: config.Config, photos: int) -> Iterator[Part]:
+def _asked(cfg: Config, photos: int) -> Iterator[Part]:
     """The main task's models asked again about its test photos, changed."""
     main, tested = cfg.main_task, photos * cfg.splits.fractions.test
 
@@ -304,7 +288,7 @@ def _asked(cfg: config.Config, photos: int) -> Iterator[Part]:
             "cover", f"cover/{main}/{model}", work=tested * times * gmacs(model), photos=tested
         )
     named = cfg.robustness.corruptions
-    once = len(set(named) & set(config.WITHOUT_SEVERITY))
+    once = len(set(named) & set(WITHOUT_SEVERITY))
     kinds = once + (len(named) - once) * len(cfg.robustness.severities)
     for model in cfg.asked_again:
         yield Part("corrupt", f"robustness/{main}/{model}", work=tested * kinds, photos=tested)

@@ -1,8 +1,5 @@
 """What the recipes on a pretrained backbone's embeddings share; the backbone stays as it is."""
 
-import functools
-import importlib
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,6 +10,7 @@ from torch import nn
 from torch.nn.functional import normalize
 
 from stillact.models.prompts import class_embeddings, normalised
+from stillact.models.records import BackboneRecord
 from stillact.training import loop
 from stillact.training.jobs import Fit, Parts, Setup, load_parts
 
@@ -38,12 +36,23 @@ def setup(
         see: of embeddings (photos, width), an array or a tensor on the device.
     """
     features = see(normalised(np.load(files["embeddings"])))
-    embed = embedder(files["record"], device)
+    record = BackboneRecord.read(files["record"])
+
+    def inputs(photos: torch.Tensor, backbone: nn.Module) -> torch.Tensor:
+        return see(normalize(backbone.encode_image(backbone.normalise(photos)), dim=1))
 
     def parts(rows: pd.DataFrame) -> Parts:
         return load_parts(features, files["index"], rows, classes, device)
 
-    return Setup(parts, network, as_it_is, lambda photos: see(embed(photos)), fit=fit)
+    return Setup(
+        parts,
+        network,
+        as_it_is,
+        inputs,
+        record.facts.preprocessing,
+        files["record"],
+        fit=fit,
+    )
 
 
 def as_it_is(inputs: torch.Tensor, training: bool) -> torch.Tensor:
@@ -64,29 +73,5 @@ def text_rows(files: Mapping[str, Path], classes: list[str]) -> torch.Tensor:
 
 
 def fact(files: Mapping[str, Path], name: str):
-    """What the `record` of the backbone says of it (`backbones.facts`); loads nothing."""
-    return json.loads(files["record"].read_text(encoding="utf-8"))["facts"][name]
-
-
-def loader(record: Path, device: torch.device) -> Callable[[], nn.Module]:
-    """Gives the backbone of a weights.json.
-
-    It is loaded when it is first asked for, and by a name: a training, whose photos have been
-    embedded, needs neither its code (`code.closure`) nor its libraries.
-    """
-
-    @functools.cache
-    def backbone() -> nn.Module:
-        return importlib.import_module("stillact.models.backbones").from_record(record).to(device)
-
-    return backbone
-
-
-def embedder(record: Path, device: torch.device) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Packed photos to L2-normalised embeddings (photos, width); the backbone is `loader`'s."""
-    backbone = loader(record, device)
-
-    def embed(photos: torch.Tensor) -> torch.Tensor:
-        return normalize(backbone().encode_image(backbone().normalise(photos)), dim=1)
-
-    return embed
+    """What the `record` of the backbone says of it (`loading.facts`); loads nothing."""
+    return getattr(BackboneRecord.read(files["record"]).facts, name)

@@ -1,6 +1,5 @@
 """The photos one by one with what each model says of them, for the report's browser."""
 
-import base64
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,11 +8,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from stillact.data.fetch import cached
-from stillact.data.preprocess import upright
+from stillact.data.fetch.cache import cached
 from stillact.figures.saliency import coloured
+from stillact.report.thumbnails import data_uri, thumbnail
 
-SIDE, QUALITY = 160, 70  # of a thumbnail: longer side in pixels, and JPEG's
 PHOTOS = 1000  # at most, of about 8 kB each, so that a page of them can still be sent
 
 
@@ -137,20 +135,5 @@ def overlays(
         pixels = (255 * coloured(grid)).round().astype(np.uint8)
         png = io.BytesIO()
         Image.fromarray(pixels).save(png, "PNG", optimize=True)
-        made[image] = [_uri("png", png), *percent.round(2).tolist()]
+        made[image] = [data_uri("png", png.getvalue()), *percent.round(2).tolist()]
     return made
-
-
-def thumbnail(path: Path) -> str:
-    """A photo upright, whole and undistorted, its longer side `SIDE` pixels, as a data URI."""
-    with Image.open(path) as image:
-        image.draft("RGB", (2 * SIDE, 2 * SIDE))  # a large JPEG is decoded at a fraction of it
-        small = upright(image)
-    small.thumbnail((SIDE, SIDE))
-    jpeg = io.BytesIO()
-    small.save(jpeg, "JPEG", quality=QUALITY, optimize=True)
-    return _uri("jpeg", jpeg)
-
-
-def _uri(kind: str, content: io.BytesIO) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(content.getvalue()).decode()}"

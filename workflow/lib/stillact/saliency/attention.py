@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.functional import linear
 
 from stillact.core.errors import InputError
-from stillact.models.backbones import Backbone
+from stillact.models.backbones.base import Backbone
 
 Heads = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 

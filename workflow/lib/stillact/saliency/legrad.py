@@ -7,7 +7,6 @@ memory holds the graph of one block and no more.
 """
 
 import contextlib
-import copy
 from collections.abc import Callable
 from typing import Literal
 
@@ -15,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn.functional import interpolate
 
-from stillact.models.backbones import Backbone
+from stillact.models.backbones.base import Backbone
 from stillact.saliency.attention import Anatomy, Attention, anatomy, evaluating, tokens_of
 
 # From embeddings (batch, width) to scores (batch, classes or prompts).
@@ -30,8 +29,8 @@ def maps(
 
     Args:
         backbone: a transformer; its parameters, flags and modes are left as found.
-        images: normalised, float32 (batch, 3, height, width), of the size that the backbone takes
-            (`at_size` makes one that takes another).
+        images: normalised, float32 (batch, 3, height, width), of the size that the backbone
+            takes.
         score: what is explained: `to_texts`, or a classifier's head. Differentiable.
         layers: how many blocks, counted from the last; "all" (as the paper has it) or 2 (as its
             code does unless told otherwise).
@@ -137,39 +136,3 @@ def scaled(maps: torch.Tensor) -> torch.Tensor:
     that is the same everywhere is 0."""
     low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
     return torch.where(high > low, (maps - low) / (high - low), 0.0)
-
-
-def at_size(backbone: Backbone, height: int, width: int) -> Backbone:
-    """A copy that takes images of another size, its position embeddings resampled (bicubic, as its
-    library does).
-
-    Args:
-        backbone: a transformer; it stays as it is.
-        height, width: pixels; multiples of the side of a patch.
-
-    Raises:
-        InputError: as `attention.anatomy`.
-        ValueError: the size is no multiple of the patch.
-    """
-    patch = anatomy(backbone).patch
-    if height % patch or width % patch:
-        raise ValueError(f"{height} by {width} pixels are no whole patches of {patch} pixels")
-    made = copy.copy(backbone)  # with modules of its own, of which the image tower alone is copied
-    made._modules = {**backbone._modules, "image": copy.deepcopy(backbone.image)}
-    image = made.image
-    if hasattr(image, "tower"):
-        image.options = {"interpolate_pos_encoding": True}
-    elif hasattr(image, "transformer"):
-        image.positional_embedding = _resampled(
-            image.positional_embedding, (height // patch, width // patch)
-        )
-    else:
-        getattr(image, "trunk", image).set_input_size((height, width))
-    return made
-
-
-def _resampled(positions: nn.Parameter, grid: tuple[int, int]) -> nn.Parameter:
-    from timm.layers import resample_abs_pos_embed
-
-    made = resample_abs_pos_embed(positions.detach()[None], grid, num_prefix_tokens=1)[0]
-    return nn.Parameter(made, requires_grad=positions.requires_grad)

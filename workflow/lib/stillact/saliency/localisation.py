@@ -5,8 +5,6 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import rankdata
 
-Fill = Callable[[np.ndarray], np.ndarray]
-
 
 def pointing(heat: np.ndarray, person: np.ndarray) -> float:
     """The pointing game (Zhang and others, arXiv 1608.00507): 1 where the map is largest on the

@@ -76,37 +76,6 @@ def notes(tables: Mapping[str, pd.DataFrame], reasons: Mapping[str, str]) -> pd.
     return pd.DataFrame(rows, columns=["model", "note"])
 
 
-def sentence(summary: pd.DataFrame, model: str) -> str:
-    """What the first LeGrad's energy says of a model; '' where it is not known.
-
-    Args:
-        summary: of `summarise`.
-        model: one of its models.
-    """
-    rows = summary.query("model == @model and answers == 'all' and metric == 'energy'")
-    if rows.empty:
-        return ""
-    first = rows.iloc[0]
-    said = (
-        f"{_share(first)} of the relevance that {first['method']} finds for {model}'s answers lies "
-        f"on people, whose boxes take {100 * first['chance']:.0f}\xa0% of what it sees: "
-        f"{first['value'] / first['chance']:.1f} times as much as by chance."
-    )
-    others = rows.set_index("method")
-    beside = {
-        "centre": "of a Gaussian in the middle",
-        f"{first['method']}_random_weights": "with its weights in random order",
-        f"{first['method']}_shuffled_labels": "trained on shuffled labels",
-    }
-    told = [f"{_share(others.loc[m])} {what}" for m, what in beside.items() if m in others.index]
-    return f"{said} Beside it: {', '.join(told)}." if told else said
-
-
-def _share(row: pd.Series) -> str:
-    interval = f" [{100 * row['ci_low']:.0f}, {100 * row['ci_high']:.0f}]"
-    return f"{100 * row['value']:.0f}\xa0%{interval if pd.notna(row['ci_low']) else ''}"
-
-
 def best(summary: pd.DataFrame, task: str, models: Sequence[str]) -> str:
     """The model with the highest accuracy on the validation photos, the first of equals.
 

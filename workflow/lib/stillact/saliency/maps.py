@@ -2,9 +2,8 @@
 
 import functools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,8 +13,9 @@ from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.data.boxes import View
 from stillact.data.manifest import parse_boxes
+from stillact.data.preprocessing import Preprocessing
 from stillact.perturb.occlusion import cover
-from stillact.recipes.fine_tune import Classifier
+from stillact.recipes.fine_tune.setup import Classifier
 from stillact.saliency import attention, legrad, localisation
 from stillact.saliency import methods as saliency_methods
 from stillact.training.trained import Trained
@@ -50,7 +50,7 @@ def of_run(
     run: Trained,
     photos: pd.DataFrame,
     pixels: torch.Tensor,
-    look: Mapping[str, Any],
+    preprocessing: Preprocessing,
     classes: Sequence[str],
     layers: Sequence[legrad.Layers],
     steps: int,
@@ -62,13 +62,13 @@ def of_run(
         run: trained; its backbone is a transformer, or the result is empty and says why.
         photos: image_id, label, width and height (pixels), person_boxes ('' where none is known).
         pixels: the photos packed for the run, uint8 (photos, 3, size, size), on the CPU.
-        look: size, geometry and crop that they were packed with.
+        preprocessing: of the packed photos.
         classes: in the order of the run's outputs.
         layers: choices of LeGrad's layers, the first of which is drawn and checked.
         steps: of insertion and deletion.
         shuffled: the same model trained on shuffled labels, if it was.
     """
-    views = [View.of(row.width, row.height, **look) for row in photos.itertuples()]
+    views = [View.of(preprocessing, row.width, row.height) for row in photos.itertuples()]
     regions = np.array([view.region for view in views])
     try:
         attention.anatomy(run.network.backbone)
@@ -113,7 +113,7 @@ def grids(run: Trained, images: torch.Tensor, layers: legrad.Layers) -> np.ndarr
 def overlaid(
     run: Trained,
     photos: Sequence[tuple[np.ndarray, tuple[int, int]]],
-    look: Mapping[str, Any],
+    preprocessing: Preprocessing,
     layers: legrad.Layers,
 ) -> tuple[dict[str, np.ndarray], str]:
     """What `browse.overlays` lays over photos, or why there is nothing.
@@ -122,13 +122,13 @@ def overlaid(
         run: of any recipe.
         photos: each as the run sees it, uint8 (size, size, 3), and its width and height in pixels,
             upright.
-        look: size, geometry and crop of what the run sees.
+        preprocessing: of the photos that the run sees.
         layers: of LeGrad.
 
     Returns:
         grids and regions, as in `Explained`; and '', or why they are of no photo.
     """
-    regions = np.array([View.of(*size, **look).region for _, size in photos])
+    regions = np.array([View.of(preprocessing, *size).region for _, size in photos])
     nothing = {"grids": np.empty((0, 0, 0, 0), np.float32), "regions": regions}
     if not isinstance(run.network, Classifier):
         return nothing, "maps are made of fine-tuned transformers, and this is none"

@@ -9,7 +9,7 @@ import copy
 import numpy as np
 import torch
 
-from stillact.recipes.fine_tune import Classifier
+from stillact.recipes.fine_tune.setup import Classifier
 from stillact.saliency import attention, legrad
 
 BATCH = 16  # photos at a time

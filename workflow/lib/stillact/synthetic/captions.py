@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from stillact.synthetic.scenery import INDOORS, SHARED
+from stillact.synthetic.backgrounds import INDOORS
+from stillact.synthetic.furniture import SHARED
 
 PLURALS = {"man": "men", "woman": "women", "boy": "boys", "girl": "girls", "person": "people"}
 NUMBERS = {2: "two", 3: "three", 4: "four"}

@@ -30,7 +30,7 @@ from timm.optim.muon import zeropower_via_newtonschulz
 from torch import nn
 from torch.nn import functional as F
 
-from stillact.config.study import Pretrain
+from stillact.config.synthetic import Pretrain
 from stillact.core.logs import logger
 from stillact.core.tables import read_csv
 from stillact.synthetic import limbs

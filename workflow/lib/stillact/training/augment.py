@@ -9,12 +9,22 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from stillact.config import study as config
+from stillact.config.augmentations import (
+    Augmentation,
+    ColourJitter,
+    GaussianBlur,
+    Greyscale,
+    HorizontalFlip,
+    Perspective,
+    RandomResizedCrop,
+    Rotation,
+    VerticalFlip,
+)
 
 Augment = Callable[[torch.Tensor], torch.Tensor]
 
 
-def build(blocks: Sequence[config.Augmentation], size: int) -> Augment:
+def build(blocks: Sequence[Augmentation], size: int) -> Augment:
     """The augmentations one after another.
 
     Takes and returns float32 images (batch, 3, size, size) in [0, 1]; draws from torch's global
@@ -34,37 +44,37 @@ def build(blocks: Sequence[config.Augmentation], size: int) -> Augment:
     return augment
 
 
-def _step(block: config.Augmentation, size: int) -> Augment:
+def _step(block: Augmentation, size: int) -> Augment:
     match block:
-        case config.VerticalFlip():
+        case VerticalFlip():
             return _some(block.p, lambda images: images.flip(2))
-        case config.HorizontalFlip():
+        case HorizontalFlip():
             return _some(block.p, lambda images: images.flip(3))
         case _:
             return _torchvisions(block, size)
 
 
-def _torchvisions(block: config.Augmentation, size: int) -> Augment:
+def _torchvisions(block: Augmentation, size: int) -> Augment:
     from torchvision.transforms import InterpolationMode, v2  # takes longer to import than torch
 
     bilinear = InterpolationMode.BILINEAR
     match block:
-        case config.Greyscale():
+        case Greyscale():
             return _some(block.p, lambda images: v2.functional.rgb_to_grayscale(images, 3))
-        case config.Perspective():
+        case Perspective():
             return _each(v2.RandomPerspective(block.distortion, block.p, bilinear))
-        case config.RandomResizedCrop():
+        case RandomResizedCrop():
             area = (block.min_area, block.max_area)
             return _each(v2.RandomResizedCrop(size, area, interpolation=bilinear, antialias=True))
-        case config.ColourJitter():
+        case ColourJitter():
             return _each(
                 v2.ColorJitter(block.brightness, block.contrast, block.saturation, block.hue)
             )
-        case config.GaussianBlur():
+        case GaussianBlur():
             sigma = (block.min_sigma * size / 128, block.max_sigma * size / 128)
             kernel = 2 * int(3 * sigma[1] + 0.5) + 1  # three standard deviations to each side
             return _each(v2.GaussianBlur(max(kernel, 3), sigma))
-        case config.Rotation():
+        case Rotation():
             return _each(v2.RandomRotation(block.degrees, bilinear))
         case _:
             raise TypeError(f"no transform for {block!r}")

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import hashlib
-import importlib
 import importlib.metadata
 import json
 import platform
@@ -19,11 +18,12 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from stillact.config.study import Plan
+from stillact.config.training import Plan
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.core.runs import INNER, SHUFFLED, SUBSETS, Run
 from stillact.core.tables import read_csv, sha256_of, write_csv
+from stillact.data.preprocessing import Preprocessing
 from stillact.training import loop, run_dirs
 
 OUTPUTS = ("predictions.csv", "history.csv", "meta.json")  # and, where they are kept, the weights
@@ -47,7 +47,7 @@ class Fitted:
 Fit = Callable[[nn.Module, dict[str, loop.Part], Run], Fitted]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Setup:
     """What a recipe makes of a plan and its files, once for all runs of a process.
 
@@ -57,7 +57,11 @@ class Setup:
         run's train part, or with None where trained weights are loaded into it next.
     prepare: makes a batch of inputs what the network takes.
     inputs: makes packed photos, uint8 (photos, 3, size, size), on the device, the inputs that a
-        `training.Part` holds; gradients pass through it.
+        `training.Part` holds, with the frozen backbone of `record`, or None without one; gradients
+        pass through it.
+    preprocessing: of the packed photos.
+    record: weights.json of the frozen backbone whose features the network takes; None where the
+        network takes photos.
     groups: the optimiser's groups of a network's parameters; None: all alike.
     precision: of the training steps, "fp32" or "bf16".
     penalty: of a network's parameters, added to the loss; None: nothing.
@@ -68,24 +72,20 @@ class Setup:
     parts: Callable[[pd.DataFrame], Parts]
     network: Callable[[loop.Part | None], nn.Module]
     prepare: loop.Prepare
-    inputs: Callable[[torch.Tensor], torch.Tensor]
+    inputs: Callable[[torch.Tensor, nn.Module | None], torch.Tensor]
+    preprocessing: Preprocessing
+    record: Path | None = None
     groups: Callable[[nn.Module], list[dict]] | None = None
     precision: str = "fp32"
     penalty: Callable[[nn.Module], torch.Tensor] | None = None
     fit: Fit | None = None
 
 
-Recipe = Callable[[Plan, Mapping[str, Path], torch.device], Setup]
-
-
-def setup_of(plan: Plan) -> Recipe:
-    """What sets a plan up: the function of that name in its recipe's module, imported by its name,
-    which the digest of the code that a rule passes therefore has to cover."""
-    return importlib.import_module(f"stillact.recipes.{plan.recipe}").setup
+SetUp = Callable[[Plan, Mapping[str, Path], torch.device], Setup]
 
 
 def train_runs(
-    recipe: Recipe,
+    set_up: SetUp,
     plan: Plan,
     files: Mapping[str, Path | list[Path]],
     folders: list[Path],
@@ -103,7 +103,7 @@ def train_runs(
     the same plan, files, code, versions and kind of device.
 
     Args:
-        recipe: the setup of one of this package's modules.
+        set_up: the function `setup` of a recipe.
         plan: what it sets up.
         files: by name: those that the recipe reads, and `split`, the holdout or k-fold table.
         folders: .../{task}/{model}/{split}/seed_{seed}, all of one task and model.
@@ -134,7 +134,7 @@ def train_runs(
             if run_dirs.is_finished(work):
                 logger.info("%s: finished by an earlier start, taken as it is", run)
                 continue
-            setup = setup or recipe(plan, files, chosen)
+            setup = setup or set_up(plan, files, chosen)
             of_run, held_out = parts(run.split)
             anew = map(setup.parts, held_out)  # one after the other in memory
             _train(run, plan, setup, of_run, anew, work, made_from, chosen, keep_weights)
@@ -237,7 +237,7 @@ def _train(
         "epochs": len(fitted.history) if setup.fit is None else 0,
         "chosen": {**getattr(network, "chosen", {}), **fitted.chosen},
         "parameters": sum(p.numel() for p in network.parameters()),
-        "versions": _versions(plan),
+        "versions": _versions(plan.packages),
         "made_from": made_from,
         "config": plan.model_dump(),
     }
@@ -335,7 +335,7 @@ def _fingerprint(
         "plan": plan.model_dump(),
         "files": {name: [sha256_of(path) for path in paths] for name, paths in read.items()},
         "code": code,
-        "versions": _versions(plan),
+        "versions": _versions(plan.packages),
         "device": _device_name(device),
         "threads": threads,
         "keep_weights": keep_weights,
@@ -344,13 +344,7 @@ def _fingerprint(
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _versions(plan: Plan) -> dict[str, str]:
-    base = getattr(plan, "of", plan)
-    packages = ["torch", "torchvision", "numpy"]
-    if {plan.recipe, base.recipe} & {"fine_tune", "views"}:
-        packages += ["open_clip_torch", "timm", "transformers"]
-    if base.recipe == "linear_probe" or getattr(base, "probe", None):
-        packages += ["scikit-learn"]
+def _versions(packages: Iterable[str]) -> dict[str, str]:
     versions = {name: importlib.metadata.version(name) for name in packages}
     return {"python": platform.python_version(), **versions}
 

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim.adamw import adamw
 
-from stillact.config.study import Training
+from stillact.config.training import Training
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.core.runs import Run

@@ -1,21 +1,20 @@
 """Trained runs, asked about photos that they were not trained or judged on."""
 
 import copy
-import json
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 
-from stillact.config.study import FromScratchPlan, Plan
 from stillact.core.errors import InputError
 from stillact.core.tables import read_csv
 from stillact.models import weights
+from stillact.models.backbones import loading
 from stillact.training import jobs, loop
 from stillact.training.jobs import Setup
 
@@ -53,23 +52,16 @@ def of_runs(runs: Sequence[Trained], photos: torch.Tensor) -> list[np.ndarray]:
     device, setup = next(runs[0].network.parameters()).device, runs[0].setup
     logits = [[] for _ in runs]
     for some in photos.split(BATCH):
-        inputs = setup.inputs(some.to(device))
+        inputs = setup.inputs(some.to(device), frozen_backbone(setup, device))
         for run, told in zip(runs, logits, strict=True):
             told.append(loop.predict(run.network, inputs, setup.prepare))
     return [torch.cat(told).double().softmax(1).cpu().numpy() for told in logits]
 
 
-def look(plan: Plan, files: Mapping[str, Path]) -> dict[str, Any]:
-    """What `images.square` was told of the photos that a plan's runs see: size, geometry, crop.
-
-    Args:
-        plan: of the runs.
-        files: with a backbone its `record`, weights.json.
-    """
-    if isinstance(plan, FromScratchPlan):
-        return dict(size=plan.training.size, geometry=plan.training.geometry, crop=1.0)
-    facts = json.loads(files["record"].read_text(encoding="utf-8"))["facts"]
-    return {name: facts[name] for name in ("size", "geometry", "crop")}
+@functools.cache
+def frozen_backbone(setup: Setup, device: torch.device) -> nn.Module | None:
+    """The backbone whose features the networks of a setup take, loaded once; None without one."""
+    return None if setup.record is None else loading.from_record(setup.record).to(device)
 
 
 def test_photos(files: Mapping[str, Path], classes: list[str]) -> tuple[torch.Tensor, pd.DataFrame]:

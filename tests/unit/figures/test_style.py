@@ -1,0 +1,28 @@
+import pytest
+from matplotlib.figure import Figure
+
+from stillact.figures import style
+
+
+def drawn():
+    figure = Figure()
+    figure.subplots().plot([1, 2], label="a line")
+    return figure
+
+
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_the_same_figure_gives_the_same_bytes_without_a_date(tmp_path, kind):
+    first, second = (tmp_path / f"{i}.{kind}" for i in "ab")
+    style.save(drawn(), first)
+    style.save(drawn(), second)
+    assert first.read_bytes() == second.read_bytes()
+    assert b"<dc:date>" not in first.read_bytes()
+
+
+def test_save_leaves_one_file(tmp_path):
+    style.save(drawn(), tmp_path / "new" / "figure.svg")
+    assert [p.name for p in (tmp_path / "new").iterdir()] == ["figure.svg"]
+
+
+def test_lines_are_broken_at_spaces_and_underscores():
+    assert style.broken("riding_a_vehicle by day", 10) == "riding_a_\nvehicle by\nday"

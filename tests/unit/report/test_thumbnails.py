@@ -1,0 +1,30 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from stillact.report.thumbnails import thumbnail
+from support.reports import decoded
+
+
+def test_thumbnails_are_upright_whole_and_small(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned a quarter: 1200 wide and 600 high is seen as 600 by 1200
+    photo = Image.new("RGB", (1200, 600), "red")
+    photo.paste("blue", (0, 0, 600, 600))
+    photo.save(tmp_path / "turned.jpg", exif=exif)
+    small = decoded(thumbnail(tmp_path / "turned.jpg"))
+    assert small.size == (80, 160)
+    assert small.getpixel((40, 20))[2] > 200 > small.getpixel((40, 140))[2]
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "LA", "1"])
+def test_thumbnails_of_every_mode(tmp_path, mode):
+    Image.new(mode, (40, 30)).save(tmp_path / "photo.png")
+    small = decoded(thumbnail(tmp_path / "photo.png"))
+    assert (small.size, small.mode) == ((40, 30), "RGB")
+
+
+def test_thumbnails_of_the_papers_285_photos_leave_the_page_below_15_mb(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (160, 160, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")  # no photo takes more bytes
+    assert 285 * len(thumbnail(tmp_path / "noise.png")) < 10e6

@@ -1,0 +1,77 @@
+"""Types that the blocks of the config share, and the faults that they report."""
+
+from typing import Annotated, Any, ClassVar, Literal, NoReturn
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from stillact.core.errors import did_you_mean
+
+# Names end up in file names and Snakemake wildcards.
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Text = Annotated[str, Field(min_length=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Geometry = Literal["resize_crop", "letterbox"]
+
+
+class Block(BaseModel):
+    """A block of the config: unknown keys are errors that name the nearest known key."""
+
+    renamed: ClassVar[dict[str, str]] = {}  # keys of earlier versions, and where they are now
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, block: Any) -> Any:
+        for key in block if isinstance(block, dict) else ():
+            if key in cls.renamed:
+                fault("{key} is now {new}; set that", key=repr(key), new=cls.renamed[key])
+            if key not in cls.model_fields:
+                hint = did_you_mean(str(key), cls.model_fields)
+                known = ", ".join(cls.model_fields)
+                fault(
+                    "unknown key {key}.{hint} Known keys: {known}",
+                    key=repr(key),
+                    hint=hint,
+                    known=known,
+                )
+        return block
+
+
+def fault(message: str, **values: Any) -> NoReturn:
+    raise PydanticCustomError("fault", message, values)
+
+
+def known(where: str, names: Any, known: Any, otherwise: str = "") -> None:
+    for name in names:
+        if name not in known:
+            fault(
+                "{where}: unknown name {name}.{hint} Known: {known}{otherwise}",
+                where=where,
+                name=repr(name),
+                hint=did_you_mean(name, known),
+                known=", ".join(known),
+                otherwise=otherwise,
+            )
+
+
+def unique(where: str, values: list) -> None:
+    for i, value in enumerate(values):
+        if value in values[:i]:
+            fault("{where}: {value} is given twice; remove one", where=where, value=str(value))
+
+
+def ordered(block: Any, low: str, high: str) -> Any:
+    if getattr(block, low) > getattr(block, high):
+        fault(
+            "{low} {low_value} is above {high} {high_value}",
+            low=low,
+            low_value=getattr(block, low),
+            high=high,
+            high_value=getattr(block, high),
+        )
+    return block

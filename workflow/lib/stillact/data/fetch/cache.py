@@ -1,0 +1,79 @@
+"""The cache of verified photos, which outlives the results."""
+
+import contextlib
+import hashlib
+import os
+import time
+import uuid
+from pathlib import Path
+
+from stillact.core.errors import InputError
+
+# Layout of the cache: `{sha256[:2]}/{sha256}` holds the bytes of a photo as they came, and
+# `urls/{sha256 of a url}` the SHA-256 of what that url gave. Each file is written to `parts/`,
+# synced and renamed, so a file under its final name is whole, whatever ended the process.
+
+_STALE_S = 3600.0  # a part lives for milliseconds; one this old was left by a killed process
+
+
+def cached(cache: Path, sha256: str) -> Path:
+    """Path of a cached photo.
+
+    Raises:
+        InputError: the cache has no such photo.
+    """
+    path = place(cache, sha256)
+    if not path.is_file():
+        raise InputError(
+            f"the photo cache {cache} (dataset.cache) has no photo {sha256}: it was emptied or "
+            "moved after the photos were fetched. Fetch again: snakemake --forcerun fetch"
+        )
+    return path
+
+
+def sha256_of(content: bytes) -> str:
+    """The SHA-256 of some bytes, as 64 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def place(cache: Path, sha256: str) -> Path:
+    """Where the photo of a hash lies, or would lie."""
+    return cache / sha256[:2] / sha256
+
+
+def index(cache: Path, url: str) -> Path:
+    """The file that holds the hash of what a url gave."""
+    return cache / "urls" / sha256_of(url.encode())
+
+
+def sweep(cache: Path) -> None:
+    """Remove what killed processes left; a part of a live process is younger."""
+    for part in (cache / "parts").glob("*"):
+        with contextlib.suppress(OSError):  # another process was faster, or it is another user's
+            if time.time() - part.stat().st_mtime > _STALE_S:
+                part.unlink()
+
+
+def write(cache: Path, target: Path, content: bytes, url: str) -> None:
+    """Write a file of the cache in one step.
+
+    Raises:
+        InputError: it cannot be written; names the url that it is of.
+    """
+    part = cache / "parts" / uuid.uuid4().hex
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(exist_ok=True)
+        with open(part, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, target)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise InputError(
+            f"cannot write to the photo cache {cache} (dataset.cache in config.yaml): "
+            f"{error.strerror}, at {url} ({len(content)} bytes). Make room there, or name another "
+            "folder; what has been fetched is kept"
+        ) from error

@@ -1,0 +1,272 @@
+"""The fetch of a manifest's photos, from URLs or folders, to verified files in the cache."""
+
+import asyncio
+import collections
+import contextlib
+import dataclasses
+import itertools
+import os
+import random
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import httpx
+import pandas as pd
+
+from stillact.config.data import Dataset, Fetch
+from stillact.core.errors import InputError
+from stillact.core.logs import logger
+from stillact.core.version import __version__
+from stillact.data.fetch import network
+from stillact.data.fetch.cache import index, place, sha256_of, sweep, write
+from stillact.data.fetch.decode import Photo, look, pillow_limit, read, too_large
+from stillact.data.fetch.failures import ADDRESS, PRIVATE, Missing
+from stillact.data.fetch.progress import Progress
+
+USER_AGENT = (
+    f"stillact/{__version__} (study of still photos; asks for each photo once and keeps it)"
+)
+_DECODERS = 4  # photos decoded at once; each takes up to 4 bytes a pixel of memory
+_TRY_TIMEOUTS = 20  # a whole try may last this many timeouts: no host may drip bytes for ever
+_EXAMPLES = 5  # rows shown of each kind of failure
+_CHANGED = "The file is not the one the manifest means: find the right one, or clear its sha256"
+
+
+def fetch_all(
+    manifest: pd.DataFrame, settings: Fetch, dataset: Dataset, base: Path
+) -> pd.DataFrame:
+    """Bring every photo of the manifest into the cache, and tell what each is.
+
+    A photo comes from the cache, from `dataset.local_dirs` (by its file name), or from its URL.
+    A cached photo is served only if its bytes still have their hash: the cache is old, perhaps
+    shared or copied, and hashing costs far less than training on a damaged photo. A local file
+    (file: or a path) is read anew each time, since it may have changed.
+
+    Args:
+        manifest: columns id, url, sha256 ('' if unknown), as `manifest.load` gives them.
+        settings: limits, timeouts and retries. Memory holds up to `concurrency` bodies of
+            `max_bytes` each.
+        dataset: cache, local_dirs and on_missing; paths relative to the working directory.
+        base: folder that relative paths in the manifest start from.
+
+    Returns:
+        One row a photo, in manifest order: id, url, status ("ok" or "missing"), reason, sha256,
+        width, height (pixels, upright), mode (Pillow's), bytes; '' or <NA> where missing.
+
+    Raises:
+        InputError: photos are missing and `on_missing` is "fail", or all are; the cache cannot be
+            written; a folder of local_dirs does not exist. What has been fetched stays cached.
+    """
+    for folder in dataset.local_dirs:
+        if not Path(folder).is_dir():
+            raise InputError(f"dataset.local_dirs in config.yaml: no folder {folder}")
+    cache = Path(dataset.cache)
+    sweep(cache)
+    with pillow_limit(settings.max_pixels):
+        try:
+            loop = None if dataset.allow_private_hosts else network.public_loop
+            with asyncio.Runner(loop_factory=loop) as runner:
+                outcomes = runner.run(_Fetcher(settings, dataset, base).run(manifest))
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
+    missing = sum(isinstance(outcome, Missing) for outcome in outcomes)
+    if missing and (dataset.on_missing == "fail" or missing == len(outcomes)):
+        raise InputError(_failures(manifest, outcomes, dataset))
+    return _table(manifest, outcomes)
+
+
+class _Fetcher:
+    """One pass over a manifest."""
+
+    def __init__(self, settings: Fetch, dataset: Dataset, base: Path):
+        self.settings = settings
+        self.cache = Path(dataset.cache)
+        self.anywhere = dataset.allow_private_hosts
+        self.local_dirs = [Path(folder) for folder in dataset.local_dirs]
+        self.base = base
+        self.slots = asyncio.Semaphore(settings.concurrency)
+        self.hosts = collections.defaultdict(lambda: asyncio.Semaphore(settings.per_host))
+
+    async def run(self, manifest: pd.DataFrame) -> list[Photo | Missing]:
+        most = self.settings.concurrency
+        async with httpx.AsyncClient(
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+            timeout=httpx.Timeout(self.settings.timeout_s),
+            limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
+        ) as self.client:
+            with (
+                ThreadPoolExecutor(_DECODERS) as self.pool,
+                Progress(len(manifest)) as self.progress,
+            ):
+                async with asyncio.TaskGroup() as group:
+                    rows = zip(manifest["url"], manifest["sha256"], strict=True)
+                    tasks = [group.create_task(self.photo(url, sha256)) for url, sha256 in rows]
+        return [task.result() for task in tasks]
+
+    async def photo(self, url: str, sha256: str) -> Photo | Missing:
+        try:
+            source, photo = await self.find(url, sha256)
+        except Missing as failure:
+            source, photo = "missing", failure
+        self.progress.add(source)
+        return photo
+
+    async def find(self, url: str, sha256: str) -> tuple[str, Photo]:
+        """Where the photo came from (for the log), and its facts."""
+        if urlsplit(url).scheme not in ("http", "https"):
+            return "local", await self.thread(self.local, _local_path(url, self.base), url, sha256)
+        if photo := await self.thread(self.from_cache, url, sha256):
+            return "cached", photo
+        if photo := await self.thread(self.from_folders, url, sha256):
+            return "local", photo
+        return "fetched", await self.from_network(url, sha256)
+
+    async def thread(self, function: Callable, *args: object) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self.pool, function, *args)
+
+    def from_cache(self, url: str, sha256: str) -> Photo | None:
+        """The photo that the manifest's hash names, or that the url gave before."""
+        known = index(self.cache, url)
+        with contextlib.suppress(OSError):
+            sha256 = sha256 or known.read_text("ascii", errors="replace")
+        # an index that holds no hash, of whatever accident, must not become a path
+        content = self.stored(sha256) if re.fullmatch("[0-9a-f]{64}", sha256) else None
+        return None if content is None else look(content, self.settings, decode=False)
+
+    def stored(self, sha256: str) -> bytes | None:
+        """The cached bytes; None where there are none, or others than their name tells."""
+        try:
+            content = place(self.cache, sha256).read_bytes()
+        except OSError:
+            return None
+        if sha256_of(content) == sha256:
+            return content
+        logger.warning("photo %s in the cache is damaged; it is replaced", sha256)
+        return None
+
+    def from_folders(self, url: str, sha256: str) -> Photo | None:
+        """A file of the URL's file name in `local_dirs`. One that is damaged or another photo is
+        passed over, with a warning. The index of URLs does not learn of it: other hosts use the
+        same file names."""
+        name = PurePosixPath(unquote(urlsplit(url).path)).name
+        for path in (folder / name for folder in self.local_dirs):
+            if os.path.isfile(path):  # unlike Path.is_file, False for a name that is too long
+                try:
+                    return self.local(path, url, sha256)
+                except Missing as failure:
+                    logger.warning("%s is passed over: %s", path, failure)
+        return None
+
+    def local(self, path: Path, url: str, sha256: str) -> Photo:
+        return self.admit(read(path, self.settings), url, sha256)
+
+    def admit(self, content: bytes, url: str, sha256: str) -> Photo:
+        """Check a photo in full and cache it."""
+        known = self.stored(sha256_of(content)) is not None
+        photo = look(content, self.settings, decode=not known)
+        if sha256 not in ("", photo.sha256):
+            detail = f"manifest {sha256}, file {photo.sha256}"
+            raise Missing("sha256 differs", _CHANGED, detail)
+        if not known:
+            write(self.cache, place(self.cache, photo.sha256), content, url)
+        return photo
+
+    async def from_network(self, url: str, sha256: str) -> Photo:
+        for tries in itertools.count(1):
+            try:
+                return await self.attempt(url, sha256)
+            except Missing as failure:
+                if failure.wait_s is None or tries == self.settings.attempts:
+                    raise
+                backoff = self.settings.backoff_s * 2 ** (tries - 1) * random.uniform(0.5, 1.5)
+                wait_s = min(max(backoff, failure.wait_s), self.settings.max_wait_s)
+            await asyncio.sleep(wait_s)
+
+    async def attempt(self, url: str, sha256: str) -> Photo:
+        with network.as_missing():
+            request = self.client.build_request("GET", url)
+        for _ in range(self.settings.max_redirects + 1):
+            # the host first: a row that waits for a busy host takes no slot from the others
+            async with self.hosts[request.url.host], self.slots:
+                answer = await self.hop(request)
+                if isinstance(answer, bytes):  # kept within the slot: few bodies wait in memory
+                    return await self.thread(self.keep, answer, url, sha256)
+            request = answer
+        most = self.settings.max_redirects
+        raise Missing("too many redirects", ADDRESS, f"over fetch.max_redirects {most}")
+
+    def keep(self, content: bytes, url: str, sha256: str) -> Photo:
+        photo = self.admit(content, url, sha256)
+        write(self.cache, index(self.cache, url), photo.sha256.encode(), url)
+        return photo
+
+    async def hop(self, request: httpx.Request) -> bytes | httpx.Request:
+        """The body, or the request that a redirect asks for."""
+        # A proxy would be asked for it, and connect on its own.
+        if (
+            not self.anywhere
+            and (given := network.in_numbers(request.url.host))
+            and not network.public(given)
+        ):
+            raise Missing("private address", PRIVATE)
+        with network.as_missing():
+            async with asyncio.timeout(self.settings.timeout_s * _TRY_TIMEOUTS):
+                response = await self.client.send(request, stream=True)
+                async with contextlib.aclosing(response):
+                    if response.next_request is None:
+                        return await self.body(response)
+                    if response.next_request.url.scheme not in ("http", "https"):
+                        raise Missing("redirect to a scheme other than http and https", ADDRESS)
+                    return response.next_request
+
+    async def body(self, response: httpx.Response) -> bytes:
+        if not response.is_success:
+            raise network.http_failure(response)
+        content = bytearray()
+        async for chunk in response.aiter_bytes():
+            content += chunk
+            if len(content) > self.settings.max_bytes:
+                raise too_large(self.settings)
+        return bytes(content)
+
+
+def _local_path(url: str, base: Path) -> Path:
+    return Path(unquote(urlsplit(url).path)) if url.lower().startswith("file:") else base / url
+
+
+def _failures(manifest: pd.DataFrame, outcomes: list[Photo | Missing], dataset: Dataset) -> str:
+    """One message with all failures: each kind, how many, the first few, what to do."""
+    kinds = collections.defaultdict(list)
+    for id_, url, outcome in zip(manifest["id"], manifest["url"], outcomes, strict=True):
+        if isinstance(outcome, Missing):
+            kinds[outcome.kind, outcome.advice].append((id_, url, outcome.detail))
+    total = sum(map(len, kinds.values()))
+    lines = [f"{total} of {len(outcomes)} photos of {dataset.manifest} cannot be had:"]
+    for (kind, advice), rows in sorted(kinds.items(), key=lambda item: (-len(item[1]), item[0])):
+        lines.append(f"  {kind}: {len(rows)}. {advice}.")
+        lines += [
+            f"    {id_}  {url}" + (f"  ({detail})" if detail else "")
+            for id_, url, detail in rows[:_EXAMPLES]
+        ]
+        if len(rows) > _EXAMPLES:
+            lines.append(f"    ... and {len(rows) - _EXAMPLES} more")
+    if total < len(outcomes):
+        lines.append("To go on without them: on_missing: drop, under dataset in config.yaml.")
+    return "\n".join(lines)
+
+
+def _table(manifest: pd.DataFrame, outcomes: list[Photo | Missing]) -> pd.DataFrame:
+    rows = [
+        {"status": "ok", "reason": "", **dataclasses.asdict(outcome)}
+        if isinstance(outcome, Photo)
+        else {"status": "missing", "reason": str(outcome), "sha256": "", "mode": ""}
+        for outcome in outcomes
+    ]
+    columns = ["status", "reason", *(field.name for field in dataclasses.fields(Photo))]
+    facts = pd.DataFrame(rows, columns=columns)
+    numbers = facts.astype(dict.fromkeys(["width", "height", "bytes"], "Int64"))
+    return pd.concat([manifest[["id", "url"]].reset_index(drop=True), numbers], axis=1)

@@ -1,0 +1,102 @@
+"""How far models give the same answers to the same photos, right or wrong."""
+
+from collections.abc import Mapping
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from stillact.evaluation.error_analysis import hundredths, verdicts
+from stillact.evaluation.predictions import Answers
+
+CONSTANT = "both give one and the same answer to every photo: kappa is undefined"
+APART = "the two judge no photo in common"
+
+AGREEMENT = ["model_a", "model_b", "photos", "same", "kappa", "ci_low", "ci_high", "note"]
+
+
+def agreement(
+    models: Mapping[str, Answers], *, resamples: int = 2000, seed: int = 0
+) -> pd.DataFrame:
+    """How far each pair of models gives the same answers (majority votes) to the same photos.
+
+    Cohen's kappa, (same - chance) / (1 - chance), where chance is how often two would agree that
+    give each answer as often as these two do, but at random ("A coefficient of agreement for
+    nominal scales", Educ. Psychol. Meas. 20, 1960): 1 for the same answers throughout, 0 for no
+    more than chance, less for less.
+
+    Args:
+        models: of `predictions.of_models`.
+        resamples: of the bootstrap over photos. seed: of its draws.
+
+    Returns:
+        model_a, model_b; photos that both judge; same, the share of equal answers; kappa; ci_low
+        and ci_high, from the 2.5th to the 97.5th percentile of the resamples in which it is
+        defined, one photo fewer than there are in each (Rao and Wu, JASA 83, 1988); note, '' or
+        why there is no kappa. No rows for fewer than two models.
+    """
+    said = {model: verdicts(given) for model, given in models.items()}
+    rows = []
+    for a, b in combinations(said, 2):
+        answers = pd.concat([said[a]["answer"], said[b]["answer"]], axis=1, join="inner")
+        classes = pd.Index(models[a].classes)
+        codes = classes.get_indexer(answers.iloc[:, 0]), classes.get_indexer(answers.iloc[:, 1])
+        numbers = _agreement(*codes, len(classes), resamples, np.random.default_rng(seed))
+        rows.append({"model_a": a, "model_b": b, "photos": len(answers), **numbers})
+    return pd.DataFrame(rows, columns=AGREEMENT)
+
+
+def _agreement(
+    a: np.ndarray, b: np.ndarray, classes: int, resamples: int, rng: np.random.Generator
+) -> dict:
+    """The numbers of one pair, from the codes of their answers to each photo."""
+    photos = len(a)
+    if not photos:
+        return {"note": APART}
+    cells = np.eye(classes**2)[a * classes + b]
+    drawn = rng.multinomial(max(photos - 1, 1), np.full(photos, 1 / photos), size=resamples)
+    kappa = kappas(cells.sum(0).reshape(classes, classes))
+    if np.isnan(kappa):
+        return {"same": 1.0, "note": CONSTANT}
+    draws = kappas((drawn @ cells).reshape(-1, classes, classes))
+    known = draws[~np.isnan(draws)]
+    low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (np.nan, np.nan)
+    same = np.mean(a == b)
+    return {"same": same, "kappa": float(kappa), "ci_low": low, "ci_high": high, "note": ""}
+
+
+def kappas(tables: np.ndarray) -> np.ndarray:
+    """Cohen's kappa of each table of counts; NaN where both give one and the same answer only.
+
+    Args:
+        tables: (..., classes, classes): how often one gives the row's answer, the other the
+            column's.
+    """
+    photos = tables.sum((-2, -1))
+    same = np.trace(tables, axis1=-2, axis2=-1) / photos
+    chance = (tables.sum(-1) * tables.sum(-2)).sum(-1) / photos**2
+    defined = chance < 1
+    return np.where(defined, (same - chance) / np.where(defined, 1 - chance, 1), np.nan)
+
+
+def agreement_sentence(table: pd.DataFrame) -> str:
+    """What a table of `agreement` says: who agree most, and who least."""
+    if table.empty:
+        return "Agreement takes two models, and here are not so many."
+    known = table[table["kappa"].notna()].sort_values("kappa", kind="stable")
+    if known.empty:
+        return f"No pair of models has a kappa: {'; '.join(table['note'].unique())}."
+    least, most = (_agree(known.iloc[place]) for place in (0, -1))
+    if len(known) == 1:
+        return f"{most}."
+    return f"Of {len(known)} pairs of models these agree most: {most}; and these least: {least}."
+
+
+def _agree(pair: pd.Series) -> str:
+    kappa, low, high = (
+        f"{pair[number]:z.2f}".replace("-", "−") for number in ("kappa", "ci_low", "ci_high")
+    )
+    return (
+        f"{pair['model_a']} and {pair['model_b']}, kappa {kappa} [{low}, {high}], the same answer "
+        f"to {hundredths(pair['same'])} % of {pair['photos']} photos"
+    )

@@ -1,0 +1,186 @@
+"""What may make a photo hard: its people, its place, its light, and the bins of each.
+
+Sizes, numbers and places of people go with each other and with the classes.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from stillact.data.boxes import Box, clipped
+from stillact.data.manifest import parse_boxes
+from stillact.data.preprocess import square
+
+
+@dataclass(frozen=True)
+class Factor:
+    """What may make a photo hard.
+
+    title: with its unit. first, last: what is said of the photos of the first and the last bin,
+    after "photos".
+    """
+
+    title: str
+    first: str
+    last: str
+
+
+FACTORS = {
+    "person_size": Factor(
+        "size of the person (share of the photo)", "with the smallest people", "with the largest"
+    ),
+    "people": Factor("number of people", "with the fewest people", "with the most"),
+    "position": Factor(
+        "distance from the middle (0) to a corner (1)",
+        "with the person nearest to the middle",
+        "with the person farthest from it",
+    ),
+    "resolution": Factor("resolution (megapixels)", "with the fewest pixels", "with the most"),
+    "brightness": Factor("brightness (0 black, 1 white)", "that are darkest", "that are brightest"),
+    "overlap": Factor(
+        "share of the person under others' boxes",
+        "where others' boxes cover the person least",
+        "where they cover it most",
+    ),
+    "cut_off": Factor(
+        "person cut off by the edge", "with the whole person", "with a person cut off by the edge"
+    ),
+}
+# In words: a column of numbers would not be read back as text.
+PEOPLE = {"one": "with one person", "two or three": "with two or three"}
+PEOPLE |= {"four or more": "with four or more"}
+NAMES = {"people": tuple(PEOPLE), "cut_off": ("no", "yes")}  # of bins that are not of equal mass
+UNKNOWN = "unknown"  # the bin of photos without boxes
+BINS = 3  # of equal mass, for what is continuous
+EDGE = 0.01  # of a side: a box that comes so near to the edge reaches it
+LUMA_SIDE = 64  # pixels: what brightness is averaged over
+
+
+def mean_luma(path: Path) -> float:
+    """How bright a photo is: its mean luma (ITU-R 601), 0 black to 1 white."""
+    with Image.open(path) as image:
+        image.draft("RGB", (2 * LUMA_SIDE, 2 * LUMA_SIDE))  # a large JPEG, at a fraction of it
+        small = square(image, LUMA_SIDE, "squash").convert("L")
+    return float(np.mean(small)) / 255
+
+
+def factors(
+    manifest: pd.DataFrame, images: pd.DataFrame, brightness: Mapping[str, float]
+) -> pd.DataFrame:
+    """What may make each photo hard.
+
+    The person is the one with the largest box, each box cut to the photo.
+
+    Args:
+        manifest: of `manifest.load`: id, person_boxes.
+        images: images.csv: id, status, width and height in pixels of the upright photo.
+        brightness: of `mean_luma`, by id.
+
+    Returns:
+        A row a photo that could be had, in the order of `images`: image_id; person_size, the share
+        of the photo's area, (0, 1]; people, the number of boxes; position, the distance of the
+        person's centre from the photo's over half the diagonal, [0, 1]; resolution, megapixels;
+        brightness, [0, 1]; overlap, the share of the person's box under other boxes, [0, 1], which
+        stands for occlusion: boxes do not say who is in front, nor what things hide a person;
+        cut_off, yes or no, whether the box comes within 1 % of a side of the photo's edge. Without
+        a box on the photo what hangs on boxes is NaN.
+    """
+    had = images.loc[images["status"] == "ok", ["id", "width", "height"]]
+    boxes = manifest.set_index("id")["person_boxes"]
+    rows = []
+    for photo in had.itertuples():
+        of_boxes = _of_boxes(boxes[photo.id], photo.width, photo.height)
+        resolution = photo.width * photo.height / 1e6
+        known = {"resolution": resolution, "brightness": brightness[photo.id]}
+        rows.append({"image_id": photo.id, **known, **of_boxes})
+    return pd.DataFrame(rows, columns=["image_id", *FACTORS])
+
+
+def _of_boxes(text: str, width: int, height: int) -> dict:
+    """The factors that hang on boxes; none without a box that lies on the photo."""
+    boxes = clipped(parse_boxes(text), width, height)
+    boxes.sort(key=lambda box: box.area, reverse=True)
+    if not boxes:
+        return {}
+    left, top, right, bottom = person = boxes[0]
+    off_centre = math.hypot((left + right - width) / 2, (top + bottom - height) / 2)
+    across, down = EDGE * width, EDGE * height
+    cut = left <= across or top <= down or right >= width - across or bottom >= height - down
+    return {
+        "person_size": person.area / (width * height),
+        "people": len(boxes),
+        "position": off_centre / (math.hypot(width, height) / 2),
+        "overlap": _covered(person, boxes[1:]),
+        "cut_off": "yes" if cut else "no",
+    }
+
+
+def _covered(box: Box, others: Sequence[Box]) -> float:
+    """The share of a box that lies under any of the others, [0, 1].
+
+    The sides of all boxes divide it into cells, each of which is under a box wholly or not at all.
+    """
+    sides = np.array([box, *others])
+    x = np.unique(np.clip(sides[:, [0, 2]], box[0], box[2]))
+    y = np.unique(np.clip(sides[:, [1, 3]], box[1], box[3]))
+    under = np.zeros((len(y) - 1, len(x) - 1), bool)
+    for left, top, right, bottom in others:
+        under |= np.outer((y[:-1] >= top) & (y[1:] <= bottom), (x[:-1] >= left) & (x[1:] <= right))
+    return float((np.outer(np.diff(y), np.diff(x)) * under).sum() / box.area)
+
+
+def binned(factor: str, values: pd.Series) -> pd.DataFrame:
+    """For each photo the place of its bin, 0 upward and the unknown last, its name and limits."""
+    if factor == "cut_off":
+        place = values.map({"no": 0, "yes": 1}).astype(float)
+        values = pd.Series(np.nan, values.index)  # no limits
+    elif factor == "people":
+        values = values.astype(float)
+        place = pd.cut(values, [0, 1, 3, math.inf], labels=False).astype(float)
+    else:
+        place = equal_mass(values.astype(float))
+    limits = values.astype(float).groupby(place).agg(["min", "max"])
+    names = dict(enumerate(NAMES[factor])) if factor in NAMES else _spans(limits)
+    frame = {
+        "place": place.fillna(math.inf),
+        "bin": place.map(names).astype(object).fillna(UNKNOWN),
+        "low": place.map(limits["min"]),
+        "high": place.map(limits["max"]),
+    }
+    return pd.DataFrame(frame)
+
+
+def equal_mass(values: pd.Series) -> pd.Series:
+    """The place of each value in up to `BINS` bins of equal mass, 0 upward; NaN for NaN.
+
+    Equal values share the bin in which their mean rank lies. There are fewer bins where one would
+    have less than half of its share.
+    """
+    known = values.dropna()
+    middle = (known.rank() - 0.5) / max(len(known), 1)
+    for bins in range(BINS, 0, -1):
+        place = np.floor(middle * bins)
+        if place.value_counts(normalize=True).min() >= 1 / (2 * bins):
+            break
+    return (place.rank(method="dense") - 1).reindex(values.index)
+
+
+def _spans(limits: pd.DataFrame) -> dict[float, str]:
+    """The name of each bin, from its smallest and largest value, in as few digits (two or more) as
+    tell the bins apart."""
+    names: list[str] = []
+    for digits in range(2, 18):
+        ends = [[_rounded(end, digits) for end in bounds] for bounds in limits.to_numpy()]
+        names = [low if low == high else f"{low} to {high}" for low, high in ends]
+        if len({*names}) == len(names):
+            break
+    return dict(zip(limits.index, names, strict=True))
+
+
+def _rounded(value: float, digits: int) -> str:
+    return np.format_float_positional(float(f"{value:.{digits}g}"), trim="-")

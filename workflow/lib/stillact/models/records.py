@@ -1,0 +1,71 @@
+"""The record of a backbone's weights: weights.json."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from stillact.data.preprocessing import Preprocessing
+
+
+class Facts(BaseModel):
+    """What is known of a backbone without loading it.
+
+    size, geometry, interpolation, crop: its `Preprocessing`.
+    mean, std: of each channel in [0, 1], by which pixels are normalised.
+    embedding_width: of the image embedding.
+    logit_scale: by which cosine similarities are multiplied; None without a text tower.
+    has_text: whether it embeds texts.
+    projects: whether its image tower ends in a linear projection.
+    image_parameters: parameters of the image tower.
+    blocks: transformer blocks of the image tower.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size: int
+    geometry: str
+    interpolation: str
+    crop: float
+    mean: list[float]
+    std: list[float]
+    embedding_width: int
+    logit_scale: float | None
+    has_text: bool
+    projects: bool
+    image_parameters: int
+    blocks: int
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        return Preprocessing(self.size, self.geometry, self.interpolation, self.crop)
+
+
+class BackboneRecord(BaseModel):
+    """A backbone's weights in the cache.
+
+    backbone: its name in the config.
+    source, revision, licence: where the weights are from.
+    folder: where they are.
+    files: name, bytes and sha256 of each.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    backbone: str
+    folder: str
+    facts: Facts
+    loader: str
+    name: str
+    source: str = ""
+    revision: str | None = None
+    licence: str | None = None
+    files: list[dict[str, Any]] = []
+    bytes: int = 0
+    sha256: str = ""
+
+    @classmethod
+    def read(cls, path: Path) -> "BackboneRecord":
+        """The record in a file."""
+        return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))

@@ -1,0 +1,63 @@
+"""What the workflow knows of the recipe fine_tune."""
+
+from typing import Any
+
+from stillact.recipes.base import TUNING, Recipe, StudyConfig
+from stillact.recipes.fine_tune.config import FineTune as Settings
+from stillact.recipes.fine_tune.config import FineTuneModel, FineTunePlan
+
+HEADS = {  # how the last layer starts
+    "random": "a new last layer",
+    "text": "a new last layer, which starts from the classes' prompts",
+    "probe": "a new last layer, which starts from a logistic regression",
+    "text_tower": "its text tower, which goes on embedding the classes' prompts",
+}
+CARDS = {  # of a head, what is trained, and where that is from; {} is the backbone
+    "random": ("The image tower of {} and a new linear head on it, all of it fine-tuned", []),
+    "text": (
+        "The image tower of {} and a linear head that starts from the embeddings of the classes' "
+        "prompts, all of it fine-tuned",
+        ["2109.01903"],
+    ),
+    "probe": (
+        "The image tower of {} and a linear head that starts from a linear probe, all of it "
+        "fine-tuned (LP-FT)",
+        ["2202.10054"],
+    ),
+    "text_tower": (
+        "Both towers of {}, fine-tuned; the classes' prompts classify, as the text tower has "
+        "embedded them in the end (FLYP)",
+        ["2212.00638"],
+    ),
+}
+
+
+class FineTune(Recipe):
+    name = "fine_tune"
+    summary = "all parameters of a backbone and a new head"
+    Model, Plan, Settings = FineTuneModel, FineTunePlan, Settings
+    resources = TUNING
+    gpu = True
+    env = "backbones"
+
+    def more(self, config: StudyConfig, model: FineTuneModel, classes: list[str]) -> dict[str, Any]:
+        texts = config.texts(model.prompts) if model.head == "text_tower" else None
+        return {
+            "probe": config.recipes.linear_probe if model.head == "probe" else None,
+            "texts": texts and {label: texts[label] for label in classes},
+        }
+
+    def work(self, plan: FineTunePlan, trained_on: float, predicted: float, gmacs: float) -> float:
+        return trained_on * plan.training.max_epochs * gmacs
+
+    def weights_mb(self, tower_mb: float) -> float:
+        return tower_mb
+
+    def describe(self, model: FineTuneModel) -> str:
+        return (
+            f"The pretrained {model.backbone}, trained further together with {HEADS[model.head]}."
+        )
+
+    def card(self, plan: FineTunePlan, backbone: str) -> tuple[str, list[str]]:
+        said, sources = CARDS[plan.head]
+        return f"{said.replace('{}', backbone)}.", sources

@@ -1,0 +1,40 @@
+"""Blocks of the config and of the runs: a network from random weights."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from stillact.config.augmentations import Augment
+from stillact.config.networks import CNN, FNN
+from stillact.config.training import Plan, Training
+from stillact.config.types import Block, Geometry, Name
+
+
+class FromScratch(Training):
+    """A network from a random start."""
+
+    size: Annotated[int, Field(ge=16, le=1024, description="Side of the square input, pixels.")]
+    geometry: Annotated[
+        Geometry, Field(description="How a photo becomes square: resize_crop or letterbox.")
+    ]
+
+
+class FromScratchModel(Block):
+    recipe: Literal["from_scratch"]
+    network: Annotated[CNN | FNN, Field(discriminator="type", description="What is trained.")]
+    augment: Augment = []
+
+
+class FromScratchPlan(FromScratchModel, Plan):
+    """All that the result of a run depends on, besides its files, its split and its seed."""
+
+    classes: list[Name]
+    training: FromScratch
+    matched: CNN | None
+
+    def reads(self) -> dict[str, str]:
+        folder = f"results/data/pack/{self.training.geometry}_{self.training.size}"
+        return {"array": f"{folder}.npy", "index": f"{folder}.csv"}
+
+
+PLAN = FromScratchPlan

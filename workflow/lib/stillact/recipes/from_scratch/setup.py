@@ -1,0 +1,48 @@
+"""A CNN or a dense net from a random start, on packed photos."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from stillact.data.preprocessing import Preprocessing
+from stillact.models import networks
+from stillact.recipes.from_scratch.config import FromScratchPlan
+from stillact.training import augment
+from stillact.training.jobs import Parts, Setup, load_parts
+
+
+def setup(plan: FromScratchPlan, files: Mapping[str, Path], device: torch.device) -> Setup:
+    """Networks that see photos in [-1, 1].
+
+    Args:
+        plan: network, augmentations, training.
+        files: `array` and `index`, packed photos (npy) and their rows (csv).
+        device: where all is put.
+    """
+    photos = np.load(files["array"], mmap_mode="r")
+    size = plan.training.size
+    change = augment.build(plan.augment, size)
+
+    def network(_) -> nn.Module:
+        made = networks.build(plan.network, plan.matched, size, len(plan.classes))
+        return made.to(device, memory_format=torch.channels_last)
+
+    def prepare(images: torch.Tensor, training: bool) -> torch.Tensor:
+        images = images.float() / 255
+        images = change(images) if training else images
+        return (images * 2 - 1).contiguous(memory_format=torch.channels_last)
+
+    def parts(rows: pd.DataFrame) -> Parts:
+        return load_parts(photos, files["index"], rows, plan.classes, device)
+
+    return Setup(
+        parts,
+        network,
+        prepare,
+        inputs=lambda photos, _: photos,
+        preprocessing=Preprocessing(size, plan.training.geometry),
+    )

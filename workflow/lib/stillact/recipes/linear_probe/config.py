@@ -1,0 +1,27 @@
+"""Blocks of the config and of the runs: logistic regression on a backbone's embeddings."""
+
+from typing import Literal
+
+from stillact.config.backbones import BackboneName
+from stillact.config.training import LinearProbe, Plan, embeddings, record
+from stillact.config.types import Block, Name
+
+
+class LinearProbeModel(Block):
+    recipe: Literal["linear_probe"]
+    backbone: BackboneName
+
+
+class LinearProbePlan(LinearProbeModel, Plan):
+    classes: list[Name]
+    training: LinearProbe
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return (*super().packages, "scikit-learn")
+
+    def reads(self) -> dict[str, str]:
+        return record(self.backbone) | embeddings(self.backbone)
+
+
+PLAN = LinearProbePlan

@@ -1,0 +1,37 @@
+"""Multinomial logistic regression on the embeddings of a pretrained backbone."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from stillact.models import probe
+from stillact.recipes import frozen
+from stillact.recipes.linear_probe.config import LinearProbePlan
+from stillact.training import loop
+from stillact.training.jobs import Fitted, Setup
+
+
+def setup(plan: LinearProbePlan, files: Mapping[str, Path], device: torch.device) -> Setup:
+    """Linear layers with what `probe.fit` finds on the training photos.
+
+    Args:
+        plan: penalties to choose from, inner folds.
+        files: as for `embedded.setup`.
+        device: where all is put.
+    """
+
+    def network(_) -> nn.Module:
+        return nn.Linear(frozen.fact(files, "embedding_width"), len(plan.classes)).to(device)
+
+    def fit(network: nn.Linear, parts: dict[str, loop.Part], _) -> Fitted:
+        train = parts["train"]
+        features, labels = train.inputs.cpu().numpy(), train.labels.cpu().numpy()
+        found = probe.fit(features, labels, len(plan.classes), plan.training)
+        with torch.no_grad():
+            network.weight.copy_(torch.from_numpy(found.weight))
+            network.bias.copy_(torch.from_numpy(found.bias))
+        return Fitted(found.search.to_dict("records"), {"c": found.c})
+
+    return frozen.setup(plan.classes, files, device, network, fit)

@@ -1,0 +1,26 @@
+"""All recipes. A new one is a package of this room, and a line here."""
+
+from stillact.recipes.base import Recipe
+from stillact.recipes.fine_tune.recipe import FineTune
+from stillact.recipes.from_scratch.recipe import FromScratch
+from stillact.recipes.linear_probe.recipe import LinearProbe
+from stillact.recipes.mlp.recipe import MLP
+from stillact.recipes.prolip.recipe import ProLIP
+from stillact.recipes.seed_soup.recipe import SeedSoup
+from stillact.recipes.views.recipe import Views
+from stillact.recipes.wise_ft.recipe import WiseFT
+from stillact.recipes.zero_shot.recipe import ZeroShot
+
+# The simplest first: where models do equally well, the one of the earlier recipe is selected.
+SIMPLEST_FIRST: tuple[Recipe, ...] = (
+    ZeroShot(),
+    LinearProbe(),
+    ProLIP(),
+    MLP(),
+    FromScratch(),
+    FineTune(),
+    WiseFT(),
+    SeedSoup(),
+    Views(),
+)
+RECIPES = {recipe.name: recipe for recipe in SIMPLEST_FIRST}

@@ -1,0 +1,69 @@
+"""Blocks of the config and of the runs: the mean prediction over several views of a photo."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from stillact.config.training import (
+    LIBRARIES,
+    Plan,
+    packed,
+)
+from stillact.config.types import Block, Name
+from stillact.recipes.fine_tune.config import FineTunePlan
+from stillact.recipes.linear_probe.config import LinearProbePlan
+from stillact.recipes.mlp.config import MLPPlan
+from stillact.recipes.prolip.config import ProLIPPlan
+from stillact.recipes.zero_shot.config import ZeroShotPlan
+
+
+class ViewsModel(Block):
+    """A trained model asked about several views of a photo; logits are averaged."""
+
+    recipe: Literal["views"]
+    of: Annotated[Name, Field(description="A model on a backbone.")]
+    views: Annotated[
+        list[Literal["whole", "flip", "letterbox", "person"]],
+        Field(
+            min_length=1,
+            description="whole: the photo as the backbone's authors see it; flip: its mirror "
+            "image; letterbox: all of the photo, padded; person: the largest person box times "
+            "1.3, padded.",
+        ),
+    ]
+
+
+OnBackbone = Annotated[
+    FineTunePlan | MLPPlan | ZeroShotPlan | LinearProbePlan | ProLIPPlan,
+    Field(discriminator="recipe"),
+]
+
+
+class ViewsPlan(Plan):
+    recipe: Literal["views"]
+    of: OnBackbone
+    views: list[str]
+
+    @property
+    def classes(self) -> list[str]:
+        return self.of.classes
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.of.packages, *LIBRARIES)))
+
+    def reads(self) -> dict[str, str]:
+        backbone = self.of.backbone
+        photos = {
+            f"photos{part}": file
+            for part, file in zip(("", "_index"), packed(backbone).values(), strict=True)
+        }
+        made = {
+            view: f"results/backbones/{backbone}/views/{view}.npy"
+            for view in ("letterbox", "person")
+            if view in self.views
+        }
+        return self.of.reads() | photos | made
+
+
+PLAN = ViewsPlan

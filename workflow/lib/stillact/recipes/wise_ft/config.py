@@ -1,0 +1,42 @@
+"""Blocks of the config and of the runs: interpolated weights (WiSE-FT)."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from stillact.config.training import (
+    Plan,
+)
+from stillact.config.types import Block, Count, Name
+from stillact.recipes.fine_tune.config import FineTunePlan
+
+
+class WiseFT(Block):
+    """Weights between the zero-shot and the fine-tuned model (WiSE-FT, arXiv 2109.01903)."""
+
+    steps: Annotated[Count, Field(description="Steps of alpha from 0 (zero-shot) to 1 (tuned).")]
+
+
+class WiseFTModel(Block):
+    recipe: Literal["wise_ft"]
+    of: Annotated[Name, Field(description="A fine-tuned model whose head starts from prompts.")]
+
+
+class WiseFTPlan(Plan):
+    recipe: Literal["wise_ft"]
+    of: FineTunePlan
+    training: WiseFT
+
+    @property
+    def classes(self) -> list[str]:
+        return self.of.classes
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return self.of.packages
+
+    def reads(self) -> dict[str, str]:
+        return self.of.reads()
+
+
+PLAN = WiseFTPlan

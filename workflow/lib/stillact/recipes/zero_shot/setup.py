@@ -1,0 +1,34 @@
+"""No training: the class whose prompts a pretrained backbone finds most similar to the photo."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from stillact.recipes import frozen
+from stillact.recipes.zero_shot.config import ZeroShotPlan
+from stillact.training import loop
+from stillact.training.jobs import Fitted, Setup
+
+
+def setup(plan: ZeroShotPlan, files: Mapping[str, Path], device: torch.device) -> Setup:
+    """Linear layers that give cosine similarities times the logit scale, as CLIP classifies (arXiv
+    2103.00020, section 3.1).
+
+    Args:
+        plan: prompts.
+        files: as for `embedded.setup` and `embedded.text_rows`.
+        device: where all is put.
+    """
+    rows = frozen.text_rows(files, plan.classes)
+
+    def network(_) -> nn.Module:
+        made = nn.Linear(rows.shape[1], len(rows), bias=False)
+        made.weight = nn.Parameter(rows.clone())
+        return made.to(device)
+
+    def fit(network: nn.Module, parts: dict[str, loop.Part], _) -> Fitted:
+        return Fitted([loop.judge(network, parts["validation"], frozen.as_it_is)], {})
+
+    return frozen.setup(plan.classes, files, device, network, fit)

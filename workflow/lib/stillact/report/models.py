@@ -1,0 +1,27 @@
+"""What the report says of each model."""
+
+from collections.abc import Iterable
+
+from stillact.recipes.registry import RECIPES
+from stillact.study.config import Config, Model
+
+
+def of_tasks(config: Config) -> dict[str, Model]:
+    """The models that a task of the study has, in the order of the config."""
+    used = {name for task in config.tasks.values() for name in task.every_model}
+    return {name: model for name, model in config.models.items() if name in used}
+
+
+def backbones(config: Config, models: Iterable[str]) -> list[str]:
+    """The backbones of these models, each with its weights."""
+    used = {config.backbone_of(name) for name in models}
+    return [
+        f"{name}: {block.weights.removeprefix('hub:')}"
+        for name, block in config.backbones.items()
+        if name in used
+    ]
+
+
+def about(model: Model) -> str:
+    """One sentence: what a model brings with it, and what is trained on the study's photos."""
+    return RECIPES[model.recipe].describe(model)

@@ -1,0 +1,105 @@
+"""Checks across the blocks of a config: that the names in it agree."""
+
+from typing import Any
+
+from stillact.config.backbones import Templates
+from stillact.config.types import fault, known, unique
+from stillact.recipes.registry import RECIPES
+
+
+def check(config: Any) -> None:
+    """Check that a config's names agree.
+
+    Args:
+        config: a `study.config.Config`.
+
+    Raises:
+        pydantic_core.PydanticCustomError: names the key, the value and what is allowed.
+    """
+    unique("seeds", config.seeds)
+    unique("dataset.classes", config.dataset.classes)
+    for block in ("curate", "stage"):
+        if config.dataset.manifest == f"results/{block}/manifest.csv":
+            wanted = getattr(config, block).images_per_class
+            known(f"{block}.images_per_class", wanted, config.dataset.classes)
+    known("curate.images_per_class", config.curate.images_per_class, config.curate.verbs)
+    for name, task in config.tasks.items():
+        unique(f"tasks.{name}.classes", task.classes)
+        unique(f"tasks.{name}.models and beyond", task.every_model)
+        known(
+            f"tasks.{name}.classes",
+            task.classes,
+            config.dataset.classes,
+            f". A task that is not wanted is removed by tasks.{name}: null",
+        )
+        known(f"tasks.{name}.models", task.models, config.models)
+        known(f"tasks.{name}.beyond", task.beyond, config.models)
+    if config.augmentation_study.task is not None:
+        known("augmentation_study.task", [config.augmentation_study.task], config.tasks)
+    known("augmentation_study.model", [config.augmentation_study.model], config.models)
+    most = config.splits.kfold.repeats
+    if over := [f"{name}: {n}" for name, n in config.cross_validation if n > most]:
+        fault(
+            "cross_validation: more repeats than the {most} of splits.kfold.repeats; raise "
+            "that, or lower {over}",
+            most=most,
+            over=", ".join(over),
+        )
+    _study_has_augmentations(config)
+    unique("explain.layers", config.explain.layers)
+    if config.explain.model is not None:
+        known("explain.model", [config.explain.model], config.explained)
+    unique("models and augmentation_study.variants", [*config.models, *config.own_variants()])
+    for name, prompts in config.prompts.items():
+        if isinstance(prompts, Templates):
+            plain = [n for n, p in config.prompts.items() if not isinstance(p, Templates)]
+            known(f"prompts.{name}.of", [prompts.of], plain)
+    for name, model in config.models.items():
+        RECIPES[model.recipe].check(config, name, model)
+    for task in config.tasks.values():
+        _bases_are_trained(config, task)
+    if config.use is not None:
+        known("use", [config.use], config.candidates)
+    if config.sweep.model is not None:
+        known(
+            "sweep.model",
+            [config.sweep.model],
+            [m for m, block in config.models.items() if block.recipe == "fine_tune"],
+        )
+
+
+def _bases_are_trained(config: Any, task: Any) -> None:
+    """A derived model's base is a model of the same task, cross-validated as often."""
+    for name in task.every_model:
+        model = config.models[name]
+        if not RECIPES[model.recipe].derived:
+            continue
+        if model.of not in task.every_model:
+            fault(
+                "models.{name}.of: {of} is not trained on a task that {name} is made for; "
+                "add it there",
+                name=name,
+                of=model.of,
+            )
+        ours, theirs = (
+            config.repeats(recipe) for recipe in (model.recipe, config.models[model.of].recipe)
+        )
+        if ours > theirs:
+            fault(
+                "cross_validation.{recipe}: {ours} repeats are more than the {theirs} of "
+                "{base}, whose runs they are made of",
+                recipe=model.recipe,
+                ours=ours,
+                theirs=theirs,
+                base=config.models[model.of].recipe,
+            )
+
+
+def _study_has_augmentations(config: Any) -> None:
+    model = config.augmentation_study.model
+    if not hasattr(config.models[model], "augment"):
+        fault(
+            "augmentation_study.model: {model} learns from features, which no augmentation "
+            "changes; name a model that sees photos",
+            model=model,
+        )

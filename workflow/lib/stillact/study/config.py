@@ -1,0 +1,312 @@
+"""The whole config of a study, and what follows from it: which models, runs and splits it has."""
+
+from dataclasses import replace
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import Field, create_model, model_validator
+
+from stillact.config.augmentations import Augmentation
+from stillact.config.backbones import Backbone, PromptSet, Templates
+from stillact.config.data import Curate, Dataset, Duplicates, External, Fetch, Splits
+from stillact.config.evaluation import Explain, Predict, Robustness, Statistics, Sweep
+from stillact.config.synthetic import Pretrain, Stage
+from stillact.config.training import Plan
+from stillact.config.types import Block, Count, Name, Seed
+from stillact.core.runs import Run
+from stillact.recipes.base import Recipe, Resources
+from stillact.recipes.registry import RECIPES
+from stillact.study import checks
+
+# The keys of a config that are no part of its study: how the model is used afterwards.
+AFTERWARDS = ("photos", "use", "predict")
+
+Repeats = Annotated[int, Field(ge=0, description="Repeats of splits.kfold.")]
+Model = Annotated[
+    Union[tuple(recipe.Model for recipe in RECIPES.values())],  # noqa: UP007
+    Field(discriminator="recipe", description="How it is trained, and what."),
+]
+
+
+def _per_recipe(name: str, description: str, types: dict[str, Any]) -> type[Block]:
+    """A block with a key per recipe."""
+    return create_model(name, __base__=Block, __doc__=description, **types)
+
+
+CrossValidation = _per_recipe(
+    "CrossValidation",
+    "Repeats of the folds that the models of each recipe are judged on; 0: the holdout alone.",
+    {name: (Repeats, ...) for name, recipe in RECIPES.items() if not recipe.of_seeds},
+)
+Recipes = _per_recipe(
+    "Recipes",
+    "How the models of each recipe are trained.",
+    {name: (recipe.Settings, ...) for name, recipe in RECIPES.items() if recipe.Settings},
+)
+
+
+class JobResources(Block):
+    """What a job of a recipe asks for; a key left out: what the recipe asks for by itself."""
+
+    threads: Annotated[
+        Count | None, Field(description="CPU threads, at most --cores; a GPU job needs few.")
+    ] = None
+    mem_mb: Annotated[
+        Count | None, Field(description="Memory, MB; as much again at each further attempt.")
+    ] = None
+    minutes: Annotated[
+        Count | None,
+        Field(description="Minutes per run; as much again at each further attempt."),
+    ] = None
+    folds_per_job: Annotated[Count | None, Field(description="Folds trained in one process.")] = (
+        None
+    )
+
+
+ResourcesOfRecipes = _per_recipe(
+    "ResourcesOfRecipes",
+    "What the jobs of each recipe ask for.",
+    {name: (JobResources, JobResources()) for name in RECIPES},
+)
+
+
+class Selection(Block):
+    """One model is chosen on photos that are not tested on: in every run, and to be used."""
+
+    by: Annotated[
+        Literal["log_loss", "accuracy"],
+        Field(description="What is compared."),
+    ]
+    inner: Annotated[
+        list[Literal[tuple(name for name, recipe in RECIPES.items() if recipe.inner)]],
+        Field(
+            description="Recipes whose models are compared on all photos but those that a fold "
+            "tests on, fitted anew without each training fold; the others on its validation photos."
+        ),
+    ]
+
+
+class Task(Block):
+    classes: Annotated[list[Name], Field(min_length=2, description="The classes told apart.")]
+    models: Annotated[list[Name], Field(description="Models trained on this task.")]
+    beyond: Annotated[
+        list[Name],
+        Field(
+            description="Models past the paper, trained too, and judged in a table of their own."
+        ),
+    ] = []  # noqa: RUF012
+
+    @property
+    def every_model(self) -> list[str]:
+        return [*self.models, *self.beyond]
+
+
+class AugmentationStudy(Block):
+    task: Annotated[
+        Name | None,
+        Field(
+            description="Task that the variants are trained on; null: the main task, where that "
+            "has the model, else no study."
+        ),
+    ] = None
+    model: Annotated[Name, Field(description="Model that each variant trains.")]
+    variants: Annotated[
+        dict[Name, list[Augmentation]],
+        Field(
+            description="Augmentations of each variant, in place of the model's own; one that is "
+            "the model's own is that model, not a second one."
+        ),
+    ]
+
+
+class Config(Block):
+    """The study: data, splits, models and how they are trained."""
+
+    dataset: Dataset
+    fetch: Fetch
+    curate: Curate
+    stage: Stage
+    pretrain: Pretrain
+    duplicates: Duplicates
+    splits: Splits
+    cross_validation: CrossValidation
+    tasks: Annotated[
+        dict[Name, Task], Field(min_length=1, description="What is told apart; the first is main.")
+    ]
+    recipes: Recipes
+    resources: Annotated[
+        ResourcesOfRecipes, Field(description="Overrides of what jobs ask for, by recipe.")
+    ] = ResourcesOfRecipes()
+    backbones: Annotated[
+        dict[Name, Backbone], Field(description="Pretrained models, by the name recipes call them.")
+    ]
+    prompts: Annotated[
+        dict[Name, PromptSet], Field(description="Prompt sets: texts that stand for a class.")
+    ]
+    models: Annotated[dict[Name, Model], Field(description="Models, by the name of their runs.")]
+    augmentation_study: AugmentationStudy
+    statistics: Statistics
+    explain: Explain
+    selection: Selection
+    robustness: Robustness
+    sweep: Sweep
+    external: Annotated[External | None, Field(description="null: no external test.")] = None
+    photos: Annotated[
+        str | None,
+        Field(description="Folder, or CSV with a column url, that `predict` is asked about."),
+    ] = None
+    use: Annotated[
+        Name | None,
+        Field(description="Model that `predict` and `export` take; null: the selected one."),
+    ] = None
+    predict: Predict = Predict()
+    seeds: Annotated[list[Seed], Field(min_length=1, description="One training run each.")]
+    runs_per_job: Annotated[Count, Field(description="Seeds trained in one process.")]
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], Field(description="auto: a GPU where there is one.")
+    ]
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> "Config":
+        checks.check(self)
+        return self
+
+    def texts(self, prompts: str) -> dict[str, list[str]]:
+        """The texts of a prompt set for each class of the dataset that has some, templates filled
+        in."""
+        block = self.prompts[prompts]
+        filled = isinstance(block, Templates)
+        words = self.prompts[block.of] if filled else block
+        texts = {label: words[label] for label in self.dataset.classes if label in words}
+        if not filled:
+            return texts
+        return {
+            label: [template.replace("{}", word) for template in block.templates for word in of]
+            for label, of in texts.items()
+        }
+
+    @property
+    def main_task(self) -> str:
+        """The first task: the report's answer and the paper's comparisons are about it."""
+        return next(iter(self.tasks))
+
+    @property
+    def explained(self) -> list[str]:
+        """The models whose attention is looked at: the fine-tuned ones of the main task."""
+        tuned = self.models_by("fine_tune")
+        return [model for model in self.tasks[self.main_task].models if model in tuned]
+
+    @property
+    def augmented(self) -> str | None:
+        """The task of the augmentation study, or None where there is none. Left to itself it is of
+        the main task, where that has the model: another study need not mend it."""
+        study, main = self.augmentation_study, self.tasks[self.main_task]
+        own = self.main_task if study.model in main.every_model else None
+        return study.task or own
+
+    def variants(self) -> dict[str, str]:
+        """The model that stands for each variant of the augmentation study.
+
+        A variant that augments as the model itself does is that model, not a second one.
+        """
+        if self.augmented is None:
+            return {}
+        study = self.augmentation_study
+        same = self.models[study.model].augment
+        return {
+            variant: study.model if augment == same else f"{study.model}_{variant}"
+            for variant, augment in study.variants.items()
+        }
+
+    def own_variants(self) -> dict[str, Model]:
+        study = self.augmentation_study
+        return {
+            model: self.models[study.model].model_copy(update={"augment": study.variants[variant]})
+            for variant, model in self.variants().items()
+            if model != study.model
+        }
+
+    @property
+    def candidates(self) -> list[str]:
+        """The models of the main task among which one is chosen, the simplest recipe first: all but
+        views, some of which new photos do not have."""
+        models = self.tasks[self.main_task].every_model
+        chosen_from = [name for name in models if self.recipe_of(name).candidate]
+        order = list(RECIPES)
+        return sorted(chosen_from, key=lambda name: order.index(self.models[name].recipe))
+
+    @property
+    def asked_again(self) -> list[str]:
+        """The models asked about photos made worse. A name that the main task does not have is left
+        out, as in `statistics`: another study need not mend the list."""
+        return [name for name in self.robustness.models if name in self.candidates]
+
+    def backbone_of(self, model: str) -> str | None:
+        """The backbone that a model stands on, if any."""
+        block = self.every_model()[model]
+        if self.recipe_of(model).derived:
+            return self.backbone_of(block.of)
+        return getattr(block, "backbone", None)
+
+    def models_of(self, task: str) -> list[str]:
+        """The models trained on `task`, those of the augmentation study included, in order."""
+        names = self.tasks[task].every_model
+        if task == self.augmented:
+            names += self.variants().values()
+        return list(dict.fromkeys(names))
+
+    def models_by(self, recipe: str) -> list[str]:
+        """The models that a recipe trains, those of the augmentation study included, in order."""
+        return [name for name, model in self.every_model().items() if model.recipe == recipe]
+
+    def cv_splits(self, recipe: str) -> list[str]:
+        """The splits of cross-validation that a recipe's models are trained on, a fold each."""
+        folds, repeats = self.splits.kfold.folds, self.repeats(recipe)
+        return [f"cv_{repeat}_{fold}" for repeat in range(repeats) for fold in range(folds)]
+
+    def repeats(self, recipe: str) -> int:
+        """Of the folds; a soup is made of seeds, of which the folds have one."""
+        return 0 if RECIPES[recipe].of_seeds else getattr(self.cross_validation, recipe)
+
+    def seeds_of(self, model: str) -> list[int]:
+        """The seeds of a model's runs on the holdout; a soup of all of them is one run."""
+        return self.seeds[:1] if self.recipe_of(model).of_seeds else self.seeds
+
+    def keeps_folds(self, recipe: str) -> bool:
+        """Whether the weights of a recipe's folds are kept: where a derived model is made of
+        them."""
+        return any(
+            self.models[model.of].recipe == recipe and self.repeats(model.recipe) > 0
+            for model in self.models.values()
+            if RECIPES[model.recipe].derived
+        )
+
+    def runs_of(self, task: str) -> list[Run]:
+        """Every run of a task: all models on the holdout, with every seed, and the task's own
+        models on the folds, with the first seed."""
+        runs = [
+            Run(task, model, "holdout", seed)
+            for model in self.models_of(task)
+            for seed in self.seeds_of(model)
+        ]
+        for model in self.tasks[task].every_model:
+            splits = self.cv_splits(self.models[model].recipe)
+            runs += [Run(task, model, split, self.seeds[0]) for split in splits]
+        return runs
+
+    def plan(self, task: str, model: str) -> Plan:
+        """What the runs of `model` on `task` depend on, and nothing else."""
+        block = self.every_model()[model]
+        of = self.plan(task, block.of) if RECIPES[block.recipe].derived else None
+        return RECIPES[block.recipe].plan(self, block, self.tasks[task].classes, of)
+
+    def recipe_of(self, model: str) -> Recipe:
+        """The recipe of a model."""
+        return RECIPES[self.every_model()[model].recipe]
+
+    def resources_of(self, recipe: str) -> Resources:
+        """What the jobs of a recipe ask for."""
+        asked = getattr(self.resources, recipe).model_dump(exclude_none=True)
+        return replace(RECIPES[recipe].resources, **asked)
+
+    def every_model(self) -> dict[str, Model]:
+        return {**self.models, **self.own_variants()}
