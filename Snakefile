@@ -81,7 +81,7 @@ rule runs:
 rule predict:
     """Photos that nobody has labelled, answered by the model that is used; not part of a study."""
     input:
-        rules.ask_photos.output,
+        rules.predict_photos.output,
         rules.gallery.output,
 
 

@@ -38,7 +38,7 @@ STUDY = {
     "seeds": [0],
     "device": "cpu",
     "photos": "asked",
-    "use": "probe",
+    "deploy": "probe",
 }
 TARGETS = ["data/pack/resize_crop_224.npy", "data/audit.csv", "statistics/activity3/pooled.csv"]
 TARGETS += ["errors/activity3/rates.csv", "predict/predictions.csv"]

@@ -45,7 +45,7 @@ def one_after_another(kind: str):
     from stillact.training import loop as training_loop
 
     make, inputs, labels = setting()[kind]
-    part = training_loop.Part(inputs, labels)
+    part = training_loop.LabelledInputs(inputs, labels)
     settings = dict(learning_rate=1e-3, weight_decay=0.01, patience=1)
     settings = Training(**settings, batch_size=BATCH, max_epochs=EPOCHS)
 

@@ -25,7 +25,7 @@ def worker(options) -> None:
     with training_loop.repeatable(1):
         network = torch.nn.Linear(4, 3)
         loop = training_loop.Loop(network, Training(**settings), lambda x, _: x, None, "fp32")
-        loop.epoch(training_loop.Part(torch.rand(8, 4), torch.arange(8) % 3), 1)
+        loop.epoch(training_loop.LabelledInputs(torch.rand(8, 4), torch.arange(8) % 3), 1)
 
 
 def usual(options) -> None:

@@ -72,7 +72,7 @@ def workflows(kind: str, precision: str = "fp32", device: str = "cpu"):
     settings = Training(**settings, batch_size=BATCH[kind])
     model = network(kind, plain=False).to(device, memory_format=torch.channels_last)
     loop = training_loop.Loop(model, settings, prepare, None, precision)
-    part = training_loop.Part(*inputs(kind, device))
+    part = training_loop.LabelledInputs(*inputs(kind, device))
     return lambda: loop.epoch(part, 1)
 
 

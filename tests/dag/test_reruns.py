@@ -23,12 +23,12 @@ TRIGGERS = frozenset(RerunTrigger.parse_choice(name) for name in PROFILE["rerun-
 TRAIN = re.compile(r"results/runs/(?P<task>\w+)/(?P<model>\w+)/(?P<split>\w+)/seed_(?P<seed>\d+)/")
 TRAININGS = re.compile(r"[a-z_]+_(holdout|shuffled|cv_\d+_\d+)_seed_\d+")
 FIGURES = {"accuracy_figure", "confusion_figure", "learning_curves"}
-JUDGED = {"claims", "judge", "judging_figures", "paper_tests", "choose", "recipes_figure"}
+JUDGED = {"claims", "evaluate", "evaluation_figures", "paper_tests", "select", "recipes_figure"}
 ERRORS = {"errors", "error_figures", "failures_figure"}
 AFTER_TRAINING = {"predictions", "metrics", "compare", "report", "figure_4"}
 AFTER_TRAINING |= FIGURES | JUDGED | ERRORS
-COVERED = {"cover", "covered"}
-EXPLAINED = {"explain", "explained"}
+COVERED = {"occlude", "occlusion"}
+EXPLAINED = {"saliency_maps", "localisation"}
 ASKED_AGAIN = {"corrupt", "robustness"}
 TUNED = {"vit", "siglip2", "clip_ic"}
 TEXT = {"clip_text", "clip_wise_ft", "clip_soup"}  # a fine-tuned model, and what is made of it
@@ -222,12 +222,12 @@ def test_a_changed_seed_list_that_keeps_its_runs_trains_nothing(rerun):
 
 
 def test_a_new_row_fetches_packs_and_splits_again(rerun):
-    manifest = rerun.folder / "results/stage/manifest.csv"
+    manifest = rerun.folder / "results/synthetic/manifest.csv"
     rows = read_csv(manifest)
     write_csv(pd.concat([rows, rows.tail(1).assign(id="new", url="photos/new.jpg")]), manifest)
     stale = Stale(rerun.folder)
     assert {"manifest", "fetch", "pack", "split"} <= stale.rules
-    assert "stage" not in stale.rules
+    assert "synthetic_dataset" not in stale.rules
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_a_new_row_fetches_packs_and_splits_again(rerun):
         ("workflow/scripts/figures/figure_2.py", {"figure_2", "report"}),
         (
             "workflow/lib/stillact/figures/style.py",
-            {"figure_1", "figure_2", "figure_4", "judging_figures", "covered", "explained"}
+            {"figure_1", "figure_2", "figure_4", "evaluation_figures", "occlusion", "localisation"}
             | {"error_figures", "failures_figure", "report"}
             | {"recipes_figure", "alpha_curve", "robustness"}
             | FIGURES,

@@ -16,7 +16,7 @@ def test_the_example_answers_as_the_runs_predictions_do(rerun):
     rerun.run("--", "export")
     results = rerun.folder / "results"
     assert {path.name for path in (results / "export").iterdir()} == FILES
-    used = json.loads((results / "selection/used.json").read_text())
+    used = json.loads((results / "selection/deployed.json").read_text())
     told = json.loads((results / "export/config.json").read_text())
     assert (told["model"], told["seed"]) == (used["model"], used["seed"])
     tested = read_csv(rerun.folder / used["run"] / "predictions.csv").query("subset == 'test'")
@@ -36,10 +36,10 @@ def test_the_example_answers_as_the_runs_predictions_do(rerun):
 
 
 def test_another_model_to_use_is_exported_without_any_training(rerun):
-    rerun.configure({"use": "cnn_base"})
+    rerun.configure({"deploy": "cnn_base"})
     output = rerun.run("--", "results/export/model.onnx")
     jobs = output.split("Job stats:")[1].split("total")[0].split()
-    assert [word for word in jobs if word in ("use", "export")] == ["use", "export"]
+    assert [word for word in jobs if word in ("deploy", "export")] == ["deploy", "export"]
     assert not [word for word in jobs if "seed" in word]
     told = json.loads((rerun.folder / "results/export/config.json").read_text())
     assert (told["model"], told["backbone"]) == ("cnn_base", None)

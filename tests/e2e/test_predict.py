@@ -57,14 +57,14 @@ def test_a_folder_is_answered_and_the_study_stays_as_it_is(asked):
 
     assert "Nothing to be done" in predict(asked, use="clip_text")
     assert "Nothing to be done" in asked.run()  # the study and its report
-    asked.configure({"photos": "new photos", "use": "clip_text", "predict": {"gallery": 1}})
+    asked.configure({"photos": "new photos", "deploy": "clip_text", "predict": {"gallery": 1}})
     assert "Nothing to be done" in asked.run()
     after = asked.csv_bytes()
     assert {name: after[name] for name in before} == before
 
     (asked.folder / "new photos/below/more.png").write_bytes(photo("more"))
     printed = asked.run("-n", "--", "predict")
-    for rule in ("find_photos", "ask_photos", "gallery"):
+    for rule in ("find_photos", "predict_photos", "gallery"):
         assert re.search(rf"(?m)^{rule} +1$", printed), printed
     assert "_holdout_" not in printed
 
@@ -107,8 +107,8 @@ def dataset(project, rows):
         scene = rendering.render(rendering.LABELS[number % 3], 7000 + number, longest=120)
         scene.image.save(folder / f"{number}.jpg")
         made.append((f"{number}.jpg", label))
-    own = read_csv(project.folder / "results/stage/manifest.csv").iloc[0]
-    shutil.copy(project.folder / "results/stage" / own["url"], folder / "own.jpg")
+    own = read_csv(project.folder / "results/synthetic/manifest.csv").iloc[0]
+    shutil.copy(project.folder / "results/synthetic" / own["url"], folder / "own.jpg")
     made.append(("own.jpg", own["label"]))
     pd.DataFrame(made, columns=["url", "label"]).to_csv(folder / "there.csv", index=False)
     return {"external": {"name": "there", "manifest": "there/there.csv"}}

@@ -117,13 +117,13 @@ def test_one_model_is_chosen_in_every_run_on_its_validation_photos(finished):
 
 
 def test_the_model_to_use_is_named_with_its_run(rerun):
-    rerun.run("--", "results/selection/used.json")
-    used = json.loads((rerun.folder / "results/selection/used.json").read_text())
+    rerun.run("--", "results/selection/deployed.json")
+    used = json.loads((rerun.folder / "results/selection/deployed.json").read_text())
     assert used["model"] in {"clip_em", "clip_cs", "clip_zero_photo", "clip_probe"}
     assert (rerun.folder / used["run"] / "weights.safetensors").exists()
     assert used["chosen_on"] == "cv"
-    rerun.run("--config", "use=vit", "--", "results/selection/used.json")
-    used = json.loads((rerun.folder / "results/selection/used.json").read_text())
+    rerun.run("--config", "use=vit", "--", "results/selection/deployed.json")
+    used = json.loads((rerun.folder / "results/selection/deployed.json").read_text())
     assert (used["model"], used["chosen_on"]) == ("vit", "holdout")
 
 

@@ -23,11 +23,11 @@ LEFT_OUT = ["perspective", "random_resized_crop", "colour_jitter", "gaussian_blu
 LEFT_OUT += ["horizontal_flip", "greyscale"]
 
 TINY = {
-    "dataset": {"name": "tiny", "manifest": "results/stage/manifest.csv"},
-    "stage": {"images_per_class": {"walking_running": 12, "sitting": 12, "standing": 12}},
+    "dataset": {"name": "tiny", "manifest": "results/synthetic/manifest.csv"},
+    "synthetic": {"images_per_class": {"walking_running": 12, "sitting": 12, "standing": 12}},
     "splits": {"kfold": {"folds": 3, "repeats": 1}},
     "cross_validation": {
-        **dict.fromkeys(["from_scratch", "fine_tune", "prolip", "wise_ft", "views"], 0),
+        **dict.fromkeys(["from_scratch", "fine_tune", "prolip", "wise_ft", "tta"], 0),
         **dict.fromkeys(["mlp", "zero_shot", "linear_probe"], 1),
     },
     "tasks": {"activity3": {"beyond": BEYOND}},
@@ -43,7 +43,7 @@ TINY = {
         "mlp": {"max_epochs": 2, "batch_size": 16},
     },
     "resources": {
-        recipe: {"threads": 1} for recipe in ("fine_tune", "wise_ft", "seed_soup", "views")
+        recipe: {"threads": 1} for recipe in ("fine_tune", "wise_ft", "seed_soup", "tta")
     },
     "backbones": {
         "clip": {"loader": "open_clip", "name": "local-dir:", "weights": "weights/clip"},

@@ -31,7 +31,7 @@ rule fetch_weights:
             backbone=cfg.backbones[wildcards.backbone].model_dump(),
             cache=cfg.dataset.cache,
         ),
-        code=code("models/fetch_weights.py"),
+        code=digest_of("models/fetch_weights.py"),
     message:
         "Fetching the weights of {wildcards.backbone}"
     script:

@@ -48,9 +48,9 @@ from stillact.study.load import load
 from stillact.training import run_dirs
 
 
-def own(*paths):
-    """Files of this workflow itself, which no storage holds; all others are a study's."""
-    return [local(os.path.relpath(ROOT / path)) for path in paths]
+def own(path):
+    """A file of this workflow itself, which no storage holds; all others are a study's."""
+    return local(os.path.relpath(ROOT / path))
 
 
 def settings():
@@ -68,7 +68,7 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
-MADE = ("results/stage/manifest.csv", "results/curate/manifest.csv")
+MADE = ("results/synthetic/manifest.csv", "results/curate/manifest.csv")
 if cfg.dataset.manifest not in MADE and not os.path.exists(cfg.dataset.manifest):
     raise WorkflowError(
         f"dataset.manifest: there is no file {cfg.dataset.manifest!r}. Check the path, or name one "
@@ -78,7 +78,7 @@ if cfg.dataset.manifest not in MADE and not os.path.exists(cfg.dataset.manifest)
 TASKS = [task for task in cfg.tasks if cfg.models_of(task)]
 
 
-def code(script, *modules):
+def digest_of(script, *modules):
     """A digest of what the script does, the modules of the library that it imports, directly or
     not, and `modules`, which it imports by a name of its params, with theirs.
 
@@ -105,7 +105,7 @@ def gpu(wildcards=None):
     return int(cfg.device == "cuda" or cluster or shutil.which("nvidia-smi") is not None)
 
 
-def growing(amount):
+def scaled_by_attempt(amount):
     """Memory or minutes that a job asks a cluster for, and as much again at each further attempt."""
     return lambda wildcards, attempt: amount * attempt
 
@@ -139,29 +139,29 @@ def local_weights(wildcards):
     return block.weights if local else []
 
 
-def usable_params():
+def deployable_params():
     """Of each model that may be used its plan, and the files that its setup reads."""
-    plans = {model: cfg.plan(MAIN, model) for model in USABLE}
+    plans = {model: cfg.plan(MAIN, model) for model in DEPLOYABLE}
     return {
         model: dict(plan=plan.model_dump(), files=plan.reads()) for model, plan in plans.items()
     }
 
 
-def usable_inputs():
+def deployable_inputs():
     """What loading any of them takes: the files of its setup and the weights of its runs."""
-    files = [file for block in usable_params().values() for file in block["files"].values()]
+    files = [file for block in deployable_params().values() for file in block["files"].values()]
     files += [
         f"results/runs/{MAIN}/{model}/holdout/seed_{seed}/weights.safetensors"
-        for model in USABLE
+        for model in DEPLOYABLE
         for seed in cfg.seeds_of(model)
     ]
     return list(dict.fromkeys(files))
 
 
-def usable_code(script):
+def deployable_digest(script):
     """The code of a script that loads one of them."""
-    modules = [module for model in USABLE for module in modules_of(cfg.plan(MAIN, model))]
-    return code(script, *dict.fromkeys(modules), "models/backbones/loading.py")
+    modules = [module for model in DEPLOYABLE for module in modules_of(cfg.plan(MAIN, model))]
+    return digest_of(script, *dict.fromkeys(modules))
 
 
 def swept(wildcards):

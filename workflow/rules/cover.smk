@@ -3,7 +3,7 @@
 # task results/explain/{task}/covered.csv and its figure.
 
 
-rule cover:
+rule occlude:
     """Ask a model's runs about the test photos with the person covered, and as much background."""
     input:
         unpack(trained_on),
@@ -26,25 +26,25 @@ rule cover:
     threads: 2
     resources:
         gpu=gpu,
-        mem_mb=growing(8000),
-        runtime=growing(120),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(120),
     params:
         lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
-        code=lambda wildcards: code(
-            "perturb/cover.py",
+        code=lambda wildcards: digest_of(
+            "perturb/occlude.py",
             *modules_of(cfg.plan(wildcards.task, wildcards.model)),
         ),
     message:
         "Covering people and background for {wildcards.model} on {wildcards.task}"
     script:
-        "../scripts/perturb/cover.py"
+        "../scripts/perturb/occlude.py"
 
 
-rule covered:
+rule occlusion:
     """Accuracy with the person covered, beside that with as much background covered."""
     input:
         asked=lambda wildcards: expand(
-            rules.cover.output, task=wildcards.task, model=cfg.tasks[wildcards.task].models
+            rules.occlude.output, task=wildcards.task, model=cfg.tasks[wildcards.task].models
         ),
     output:
         csv=report(
@@ -66,11 +66,11 @@ rule covered:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(20),
+        mem_mb=scaled_by_attempt(2000),
+        runtime=scaled_by_attempt(20),
     params:
-        code=code("perturb/cover_table.py"),
+        code=digest_of("perturb/occlusion.py"),
     message:
         "Judging what covering people costs the models of {wildcards.task}"
     script:
-        "../scripts/perturb/cover_table.py"
+        "../scripts/perturb/occlusion.py"

@@ -1,28 +1,28 @@
 # Needs: the manifest that config.yaml names. Makes: the photos in the cache, results/data/.
 
 
-rule stage:
-    """Render the embedded dataset: people in scenes, with labels, boxes and captions."""
+rule synthetic_dataset:
+    """Render the synthetic dataset: people in scenes, with labels, boxes and captions."""
     output:
-        manifest="results/stage/manifest.csv",
-        photos=directory("results/stage/photos"),
+        manifest="results/synthetic/manifest.csv",
+        photos=directory("results/synthetic/photos"),
     log:
-        "results/logs/stage.log",
+        "results/logs/synthetic_dataset.log",
     benchmark:
-        "results/benchmarks/stage.tsv"
+        "results/benchmarks/synthetic_dataset.tsv"
     conda:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(30),
+        mem_mb=scaled_by_attempt(1000),
+        runtime=scaled_by_attempt(30),
     params:
-        cfg.stage.model_dump(),
-        code=code("synthetic/stage.py"),
+        cfg.synthetic.model_dump(),
+        code=digest_of("synthetic/dataset.py"),
     message:
         "Rendering {params[0][images_per_class]} scenes"
     script:
-        "../scripts/synthetic/stage.py"
+        "../scripts/synthetic/dataset.py"
 
 
 rule curate:
@@ -46,7 +46,7 @@ rule curate:
             local_dirs=cfg.dataset.local_dirs,
             cache=cfg.dataset.cache,
         ),
-        code=code("data/curate.py"),
+        code=digest_of("data/curate.py"),
     message:
         "Curating a manifest from COCO's annotations"
     script:
@@ -72,7 +72,7 @@ rule manifest:
         runtime=10,
     params:
         dict(classes=cfg.dataset.classes),
-        code=code("data/manifest.py"),
+        code=digest_of("data/manifest.py"),
     message:
         "Checking {input.manifest}"
     script:
@@ -102,7 +102,7 @@ rule fetch:
             dataset=cfg.dataset.model_dump(),
             base=os.path.dirname(cfg.dataset.manifest),
         ),
-        code=code("data/fetch.py"),
+        code=digest_of("data/fetch.py"),
     message:
         "Fetching the photos of {input.manifest} into {params[0][dataset][cache]}"
     script:
@@ -124,11 +124,11 @@ rule pack:
         "../../envs/data.yaml"
     threads: 2
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(120),
+        mem_mb=scaled_by_attempt(2000),
+        runtime=scaled_by_attempt(120),
     params:
         dict(cache=cfg.dataset.cache),
-        code=code("data/pack.py"),
+        code=digest_of("data/pack.py"),
     message:
         "Packing the photos to {wildcards.size} px, {wildcards.geometry}"
     script:
@@ -149,11 +149,11 @@ rule duplicates:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
+        mem_mb=scaled_by_attempt(2000),
+        runtime=scaled_by_attempt(60),
     params:
         dict(cache=cfg.dataset.cache, **cfg.duplicates.model_dump()),
-        code=code("data/duplicates.py"),
+        code=digest_of("data/duplicates.py"),
     message:
         "Looking for duplicate photos"
     script:

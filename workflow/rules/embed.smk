@@ -19,11 +19,11 @@ rule pack_backbone:
         "../../envs/data.yaml"
     threads: 2
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(120),
+        mem_mb=scaled_by_attempt(2000),
+        runtime=scaled_by_attempt(120),
     params:
         dict(cache=cfg.dataset.cache),
-        code=code("models/pack_backbone.py"),
+        code=digest_of("models/pack_backbone.py"),
     message:
         "Packing the photos for {wildcards.backbone}"
     script:
@@ -48,11 +48,11 @@ rule pack_view:
         "../../envs/data.yaml"
     threads: 2
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(120),
+        mem_mb=scaled_by_attempt(2000),
+        runtime=scaled_by_attempt(120),
     params:
         dict(cache=cfg.dataset.cache),
-        code=code("models/pack_view.py"),
+        code=digest_of("models/pack_view.py"),
     message:
         "Packing the view {wildcards.view} of the photos for {wildcards.backbone}"
     script:
@@ -77,10 +77,10 @@ rule embed_images:
     threads: 2
     resources:
         gpu=gpu,
-        mem_mb=growing(10000),
-        runtime=growing(120),
+        mem_mb=scaled_by_attempt(10000),
+        runtime=scaled_by_attempt(120),
     params:
-        code=code("models/embed_images.py"),
+        code=digest_of("models/embed_images.py"),
     message:
         "Embedding the photos with {wildcards.backbone}"
     script:
@@ -105,10 +105,10 @@ rule embed_unprojected:
     threads: 2
     resources:
         gpu=gpu,
-        mem_mb=growing(10000),
-        runtime=growing(120),
+        mem_mb=scaled_by_attempt(10000),
+        runtime=scaled_by_attempt(120),
     params:
-        code=code("models/embed_unprojected.py"),
+        code=digest_of("models/embed_unprojected.py"),
     message:
         "Embedding the photos with {wildcards.backbone}, but for its projection"
     script:
@@ -130,11 +130,11 @@ rule embed_texts:
         "../../envs/backbones.yaml"
     threads: 1
     resources:
-        mem_mb=growing(10000),
-        runtime=growing(30),
+        mem_mb=scaled_by_attempt(10000),
+        runtime=scaled_by_attempt(30),
     params:
         lambda wildcards: dict(prompts=cfg.texts(wildcards.prompts)),
-        code=code("models/embed_texts.py"),
+        code=digest_of("models/embed_texts.py"),
     message:
         "Embedding the prompts {wildcards.prompts} with {wildcards.backbone}"
     script:

@@ -33,11 +33,11 @@ rule errors:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        mem_mb=scaled_by_attempt(2000),
+        runtime=scaled_by_attempt(30),
     params:
         lambda wildcards: dict(models=cfg.tasks[wildcards.task].models, cache=cfg.dataset.cache),
-        code=code("evaluation/errors.py"),
+        code=digest_of("evaluation/errors.py"),
     message:
         "Looking where the models of {wildcards.task} err"
     script:
@@ -73,7 +73,7 @@ rule failures_figure:
         lambda wildcards: dict(
             classes=cfg.tasks[FAILURES[wildcards.figure]].classes, cache=cfg.dataset.cache
         ),
-        code=code("figures/failures_figure.py"),
+        code=digest_of("figures/failures_figure.py"),
     message:
         "Drawing {wildcards.figure}"
     script:
@@ -83,7 +83,7 @@ rule failures_figure:
 rule error_figures:
     """Error rates, agreement, and the photos that all models get wrong, drawn."""
     input:
-        pooled=rules.judge.output.pooled,
+        pooled=rules.evaluate.output.pooled,
         rates=rules.errors.output.rates,
         agreement=rules.errors.output.agreement,
         wrong_by_all=rules.errors.output.wrong_by_all,
@@ -121,7 +121,7 @@ rule error_figures:
         runtime=10,
     params:
         dict(cache=cfg.dataset.cache),
-        code=code("figures/error_figures.py"),
+        code=digest_of("figures/error_figures.py"),
     message:
         "Drawing where the models of {wildcards.task} err"
     script:

@@ -21,7 +21,7 @@ rule predictions:
         mem_mb=2000,
         runtime=10,
     params:
-        code=code("evaluation/predictions.py"),
+        code=digest_of("evaluation/predictions.py"),
     message:
         "Gathering the predictions of {wildcards.task}"
     script:
@@ -47,7 +47,7 @@ rule metrics:
         mem_mb=2000,
         runtime=10,
     params:
-        code=code("evaluation/metrics.py"),
+        code=digest_of("evaluation/metrics.py"),
     message:
         "Scoring the predictions"
     script:
@@ -112,7 +112,7 @@ rule compare:
         runtime=10,
     params:
         lambda wildcards: COMPARED[wildcards.table],
-        code=code("paper/compare.py"),
+        code=digest_of("paper/compare.py"),
     message:
         "Setting {wildcards.table} beside the paper's figures"
     script:
@@ -145,7 +145,7 @@ rule claims:
         runtime=10,
     params:
         dict(names=cfg.variants(), anova=cfg.statistics.anova),
-        code=code("paper/claims.py"),
+        code=digest_of("paper/claims.py"),
     message:
         "Judging what the paper claims"
     script:
@@ -182,7 +182,7 @@ rule accuracy_figure:
         runtime=10,
     params:
         lambda wildcards: COMPARED[wildcards.table],
-        code=code("figures/accuracy_figure.py"),
+        code=digest_of("figures/accuracy_figure.py"),
     message:
         "Drawing the accuracies of {wildcards.table}"
     script:
@@ -215,7 +215,7 @@ rule confusion_figure:
         runtime=10,
     params:
         lambda wildcards: dict(models=cfg.tasks[CONFUSIONS[wildcards.figure]].models, subset="test"),
-        code=code("figures/confusion_figure.py"),
+        code=digest_of("figures/confusion_figure.py"),
     message:
         "Drawing {wildcards.figure}"
     script:
@@ -257,7 +257,7 @@ rule learning_curves:
         mem_mb=1000,
         runtime=10,
     params:
-        code=code("figures/learning_curves.py"),
+        code=digest_of("figures/learning_curves.py"),
     message:
         "Drawing the learning curves of the models of {MAIN}"
     script:

@@ -10,7 +10,7 @@ OF_SHUFFLED = (
 )
 
 
-rule explain:
+rule saliency_maps:
     """Saliency maps of a fine-tuned model's first run, and whether they lie on the person."""
     input:
         unpack(trained_on),
@@ -35,26 +35,26 @@ rule explain:
     threads: cfg.resources_of("fine_tune").threads
     resources:
         gpu=gpu,
-        mem_mb=growing(8000),
-        runtime=growing(120),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(120),
     params:
         lambda wildcards: dict(
             plan=cfg.plan(wildcards.task, wildcards.model).model_dump(),
             layers=cfg.explain.layers,
             steps=cfg.explain.steps,
         ),
-        code=code("saliency/explain.py"),
+        code=digest_of("saliency/saliency_maps.py"),
     message:
         "Looking where {wildcards.model} looks"
     script:
-        "../scripts/saliency/explain.py"
+        "../scripts/saliency/saliency_maps.py"
 
 
-rule explained:
+rule localisation:
     """Where the fine-tuned models look, over photos and with intervals."""
     input:
-        tables=expand(rules.explain.output.table, task=MAIN, model=cfg.explained),
-        notes=expand(rules.explain.output.note, task=MAIN, model=cfg.explained),
+        tables=expand(rules.saliency_maps.output.table, task=MAIN, model=cfg.explained),
+        notes=expand(rules.saliency_maps.output.note, task=MAIN, model=cfg.explained),
     output:
         csv=report(
             f"results/explain/{MAIN}/localisation.csv",
@@ -81,17 +81,17 @@ rule explained:
         runtime=10,
     params:
         dict(models=cfg.explained),
-        code=code("saliency/explained.py"),
+        code=digest_of("saliency/localisation.py"),
     message:
         "Judging whether models look at the person"
     script:
-        "../scripts/saliency/explained.py"
+        "../scripts/saliency/localisation.py"
 
 
 rule figure_4:
     """Photos beside the maps of each class, for one fine-tuned model."""
     input:
-        maps=expand(rules.explain.output.maps, task=MAIN, model=cfg.explained),
+        maps=expand(rules.saliency_maps.output.maps, task=MAIN, model=cfg.explained),
         predictions=f"results/predictions/{MAIN}.csv",
         summary=rules.metrics.output.summary,
         manifest=rules.manifest.output[0],
@@ -123,7 +123,7 @@ rule figure_4:
             seed=cfg.seeds[0],
             cache=cfg.dataset.cache,
         ),
-        code=code("figures/figure_4.py"),
+        code=digest_of("figures/figure_4.py"),
     message:
         "Drawing figure 4"
     script:

@@ -27,7 +27,7 @@ rule table_1:
         runtime=10,
     params:
         dict(classes=cfg.dataset.classes),
-        code=code("data/table_1.py"),
+        code=digest_of("data/table_1.py"),
     message:
         "Counting photos a class"
     script:
@@ -60,7 +60,7 @@ rule figure_1:
         dict(
             classes=cfg.dataset.classes, cache=cfg.dataset.cache, seed=cfg.splits.seed, per_class=4
         ),
-        code=code("figures/figure_1.py"),
+        code=digest_of("figures/figure_1.py"),
     message:
         "Drawing examples of each class"
     script:
@@ -92,7 +92,7 @@ rule figure_2:
         runtime=10,
     params:
         dict(classes=cfg.dataset.classes),
-        code=code("figures/figure_2.py"),
+        code=digest_of("figures/figure_2.py"),
     message:
         "Drawing the sizes of the photos"
     script:
@@ -123,7 +123,7 @@ rule audit:
         mem_mb=1000,
         runtime=10,
     params:
-        code=code("data/audit.py"),
+        code=digest_of("data/audit.py"),
     message:
         "Auditing duplicates across the split"
     script:

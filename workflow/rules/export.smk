@@ -1,4 +1,4 @@
-# Needs: the model that rule use names, the test photos, the predictions table. Makes:
+# Needs: the model that rule deploy names, the test photos, the predictions table. Makes:
 # results/export/, that model as files that need nothing of this project. Nothing here is part of a
 # study: it is asked for by name, `snakemake export`.
 
@@ -6,10 +6,10 @@
 rule export:
     """The model that is used: its tensors, a graph for ONNX Runtime, an example, a model card."""
     input:
-        usable_inputs(),
-        used=rules.use.output[0],
+        deployable_inputs(),
+        used=rules.deploy.output[0],
         metas=[f"{run.folder}/meta.json" for run in cfg.runs_of(MAIN) if run.split == "holdout"],
-        predictions=rules.use.input.predictions,
+        predictions=rules.deploy.input.predictions,
         holdout=f"results/splits/{MAIN}/holdout.csv",
         manifest=rules.manifest.output[0],
         source=cfg.dataset.manifest,
@@ -30,14 +30,14 @@ rule export:
         "../../envs/export.yaml"
     threads: 2
     resources:
-        mem_mb=growing(12000),
-        runtime=growing(60),
+        mem_mb=scaled_by_attempt(12000),
+        runtime=scaled_by_attempt(60),
     params:
         dict(
-            models=usable_params(),
+            models=deployable_params(),
             dataset=cfg.dataset.model_dump(include={"name", "manifest", "cache"}),
         ),
-        code=usable_code("inference/export.py"),
+        code=deployable_digest("inference/export.py"),
     message:
         "Exporting the model that {input.used} names"
     script:

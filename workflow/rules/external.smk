@@ -21,7 +21,7 @@ if cfg.external:
                 classes=cfg.tasks[MAIN].classes,
                 known=f"tasks.{MAIN}.classes in config.yaml, of which external photos are",
             ),
-            code=code("data/manifest.py"),
+            code=digest_of("data/manifest.py"),
 
     use rule fetch as external_fetch with:
         input:
@@ -38,9 +38,9 @@ if cfg.external:
                 dataset=cfg.dataset.model_dump() | cfg.external.model_dump(),
                 base=os.path.dirname(cfg.external.manifest),
             ),
-            code=code("data/fetch.py"),
+            code=digest_of("data/fetch.py"),
 
-    rule external_ask:
+    rule external_predict:
         """Ask all runs of a model about the photos that are not the study's own."""
         input:
             unpack(lambda wildcards: cfg.plan(MAIN, wildcards.model).reads()),
@@ -64,27 +64,27 @@ if cfg.external:
         threads: 2
         resources:
             gpu=gpu,
-            mem_mb=growing(16000),
-            runtime=growing(240),
+            mem_mb=scaled_by_attempt(16000),
+            runtime=scaled_by_attempt(240),
         params:
             lambda wildcards: dict(
                 plan=cfg.plan(MAIN, wildcards.model).model_dump(),
                 cache=cfg.dataset.cache,
                 fetch=LIMITS,
             ),
-            code=lambda wildcards: code(
-                "evaluation/external_ask.py",
+            code=lambda wildcards: digest_of(
+                "evaluation/external_predict.py",
                 *modules_of(cfg.plan(MAIN, wildcards.model)),
             ),
         message:
             "Asking {wildcards.model} about the photos of {cfg.external.name}"
         script:
-            "../scripts/evaluation/external_ask.py"
+            "../scripts/evaluation/external_predict.py"
 
     rule external:
         """Metrics of the models on the second dataset, beside those on the study's test photos."""
         input:
-            asked=expand(rules.external_ask.output, model=cfg.candidates),
+            asked=expand(rules.external_predict.output, model=cfg.candidates),
             manifest=rules.external_manifest.output[0],
             images=rules.external_fetch.output[0],
             study_images=rules.fetch.output[0],
@@ -115,11 +115,11 @@ if cfg.external:
             "../../envs/report.yaml"
         threads: 1
         resources:
-            mem_mb=growing(2000),
-            runtime=growing(20),
+            mem_mb=scaled_by_attempt(2000),
+            runtime=scaled_by_attempt(20),
         params:
             dict(name=cfg.external.name),
-            code=code("evaluation/external.py"),
+            code=digest_of("evaluation/external.py"),
         message:
             "Judging the models on {cfg.external.name}"
         script:

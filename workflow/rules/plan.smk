@@ -14,16 +14,16 @@ SMALL = dict(
     accuracy_figure=[f"figures/{table}" for table in PLOTTED],
     confusion_figure=[f"figures/{figure}" for figure in CONFUSIONS],
     learning_curves=["figures/learning_curves"] if LEARNING else [],
-    judge=[f"statistics/{task}" for task in JUDGED],
-    judging_figures=[f"figures/judging_{task}" for task in JUDGED],
+    evaluate=[f"statistics/{task}" for task in JUDGED],
+    evaluation_figures=[f"figures/judging_{task}" for task in JUDGED],
     errors=[f"errors/{task}" for task in JUDGED],
     error_figures=[f"figures/errors_{task}" for task in JUDGED],
     failures_figure=["figures/figure_5"] if ANSWERS else [],
-    choose=["selection/choose"] if ANSWERS else [],
+    select=["selection/choose"] if ANSWERS else [],
     recipes_figure=["figures/recipes"] if ANSWERS else [],
     alpha_curve=[f"figures/wise_ft_{model}" for model in WISE_FT],
-    covered=[f"explain/{task}/covered" for task in ANSWERS],
-    explained=["explain/localisation"] if cfg.explained else [],
+    occlusion=[f"explain/{task}/covered" for task in ANSWERS],
+    localisation=["explain/localisation"] if cfg.explained else [],
     figure_4=["figures/figure_4"] if cfg.explained else [],
     robustness=[f"robustness/{task}" for task in ROBUST],
     external_manifest=["external/manifest"] if cfg.external else [],
@@ -31,7 +31,14 @@ SMALL = dict(
     external=["external"] if cfg.external else [],
 )
 ON_GPU = [recipe.name for recipe in RECIPES.values() if recipe.gpu]
-ON_GPU += ["embed_images", "embed_unprojected", "explain", "cover", "corrupt", "external_ask"]
+ON_GPU += [
+    "embed_images",
+    "embed_unprojected",
+    "saliency_maps",
+    "occlude",
+    "corrupt",
+    "external_predict",
+]
 
 
 rule plan:
@@ -58,7 +65,7 @@ rule plan:
             },
             gpu_rules=ON_GPU if gpu() else [],
         ),
-        code=code("planning/plan.py"),
+        code=digest_of("planning/plan.py"),
     message:
         "Estimating what the study takes"
     script:

@@ -1,4 +1,4 @@
-# Needs: the model that rule use names, the photos of config.yaml (photos). Makes: results/predict/.
+# Needs: the model that rule deploy names, the photos of config.yaml (photos). Makes: results/predict/.
 # Nothing here is part of a study.
 
 # The limits of photos, and not how they are fetched: that changes no answer.
@@ -24,18 +24,18 @@ rule find_photos:
         runtime=240,
     params:
         photos_asked,
-        code=code("inference/find_photos.py"),
+        code=digest_of("inference/find_photos.py"),
     message:
         "Looking for photos in {params[0][photos]}"
     script:
         "../scripts/inference/find_photos.py"
 
 
-rule ask_photos:
+rule predict_photos:
     """Ask the model that is used about every photo."""
     input:
-        usable_inputs(),
-        used=rules.use.output[0],
+        deployable_inputs(),
+        used=rules.deploy.output[0],
         photos=rules.find_photos.output[0],
     output:
         "results/predict/predictions.csv",
@@ -48,25 +48,25 @@ rule ask_photos:
     threads: 2
     resources:
         gpu=gpu,
-        mem_mb=growing(8000),
-        runtime=growing(240),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(240),
     params:
-        dict(models=usable_params(), fetch=LIMITS),
-        code=usable_code("inference/ask_photos.py"),
+        dict(models=deployable_params(), fetch=LIMITS),
+        code=deployable_digest("inference/predict_photos.py"),
     message:
         "Asking about the photos"
     script:
-        "../scripts/inference/ask_photos.py"
+        "../scripts/inference/predict_photos.py"
 
 
 rule gallery:
     """Some of the photos on a page: the answers, and what they hang on."""
     input:
-        usable_inputs(),
-        used=rules.use.output[0],
+        deployable_inputs(),
+        used=rules.deploy.output[0],
         photos=rules.find_photos.output[0],
-        predictions=rules.ask_photos.output[0],
-        template=own("workflow/report/gallery.html.j2", "workflow/report/report.css"),
+        predictions=rules.predict_photos.output[0],
+        template=[own(f"workflow/report/{name}") for name in ("gallery.html.j2", "report.css")],
     output:
         report(
             "results/predict/gallery.html",
@@ -82,16 +82,16 @@ rule gallery:
     threads: 2
     resources:
         gpu=gpu,
-        mem_mb=growing(8000),
-        runtime=growing(60),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(60),
     params:
         dict(
-            models=usable_params(),
+            models=deployable_params(),
             fetch=LIMITS,
             photos=cfg.predict.gallery,
             layers=cfg.explain.layers[0],
         ),
-        code=usable_code("inference/gallery.py"),
+        code=deployable_digest("inference/gallery.py"),
     message:
         "Writing {output}"
     script:

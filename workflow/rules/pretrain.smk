@@ -1,9 +1,9 @@
-# Makes: results/pretrain/, the embedded default's own backbones: tiny towers, in the files that
+# Makes: results/pretrain/, the built-in default's own backbones: tiny towers, in the files that
 # open_clip and timm save. config.yaml (backbones) names them as it names any local weights.
 
 
 rule pretrain_scenes:
-    """Render captioned scenes: other ones than those of the embedded dataset, and smaller."""
+    """Render captioned scenes: other ones than those of the synthetic dataset, and smaller."""
     output:
         arrays="results/pretrain/scenes/{shard}.npz",
         table="results/pretrain/scenes/{shard}.csv",
@@ -17,11 +17,11 @@ rule pretrain_scenes:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1500),
-        runtime=growing(30),
+        mem_mb=scaled_by_attempt(1500),
+        runtime=scaled_by_attempt(30),
     params:
         cfg.pretrain.model_dump(include={"scenes", "shards", "seed", "size"}),
-        code=code("synthetic/pretrain_scenes.py"),
+        code=digest_of("synthetic/pretrain_scenes.py"),
     message:
         "Rendering captioned scenes, shard {wildcards.shard}"
     script:
@@ -46,12 +46,12 @@ rule pretrain:
         "../../envs/backbones.yaml"
     threads: 1
     resources:
-        mem_mb=growing(3000),
-        runtime=growing(60),
+        mem_mb=scaled_by_attempt(3000),
+        runtime=scaled_by_attempt(60),
     params:
         lambda wildcards: cfg.pretrain.model_dump()
         | dict(towers={wildcards.tower: cfg.pretrain.towers[wildcards.tower].model_dump()}),
-        code=code("synthetic/pretrain.py"),
+        code=digest_of("synthetic/pretrain.py"),
     message:
         "Pretraining the {wildcards.tower}"
     script:

@@ -3,14 +3,14 @@
 PLOTTED = [table for table in ("table_3", "table_7") if table in COMPARED]
 JUDGED = [task for task in cfg.tasks if cfg.tasks[task].models]
 ANSWERS = [MAIN] if MAIN in JUDGED else []
-ROBUST = [MAIN] if cfg.asked_again else []
+ROBUST = [MAIN] if cfg.robustness_models else []
 ELSEWHERE = ["summary", "classes"] if cfg.external else []
 
 
 rule report:
     """The study told on one page."""
     input:
-        template=own(*multiext("workflow/report/report", ".html.j2", ".css", ".js")),
+        template=[own(f"workflow/report/report.{kind}") for kind in ("html.j2", "css", "js")],
         images=rules.fetch.output[0],
         audit=rules.audit.output[0],
         holdouts=expand(rules.split.output.holdout, task=cfg.tasks),
@@ -30,20 +30,24 @@ rule report:
             ),
             *([rules.recipes_figure.output.svg] if ANSWERS else []),
             *expand(rules.alpha_curve.output.svg, model=WISE_FT),
-            *expand(rules.covered.output.svg, task=ANSWERS),
+            *expand(rules.occlusion.output.svg, task=ANSWERS),
             *expand(rules.error_figures.output.photos, task=JUDGED),
             *(["results/figures/figure_5.png"] if ANSWERS else []),
             *expand(rules.robustness.output.svg, task=ROBUST),
             *([rules.external.output.svg] if cfg.external else []),
-            *([rules.figure_4.output.png, rules.explained.output.svg] if cfg.explained else []),
+            *([rules.figure_4.output.png, rules.localisation.output.svg] if cfg.explained else []),
         ],
         shown=[
-            *([rules.choose.output.recipes, rules.choose.output.chosen] if ANSWERS else []),
-            *([rules.choose.output.views] if VIEWS else []),
+            *([rules.select.output.recipes, rules.select.output.chosen] if ANSWERS else []),
+            *([rules.select.output.views] if VIEWS else []),
             *rules.paper_tests.output,
-            *expand(rules.judge.output, task=JUDGED),
-            *([rules.explained.output.csv, rules.explained.output.notes] if cfg.explained else []),
-            *expand(rules.covered.output.csv, task=ANSWERS),
+            *expand(rules.evaluate.output, task=JUDGED),
+            *(
+                [rules.localisation.output.csv, rules.localisation.output.notes]
+                if cfg.explained
+                else []
+            ),
+            *expand(rules.occlusion.output.csv, task=ANSWERS),
             *expand(
                 "results/errors/{task}/{name}.csv",
                 name=["rates", "contrasts", "agreement", "failures", "wrong_by_all"],
@@ -52,8 +56,8 @@ rule report:
             *expand(rules.robustness.output.csv, task=ROBUST),
             *expand("results/external/{name}.csv", name=ELSEWHERE),
         ],
-        maps=expand(rules.explain.output.maps, task=MAIN, model=cfg.explained),
-        looked=expand(rules.explain.output.table, task=MAIN, model=cfg.explained),
+        maps=expand(rules.saliency_maps.output.maps, task=MAIN, model=cfg.explained),
+        looked=expand(rules.saliency_maps.output.table, task=MAIN, model=cfg.explained),
         claims=rules.claims.output.csv,
         predictions=expand(rules.predictions.output, task=ANSWERS),
         metas=[
@@ -81,7 +85,7 @@ rule report:
         runtime=10,
     params:
         cfg.model_dump(mode="json", exclude=set(AFTERWARDS)),
-        code=code("report/report.py"),
+        code=digest_of("report/report.py"),
     message:
         "Writing {output}"
     script:

@@ -25,15 +25,15 @@ rule corrupt:
     threads: 2
     resources:
         gpu=gpu,
-        mem_mb=growing(8000),
-        runtime=growing(240),
+        mem_mb=scaled_by_attempt(8000),
+        runtime=scaled_by_attempt(240),
     params:
         lambda wildcards: dict(
             plan=cfg.plan(wildcards.task, wildcards.model).model_dump(),
             corruptions=cfg.robustness.corruptions,
             severities=cfg.robustness.severities,
         ),
-        code=lambda wildcards: code(
+        code=lambda wildcards: digest_of(
             "perturb/corrupt.py",
             *modules_of(cfg.plan(wildcards.task, wildcards.model)),
         ),
@@ -46,7 +46,7 @@ rule corrupt:
 rule robustness:
     """What corruption costs each model, beside its answers on the clean photos."""
     input:
-        asked=expand(rules.corrupt.output, model=cfg.asked_again, allow_missing=True),
+        asked=expand(rules.corrupt.output, model=cfg.robustness_models, allow_missing=True),
     output:
         csv=report(
             "results/robustness/{task}/corrupted.csv",
@@ -67,10 +67,10 @@ rule robustness:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(20),
+        mem_mb=scaled_by_attempt(2000),
+        runtime=scaled_by_attempt(20),
     params:
-        code=code("perturb/robustness.py"),
+        code=digest_of("perturb/robustness.py"),
     message:
         "Judging what corruption costs the models of {wildcards.task}"
     script:

@@ -1,10 +1,10 @@
 # Needs: the predictions table and the metas of the main task's runs. Makes: results/selection/: every
 # recipe compared, one chosen in each run without its test photos, and the one to use on new photos.
 
-VIEWS = [m for m in cfg.tasks[MAIN].every_model if m in cfg.models_by("views")]
+VIEWS = [m for m in cfg.tasks[MAIN].every_model if m in cfg.models_by("tta")]
 
 
-rule choose:
+rule select:
     """Choose a model in every run without its test photos, and judge that way of choosing."""
     input:
         predictions=f"results/predictions/{MAIN}.csv",
@@ -40,17 +40,17 @@ rule choose:
             by=cfg.selection.by,
             recipes={m: cfg.models[m].recipe for m in cfg.tasks[MAIN].every_model},
         ),
-        code=code("evaluation/choose.py"),
+        code=digest_of("evaluation/select.py"),
     message:
         "Comparing the recipes of {MAIN}, and choosing one in every run"
     script:
-        "../scripts/evaluation/choose.py"
+        "../scripts/evaluation/select.py"
 
 
 rule recipes_figure:
     """Accuracy of every recipe, and of choosing among them on the validation photos."""
     input:
-        recipes=rules.choose.output.recipes,
+        recipes=rules.select.output.recipes,
         holdout=f"results/splits/{MAIN}/holdout.csv",
     output:
         png="results/figures/recipes.png",
@@ -71,22 +71,22 @@ rule recipes_figure:
         mem_mb=1000,
         runtime=10,
     params:
-        code=code("figures/recipes_figure.py"),
+        code=digest_of("figures/recipes_figure.py"),
     message:
         "Drawing the recipes of {MAIN}"
     script:
         "../scripts/figures/recipes_figure.py"
 
 
-USABLE = [cfg.use] if cfg.use else cfg.candidates
+DEPLOYABLE = [cfg.deploy] if cfg.deploy else cfg.candidates
 
 
-rule use:
+rule deploy:
     """The model that `predict` and `export` take: the selected one, or the one that `use` names."""
     input:
         predictions=f"results/predictions/{MAIN}.csv",
     output:
-        "results/selection/used.json",
+        "results/selection/deployed.json",
     log:
         "results/logs/selection/use.log",
     benchmark:
@@ -101,12 +101,12 @@ rule use:
     params:
         dict(
             task=MAIN,
-            recipes={model: cfg.models[model].recipe for model in USABLE},
+            recipes={model: cfg.models[model].recipe for model in DEPLOYABLE},
             by=cfg.selection.by,
             accuracy=cfg.predict.accuracy,
         ),
-        code=code("inference/use.py"),
+        code=digest_of("inference/deploy.py"),
     message:
         "Choosing the model to use"
     script:
-        "../scripts/inference/use.py"
+        "../scripts/inference/deploy.py"

@@ -25,7 +25,7 @@ rule split:
         lambda wildcards: dict(
             classes=cfg.tasks[wildcards.task].classes, splits=cfg.splits.model_dump()
         ),
-        code=code("data/split.py"),
+        code=digest_of("data/split.py"),
     message:
         "Splitting the photos of {wildcards.task}"
     script:

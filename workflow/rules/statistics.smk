@@ -35,14 +35,14 @@ rule paper_tests:
         runtime=10,
     params:
         dict(task=MAIN, **cfg.statistics.model_dump()),
-        code=code("paper/paper_tests.py"),
+        code=digest_of("paper/paper_tests.py"),
     message:
         "Testing the models as the paper does"
     script:
         "../scripts/paper/paper_tests.py"
 
 
-rule judge:
+rule evaluate:
     """Metrics with intervals over images and runs, pairs of models compared, calibration."""
     input:
         predictions=rules.predictions.output[0],
@@ -60,24 +60,24 @@ rule judge:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
+        mem_mb=scaled_by_attempt(4000),
+        runtime=scaled_by_attempt(30),
     params:
         lambda wildcards: dict(models=cfg.tasks[wildcards.task].models),
-        code=code("evaluation/judge.py"),
+        code=digest_of("evaluation/evaluate.py"),
     message:
         "Judging the models of {wildcards.task}"
     script:
-        "../scripts/evaluation/judge.py"
+        "../scripts/evaluation/evaluate.py"
 
 
-rule judging_figures:
+rule evaluation_figures:
     """Intervals, pairs of models and reliability, drawn."""
     input:
-        pooled=rules.judge.output.pooled,
-        pairs=rules.judge.output.pairs,
-        calibration=rules.judge.output.calibration,
-        reliability=rules.judge.output.reliability,
+        pooled=rules.evaluate.output.pooled,
+        pairs=rules.evaluate.output.pairs,
+        calibration=rules.evaluate.output.calibration,
+        reliability=rules.evaluate.output.reliability,
         holdout=rules.split.output.holdout,
         cv=rules.split.output.kfold,
     output:
@@ -107,8 +107,8 @@ rule judging_figures:
         mem_mb=2000,
         runtime=10,
     params:
-        code=code("figures/judging_figures.py"),
+        code=digest_of("figures/evaluation_figures.py"),
     message:
         "Drawing how sure the results of {wildcards.task} are"
     script:
-        "../scripts/figures/judging_figures.py"
+        "../scripts/figures/evaluation_figures.py"

@@ -33,13 +33,13 @@ rule sweep_point:
     threads: cfg.resources_of("fine_tune").threads
     resources:
         gpu=gpu,
-        mem_mb=growing(cfg.resources_of("fine_tune").mem_mb),
-        runtime=growing(cfg.resources_of("fine_tune").minutes),
+        mem_mb=scaled_by_attempt(cfg.resources_of("fine_tune").mem_mb),
+        runtime=scaled_by_attempt(cfg.resources_of("fine_tune").minutes),
     params:
         lambda wildcards: sweep.plan(
             cfg.plan(wildcards.task, wildcards.model), cfg.sweep, SPACE.instance(wildcards)
         ).model_dump(),
-        code=lambda wildcards: code(
+        code=lambda wildcards: digest_of(
             "training/train.py", *modules_of(cfg.plan(wildcards.task, wildcards.model))
         ),
     message:
@@ -88,7 +88,7 @@ rule sweep:
             points=SPACE.to_dict("records"),
             own=sweep.own(cfg.plan(MAIN, cfg.sweep.model), cfg.sweep),
         ),
-        code=code("evaluation/sweep.py"),
+        code=digest_of("evaluation/sweep.py"),
     message:
         "Judging how much hangs on the settings of {params[0][model]}"
     script:
@@ -131,7 +131,7 @@ rule alpha_curve:
         mem_mb=1000,
         runtime=10,
     params:
-        code=code("figures/alpha_curve.py"),
+        code=digest_of("figures/alpha_curve.py"),
     message:
         "Drawing {wildcards.model} between its zero-shot and its fine-tuned weights"
     script:

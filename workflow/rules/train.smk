@@ -69,12 +69,12 @@ for recipe in RECIPES.values():
             threads: needs.threads
             resources:
                 gpu=gpu if recipe.gpu else 0,
-                mem_mb=growing(needs.mem_mb),
-                runtime=growing(needs.minutes * len(folders)),
+                mem_mb=scaled_by_attempt(needs.mem_mb),
+                runtime=scaled_by_attempt(needs.minutes * len(folders)),
             params:
                 lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
                 inner=folds and recipe.name in cfg.selection.inner,
-                code=lambda wildcards: code(
+                code=lambda wildcards: digest_of(
                     "training/train.py", *modules_of(cfg.plan(wildcards.task, wildcards.model))
                 ),
             message:

@@ -7,7 +7,7 @@ from sklearn import metrics as sklearn
 
 from stillact.core.errors import InputError
 from stillact.evaluation import bootstrap
-from stillact.evaluation.predictions import Answers, of_models
+from stillact.evaluation.predictions import Predictions, by_model
 
 CLASSES = ["walking_running", "sitting", "standing"]
 COLUMNS = [f"prob_{name}" for name in CLASSES]
@@ -122,7 +122,7 @@ def test_the_variance_is_that_of_a_mean_over_images_and_of_one_over_runs():
     apart = np.stack([right, right, wrong, wrong])
     variances = []
     for probabilities in (alike, apart):
-        predictions = Answers(np.arange(100), CLASSES, labels, probabilities)
+        predictions = Predictions(np.arange(100), CLASSES, labels, probabilities)
         draws = bootstrap.resample(predictions, 20_000, np.random.default_rng(0))["accuracy"]
         variances.append(draws.var())
     # of the mean of 100 images, and of the mean of four runs
@@ -158,14 +158,14 @@ def test_no_cross_validation_is_an_empty_table():
     assert bootstrap.intervals(study(1), scheme="cv").empty
 
 
-def made_up(images: int, runs: int, rng: np.random.Generator) -> Answers:
-    """Answers in which images, runs and each run on each image have luck of their own."""
+def made_up(images: int, runs: int, rng: np.random.Generator) -> Predictions:
+    """Predictions in which images, runs and each run on each image have luck of their own."""
     labels = rng.choice(3, images, p=[0.45, 0.3, 0.25])
     truth = np.eye(3)[labels]
     logits = 0.8 * truth + rng.normal(0, 1, (images, 3)) + rng.normal(0, 0.7, (runs, images, 3))
     logits += rng.normal(0, 0.2, (runs, 1, 3)) + rng.normal(0, 0.2, (runs, 1, 1)) * truth
     probabilities = np.exp(logits) / np.exp(logits).sum(2, keepdims=True)
-    return Answers(np.arange(images), CLASSES, labels, probabilities)
+    return Predictions(np.arange(images), CLASSES, labels, probabilities)
 
 
 @pytest.mark.parametrize(("images", "runs"), [(100, 5), (40, 10)])
@@ -196,7 +196,7 @@ def test_eight_models_of_fifty_runs_take_seconds():
 
 def test_the_mean_of_a_score_is_drawn_as_accuracy_is():
     table = study(5)
-    (given,) = of_models(table, scheme="holdout").values()
+    (given,) = by_model(table, scheme="holdout").values()
     row = bootstrap.intervals(table, scheme="holdout").set_index("metric").loc["accuracy"]
     found = bootstrap.mean(given.predicted == given.labels)
     assert found == pytest.approx(row[["value", "ci_low", "ci_high"]].tolist())

@@ -8,7 +8,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from stillact.evaluation import comparisons
-from stillact.evaluation.predictions import Answers
+from stillact.evaluation.predictions import Predictions
 
 CLASSES = ["sitting", "standing"]
 IMAGES, FOLDS, REPEATS = 60, 5, 3
@@ -215,5 +215,5 @@ def test_a_tie_of_votes_goes_to_the_surer_class():
             [[0.4, 0.6], [0.1, 0.9], [np.nan] * 2, [np.nan] * 2],
         ]
     )
-    given = Answers(np.arange(4), CLASSES, np.zeros(4, int), probabilities)
+    given = Predictions(np.arange(4), CLASSES, np.zeros(4, int), probabilities)
     assert comparisons.votes(given).tolist() == [0, 1, -1, 0]

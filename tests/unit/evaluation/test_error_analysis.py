@@ -9,7 +9,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportion_
 
 from stillact.core.tables import read_csv, write_csv
 from stillact.evaluation import error_analysis, error_factors
-from stillact.evaluation.predictions import Answers
+from stillact.evaluation.predictions import Predictions
 from support.answers import model, with_probabilities
 
 
@@ -283,7 +283,7 @@ def test_the_mean_over_models_stands_for_one_model():
     assert (rows["ci_low"].iloc[0], rows["ci_high"].iloc[0]) == pytest.approx(interval)
 
 
-def three_wrong() -> Answers:
+def three_wrong() -> Predictions:
     """Wrong on p0, p1 and p2, all walking; right on p3, sitting; wrong on p4, standing."""
     return with_probabilities(
         [0, 0, 0, 1, 2],

@@ -81,7 +81,9 @@ def test_the_simplest_within_a_standard_error_of_the_best_is_chosen(best, chosen
     rows = table(*((m, "holdout", 0, values, GOOD) for m, values in given.items()))
     found = selection.scores(rows, ["simple", "best"], "log_loss")
     assert found.loc[found["chosen"], "model"].tolist() == [chosen]
-    assert selection.use(rows, ["simple", "best"], "log_loss", accuracy=0.5)["model"] == chosen
+    assert (
+        selection.to_deploy(rows, ["simple", "best"], "log_loss", accuracy=0.5)["model"] == chosen
+    )
 
 
 # What models give in an inner cross-validation, and on validation, where others are too.
@@ -106,7 +108,7 @@ def test_an_inner_cross_validation_chooses_among_its_models(inner, validation, c
     images = {m: 8 if m in inner else 4 for m in validation}
     assert dict(zip(found["model"], found["images"], strict=True)) == images
     assert (
-        selection.use(
+        selection.to_deploy(
             pd.concat([rows, table(*((m, "holdout", 0, GOOD, GOOD) for m in "abc"))]),
             list("abc"),
             "accuracy",
@@ -168,7 +170,7 @@ def test_the_model_to_use_is_the_best_over_the_folds_and_its_run_the_best_seed()
     rows += [("b", f"cv_0_{f}", 0, GOOD, BAD) for f in (0, 1)]
     rows += [("a", "holdout", 0, GOOD, GOOD), ("b", "holdout", 0, BAD, GOOD)]
     rows += [("b", "holdout", 7, GOOD, GOOD), ("c", "holdout", 0, GOOD, GOOD)]
-    found = selection.use(table(*rows), list("abc"), "log_loss", accuracy=1.0)
+    found = selection.to_deploy(table(*rows), list("abc"), "log_loss", accuracy=1.0)
     assert (found["model"], found["seed"], found["chosen_on"]) == ("b", 7, "cv")
     assert found["validation"]["images"] == 4
     assert found["validation"]["answers"] == 8
@@ -180,7 +182,7 @@ def test_the_model_to_use_is_the_best_over_the_folds_and_its_run_the_best_seed()
 
 
 def test_without_folds_the_model_to_use_is_chosen_on_the_holdout():
-    found = selection.use(HOLDOUT, ["b", "a"], "accuracy", accuracy=0.5)
+    found = selection.to_deploy(HOLDOUT, ["b", "a"], "accuracy", accuracy=0.5)
     assert (found["model"], found["seed"], found["chosen_on"]) == ("b", 1, "holdout")
 
 
@@ -204,5 +206,5 @@ def test_equal_confidences_are_answered_together_and_none_may_be_enough():
 
 
 def test_settings_are_told_in_words():
-    assert selection.in_words({"c": 100.0, "epoch": 3}) == "c 100, epoch 3"
-    assert selection.in_words({}) == ""
+    assert selection.describe({"c": 100.0, "epoch": 3}) == "c 100, epoch 3"
+    assert selection.describe({}) == ""

@@ -46,7 +46,7 @@ def record(tmp_path):
     run = tmp_path / "t/cnn/holdout/seed_0"
     given = files | dict(split=tmp_path / "split.csv")
     jobs.train_runs(from_scratch.setup, PLAN, given, [run], tmp_path / "u", "cpu", threads=1)
-    path = tmp_path / "used.json"
+    path = tmp_path / "deployed.json"
     path.write_text(json.dumps({"model": "cnn", "run": str(run), "temperature": 2.5}))
     models = {"cnn": {"plan": PLAN.model_dump(), "files": {k: str(v) for k, v in files.items()}}}
     return path, models

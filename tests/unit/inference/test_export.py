@@ -106,8 +106,8 @@ def clip(tmp_path_factory) -> dict[str, Path]:
 
 def used_of(
     plan: dict, files: dict[str, Path], folder: Path, temperature: float = 1.7
-) -> deployed.Used:
-    """A run of that plan with weights of its own, as rule use leaves it, loaded."""
+) -> deployed.Deployed:
+    """A run of that plan with weights of its own, as rule deploy leaves it, loaded."""
     typed = plan_of({"classes": CLASSES, **plan} if "of" not in plan else plan)
     setup = setup_of(typed)(typed, files, CPU)
     torch.manual_seed(3)
@@ -124,23 +124,23 @@ def used_of(
     )
     record = dict(task="activity3", model="tiny", recipe=typed.recipe, seed=4, run=str(run))
     record |= dict(temperature=temperature, threshold=0.5)
-    (folder / "used.json").write_text(json.dumps(record))
+    (folder / "deployed.json").write_text(json.dumps(record))
     blocks = {"tiny": dict(plan=typed.model_dump(), files={k: str(f) for k, f in files.items()})}
-    return deployed.load(folder / "used.json", blocks, CPU)
+    return deployed.load(folder / "deployed.json", blocks, CPU)
 
 
 def some_photos(count: int, seed: int = 1) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (count, 3, SIZE, SIZE), np.uint8)
 
 
-def exported(used: deployed.Used, folder: Path) -> dict:
+def exported(used: deployed.Deployed, folder: Path) -> dict:
     folder.mkdir()
     return export.write(used, some_photos(3), folder)
 
 
 @dataclasses.dataclass(frozen=True)
 class Made:
-    used: deployed.Used
+    used: deployed.Deployed
     folder: Path
     told: dict
 
@@ -173,7 +173,7 @@ def asked(graph: Path, photos: np.ndarray) -> np.ndarray:
     return answer
 
 
-def same(used: deployed.Used, graph: Path) -> None:
+def same(used: deployed.Deployed, graph: Path) -> None:
     """On batches of several sizes, none of which it was made with."""
     for count in (1, 5, 9):
         photos = some_photos(count, seed=count)
@@ -281,14 +281,14 @@ def test_so_does_an_answer_that_is_no_number(clip, tmp_path):
 
 
 def test_photos_alone_are_compared_as_well(made, monkeypatch):
-    one, sizes, own = made("linear_probe"), [], deployed.Used.probabilities
+    one, sizes, own = made("linear_probe"), [], deployed.Deployed.probabilities
     monkeypatch.setattr(export, "BATCH", 4)
 
-    def counted(self: deployed.Used, photos: torch.Tensor) -> np.ndarray:
+    def counted(self: deployed.Deployed, photos: torch.Tensor) -> np.ndarray:
         sizes.append(len(photos))
         return own(self, photos)
 
-    monkeypatch.setattr(deployed.Used, "probabilities", counted)
+    monkeypatch.setattr(deployed.Deployed, "probabilities", counted)
     export.largest_difference(one.graph, one.used, some_photos(6))
     assert sizes == [4, 2, 1, 1, 1, 1, 1, 1]
 

@@ -53,7 +53,7 @@ def accuracies(predictions):
 
 def judged(predictions, *rows, names=None, anova=None):
     columns = ["claim", "kind", "task", "subset", "models"]
-    return claims.judge(
+    return claims.evaluate(
         pd.DataFrame(rows, columns=columns),
         accuracies(predictions),
         {"task": predictions},

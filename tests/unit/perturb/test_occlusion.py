@@ -157,7 +157,7 @@ PERSON = View.of(SEEN, 80, 40).mask([Box(20, 10, 50, 30)])
 
 
 def test_a_model_that_looks_at_the_person_loses_by_covering_that_alone():
-    table = occlusion_summary.judge(asked(PERSON))
+    table = occlusion_summary.evaluate(asked(PERSON))
     assert table.columns.tolist() == occlusion_summary.COLUMNS
     assert table[["task", "model", "fill"]].values.tolist() == [
         ["posture", "made_up", "mean"],
@@ -179,7 +179,7 @@ def test_a_model_that_looks_at_the_background_loses_by_covering_that():
     white."""
     corner = np.zeros((SIZE, SIZE), bool)
     corner[:12, :12] = True
-    table = occlusion_summary.judge(asked(corner, scenes(200)))
+    table = occlusion_summary.evaluate(asked(corner, scenes(200)))
     filled, blurred = table.itertuples()
     assert filled.accuracy_nothing == filled.accuracy_person == 1
     assert 0.8 < filled.accuracy_background < 1
@@ -192,10 +192,10 @@ def test_photos_left_out_are_counted_and_not_judged():
     photos = scenes()
     photos.loc[:2, "person_boxes"] = ""
     photos.loc[3:4, "person_boxes"] = "0 0 80 25;0 0 10 10"
-    table = occlusion_summary.judge(asked(PERSON, photos))
+    table = occlusion_summary.evaluate(asked(PERSON, photos))
     for row in table.itertuples():
         assert (row.photos, row.without_boxes, row.over_half) == (19, 3, 2)
-    only = occlusion_summary.judge(asked(PERSON, photos.iloc[5:]))
+    only = occlusion_summary.evaluate(asked(PERSON, photos.iloc[5:]))
     pd.testing.assert_frame_equal(
         table.drop(columns=["without_boxes", "over_half"]),
         only.drop(columns=["without_boxes", "over_half"]),
@@ -203,13 +203,13 @@ def test_photos_left_out_are_counted_and_not_judged():
 
 
 def test_without_boxes_the_table_is_empty():
-    table = occlusion_summary.judge(asked(PERSON, scenes(person_boxes="")))
+    table = occlusion_summary.evaluate(asked(PERSON, scenes(person_boxes="")))
     assert table.empty
     assert table.columns.tolist() == occlusion_summary.COLUMNS
 
 
 def test_models_are_judged_each_by_itself():
     one, two = asked(PERSON), asked(~PERSON, model="another")
-    both = occlusion_summary.judge(pd.concat([one, two]))
-    alone = [occlusion_summary.judge(table) for table in (one, two)]
+    both = occlusion_summary.evaluate(pd.concat([one, two]))
+    alone = [occlusion_summary.evaluate(table) for table in (one, two)]
     pd.testing.assert_frame_equal(both, pd.concat(alone, ignore_index=True))

@@ -73,7 +73,7 @@ def table(model="vit") -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def summary() -> pd.DataFrame:
-    return robustness.judge(table())
+    return robustness.evaluate(table())
 
 
 def row(summary, corruption, severity=None) -> pd.Series:
@@ -160,8 +160,8 @@ def test_log_loss_and_calibration_are_means_over_runs_and_differ_from_clean(summ
 def test_models_are_judged_each_by_itself():
     other = table("cnn")
     other.loc[other["corruption"] == "snow", ["prob_sitting", "prob_standing"]] = 0.5
-    both = robustness.judge(pd.concat([table(), other]))
-    alone = pd.concat([robustness.judge(table()), robustness.judge(other)], ignore_index=True)
+    both = robustness.evaluate(pd.concat([table(), other]))
+    alone = pd.concat([robustness.evaluate(table()), robustness.evaluate(other)], ignore_index=True)
     pd.testing.assert_frame_equal(both, alone)
     assert both["model"].unique().tolist() == ["vit", "cnn"]
 
@@ -169,7 +169,7 @@ def test_models_are_judged_each_by_itself():
 def test_without_severities_there_is_no_mean():
     some = table()
     some = some[some["corruption"].isin(["clean", "person_covered"])]
-    assert robustness.judge(some)["corruption"].tolist() == ["clean", "person_covered"]
+    assert robustness.evaluate(some)["corruption"].tolist() == ["clean", "person_covered"]
 
 
 def test_the_table_reads_back(summary, tmp_path):
@@ -257,7 +257,7 @@ def test_eight_models_and_every_corruption_have_room():
 
 def test_without_severities_the_heat_map_is_alone():
     some = pd.concat([asked("clean", 0, CLEAN), asked("grey", 0, FOG[1])])
-    (heat,) = robustness_figures.robustness(robustness.judge(some)).axes
+    (heat,) = robustness_figures.robustness(robustness.evaluate(some)).axes
     assert [label.get_text() for label in heat.get_yticklabels()] == ["grey"]
 
 
@@ -292,7 +292,7 @@ def test_a_mistake_in_the_config_is_told(changes, told):
 
 
 def test_models_that_the_main_task_lacks_are_left_out_and_views_too():
-    assert settings().asked_again == RAW["robustness"]["models"]
+    assert settings().robustness_models == RAW["robustness"]["models"]
     given = ["clip_ic", "clip_views", "of_another_study"]
-    assert settings(models=given).asked_again == ["clip_ic"]
-    assert settings(models=[]).asked_again == []
+    assert settings(models=given).robustness_models == ["clip_ic"]
+    assert settings(models=[]).robustness_models == []

@@ -19,8 +19,8 @@ COSTS = pd.DataFrame(
         "disk_kb": [0, 50, 0],
     }
 )
-MLP = estimate.Part("mlp", "train/t/m", jobs=2, runs=6, work=1000, photos=200, epochs=20)
-PACK = estimate.Part("pack", "pack/a", work=200, photos=200, disk_mb=3)
+MLP = estimate.JobGroup("mlp", "train/t/m", jobs=2, runs=6, work=1000, photos=200, epochs=20)
+PACK = estimate.JobGroup("pack", "pack/a", work=200, photos=200, disk_mb=3)
 
 
 def benchmark(results, name, seconds, cpu_s, memory_mb=300):

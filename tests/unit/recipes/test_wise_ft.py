@@ -143,7 +143,7 @@ def test_a_penalty_is_added_to_every_step():
             | {"learning_rate": 0.05, "weight_decay": 0.0, "max_epochs": 200, "patience": 200}
         }
     ).training
-    part = training_loop.Part(torch.zeros(8, 2), torch.arange(8) % 2)
+    part = training_loop.LabelledInputs(torch.zeros(8, 2), torch.arange(8) % 2)
     loop = training_loop.Loop(
         network, settings, lambda x, _: x, None, "fp32", lambda net: ((net.weight - 3) ** 2).sum()
     )

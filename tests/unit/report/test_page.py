@@ -185,7 +185,9 @@ def test_every_table_and_figure_names_its_blocks_of_the_config(study):
     table_3 = made.cells("Table 3. The same")
     assert "(0 to 1). Config: augmentation_study , recipes , seeds" in table_3
     shown = {f"config-{key}" for key in type(study.config).model_fields}
-    afterwards = {f"config-{key}" for key in ("photos", "use", "predict")}  # no part of the study
+    afterwards = {
+        f"config-{key}" for key in ("photos", "deploy", "predict")
+    }  # no part of the study
     assert shown & set(made.all("id")) == shown - afterwards
     assert "from_scratch: learning_rate:" in made.cells("The whole config")
 

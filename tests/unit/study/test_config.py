@@ -61,9 +61,9 @@ def test_the_study_of_the_paper_loads():
 
 
 def test_a_study_is_whole_without_what_comes_afterwards():
-    cfg = load(changed(("photos", "new"), ("use", "clip_ic"), ("predict.accuracy", 0.5)))
+    cfg = load(changed(("photos", "new"), ("deploy", "clip_ic"), ("predict.accuracy", 0.5)))
     study = load(cfg.model_dump(mode="json", exclude=set(AFTERWARDS)))
-    assert (study.photos, study.use, study.predict) == (None, None, Predict())
+    assert (study.photos, study.deploy, study.predict) == (None, None, Predict())
     assert study == load(RAW).model_copy(update={"predict": Predict()})
 
 
@@ -79,7 +79,7 @@ def test_the_profiles_studies_load():
             laid = studies[study]
     cfgs = {study: load(raw, study) for study, raw in studies.items()}
     demo = cfgs["profiles/demo/study.yaml"]
-    assert demo.dataset.manifest == "results/stage/manifest.csv"
+    assert demo.dataset.manifest == "results/synthetic/manifest.csv"
     assert demo.dataset.classes == RAW["dataset"]["classes"]
     written = {str(p.relative_to(ROOT)) for p in ROOT.glob("profiles/*/*.yaml")}
     assert set(cfgs) == {path for path in written if not path.endswith("/config.yaml")}
@@ -186,7 +186,7 @@ def test_every_block_of_the_schema_is_closed_and_every_key_typed():
         ("dataset.classes", ["a", "b"], "tasks.activity3.classes: unknown name 'walking_running'."),
         ("dataset.classes", ["a", "b"], "is removed by tasks.activity3: null"),
         ("models.vit-2", RAW["models"]["cnn_base"], "(got 'vit-2')"),
-        ("stage.images_per_class", {"Sitting": 3}, "stage.images_per_class.Sitting: "),
+        ("synthetic.images_per_class", {"Sitting": 3}, "synthetic.images_per_class.Sitting: "),
         ("curate.verbs", {"Sitting": ["sit"]}, "curate.verbs.Sitting: "),
         ("augmentation_study.variants.Flip", [], "augmentation_study.variants.Flip: "),
         ("models.cnn_base.network", "cnn", "models.cnn_base.network: "),
@@ -216,7 +216,7 @@ def test_a_key_left_out_is_named():
     assert "  models.cnn_base.network.hidden: Field required" in message(raw)
 
 
-@pytest.mark.parametrize("block", ["stage", "curate"])
+@pytest.mark.parametrize("block", ["synthetic", "curate"])
 def test_classes_that_a_rule_makes_are_those_of_the_dataset(block):
     unlabelled = ("dataset.classes", ["sitting", "standing"]), ("tasks.activity3", None)
     load(changed(*unlabelled))  # the manifest is a file, and the block is not used
@@ -508,7 +508,14 @@ def test_a_template_is_filled_with_each_text_of_another_set():
             "cross_validation.wise_ft: 2 repeats are more than the 1 of fine_tune",
         ),
         ([("tasks.activity3.beyond", ["vit"])], "models and beyond: vit is given twice"),
-        ([("use", "clip_prob")], "use: unknown name 'clip_prob'. Did you mean \"clip_probe\"?"),
+        (
+            [("deploy", "clip_prob")],
+            "deploy: unknown name 'clip_prob'. Did you mean \"clip_probe\"?",
+        ),
+        ([("use", "clip_ic")], "'use' is now deploy; set that"),
+        ([("recipes.fine_tune.threads", 2)], "'threads' is now resources.fine_tune.threads"),
+        ([("cross_validation.views", 1)], "'views' is now cross_validation.tta"),
+        ([("models.clip_views.recipe", "views")], "clip_views.recipe: 'views' is now 'tta'"),
         ([("sweep.model", "clip_em")], "sweep.model: unknown name 'clip_em'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The embedded dataset: what a rendered scene promises, and that nothing but poses differs."""
+"""The synthetic dataset: what a rendered scene promises, and that nothing but poses differs."""
 
 import re
 from collections import Counter

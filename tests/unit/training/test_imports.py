@@ -23,10 +23,10 @@ settings = Training(
 flip = augment.build([HorizontalFlip(name="horizontal_flip", p=0.5)], 8)
 network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 2))
 with training.repeatable(1):
-    part = training.Part(torch.rand(6, 3, 8, 8), torch.arange(6) % 2)
+    part = training.LabelledInputs(torch.rand(6, 3, 8, 8), torch.arange(6) % 2)
     loop = training.Loop(network, settings, lambda x, _: flip(x), None, "fp32")
     loop.epoch(part, 1)
-    training.judge(network, part, lambda x, _: x)
+    training.evaluate(network, part, lambda x, _: x)
 print(*sys.modules)
 """
 

@@ -33,13 +33,13 @@ def network(block: CNN = PLAIN, seed: int = 1) -> torch.nn.Module:
     return networks.build(block, None, SIZE, 3)
 
 
-def photos(count: int, seed: int) -> loop.Part:
+def photos(count: int, seed: int) -> loop.LabelledInputs:
     """Noise in which the class is to be seen: its channel is the brightest."""
     draw = torch.Generator().manual_seed(seed)
     labels = torch.randint(3, (count,), generator=draw)
     images = torch.randint(200, (count, 3, SIZE, SIZE), generator=draw, dtype=torch.uint8)
     images[torch.arange(count), labels] += 30
-    return loop.Part(images, labels)
+    return loop.LabelledInputs(images, labels)
 
 
 PARTS = {"train": photos(24, 2), "validation": photos(11, 3)}
@@ -407,7 +407,7 @@ def test_a_photo_that_does_not_fit_says_what_to_do(tmp_path):
 def test_a_single_photo_left_over_joins_the_last_batch(tmp_path):
     """Batch norm on features has no variance of one row."""
     draw = torch.Generator().manual_seed(1)
-    rows = loop.Part(torch.randn(21, 5, generator=draw), torch.arange(21) % 3)
+    rows = loop.LabelledInputs(torch.randn(21, 5, generator=draw), torch.arange(21) % 3)
     net = networks.mlp(5, [4], 3, 0.0)
     checkpoint, seen = tmp_path / "checkpoint.pt", []
     net.register_forward_pre_hook(lambda net, x: seen.append(len(x[0])) if net.training else None)

@@ -8,7 +8,7 @@ from stillact.core import logs
 from stillact.core.tables import read_csv, write_csv
 from stillact.data.fetch.cache import cached
 from stillact.evaluation import agreement, error_analysis, error_factors
-from stillact.evaluation.predictions import of_models
+from stillact.evaluation.predictions import by_model
 
 SCHEMES = ("holdout", "cv")
 
@@ -25,7 +25,7 @@ with logs.job(snakemake.log[0]):
     }
     factors = error_factors.factors(read_csv(snakemake.input.manifest), images, brightness)
     write_csv(factors, out.factors)
-    given = {scheme: of_models(predictions, scheme=scheme) for scheme in SCHEMES}
+    given = {scheme: by_model(predictions, scheme=scheme) for scheme in SCHEMES}
 
     def in_both(table) -> pd.DataFrame:
         """A table of the holdout, and of cross-validation, one after the other."""

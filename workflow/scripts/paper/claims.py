@@ -10,7 +10,9 @@ with logs.job(snakemake.log[0]):
     source, out = snakemake.input, snakemake.output
     predictions = {Path(path).stem: read_csv(path) for path in source.predictions}
     said_of = read_csv(source.claims).query("task in @predictions")  # others are no concern of it
-    table, note = claims.judge(said_of, read_csv(source.runs), predictions, **snakemake.params[0])
+    table, note = claims.evaluate(
+        said_of, read_csv(source.runs), predictions, **snakemake.params[0]
+    )
     write_csv(table, out.csv)
     said = f"{claims.RULE} {note}".strip()
     text_tables.write(out.md, table, caption="The paper's claims", note=said, words=3)

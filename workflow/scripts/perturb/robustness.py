@@ -9,7 +9,9 @@ from stillact.figures import style
 from stillact.perturb import robustness
 
 with logs.job(snakemake.log[0]):
-    summary = robustness.judge(pd.concat(map(read_csv, snakemake.input.asked), ignore_index=True))
+    summary = robustness.evaluate(
+        pd.concat(map(read_csv, snakemake.input.asked), ignore_index=True)
+    )
     write_csv(summary, snakemake.output.csv)
     figure = robustness_figures.robustness(summary)
     for path in (snakemake.output.svg, snakemake.output.png):

@@ -24,7 +24,7 @@ class Dataset(Block):
         Field(
             min_length=1,
             description="CSV of labelled photo URLs. A path under results/ is made by a rule: "
-            "results/stage/manifest.csv (rendered scenes), results/curate/manifest.csv (COCO).",
+            "results/synthetic/manifest.csv (rendered scenes), results/curate/manifest.csv (COCO).",
         ),
     ]
     classes: Annotated[

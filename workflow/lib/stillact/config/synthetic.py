@@ -7,13 +7,13 @@ from pydantic import Field
 from stillact.config.types import Block, Count, Name, Positive, Seed
 
 
-class Stage(Block):
+class Synthetic(Block):
     images_per_class: Annotated[dict[Name, Count], Field(description="Scenes rendered a class.")]
     seed: Annotated[Seed, Field(description="Seed of the scenes.")]
 
 
 class Tower(Block):
-    """How one of the tiny towers of the embedded default is trained."""
+    """How one of the tiny towers of the built-in default is trained."""
 
     epochs: Annotated[Count, Field(description="Passes over the captioned scenes.")]
     learning_rate: Annotated[
@@ -22,7 +22,7 @@ class Tower(Block):
 
 
 class Pretrain(Block):
-    """The embedded default's own backbones: tiny towers trained on captioned scenes."""
+    """The built-in default's own backbones: tiny towers trained on captioned scenes."""
 
     scenes: Annotated[Count, Field(description="Scenes rendered, as many of each label.")]
     shards: Annotated[Count, Field(description="Jobs that render them, side by side.")]

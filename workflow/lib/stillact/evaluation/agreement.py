@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from stillact.evaluation.error_analysis import hundredths, verdicts
-from stillact.evaluation.predictions import Answers
+from stillact.evaluation.predictions import Predictions
 
 CONSTANT = "both give one and the same answer to every photo: kappa is undefined"
 APART = "the two judge no photo in common"
@@ -16,7 +16,7 @@ AGREEMENT = ["model_a", "model_b", "photos", "same", "kappa", "ci_low", "ci_high
 
 
 def agreement(
-    models: Mapping[str, Answers], *, resamples: int = 2000, seed: int = 0
+    models: Mapping[str, Predictions], *, resamples: int = 2000, seed: int = 0
 ) -> pd.DataFrame:
     """How far each pair of models gives the same answers (majority votes) to the same photos.
 
@@ -26,7 +26,7 @@ def agreement(
     more than chance, less for less.
 
     Args:
-        models: of `predictions.of_models`.
+        models: of `predictions.by_model`.
         resamples: of the bootstrap over photos. seed: of its draws.
 
     Returns:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from stillact.evaluation.predictions import SMALLEST, Answers, of_models
+from stillact.evaluation.predictions import SMALLEST, Predictions, by_model
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
 
@@ -37,7 +37,7 @@ def intervals(
     The same `seed` draws the same images for all models that judge as many.
 
     Args:
-        predictions, scheme, subset: as in `answers.of_models`.
+        predictions, scheme, subset: as in `predictions.by_model`.
         resamples: of the bootstrap.
         seed: of the draws.
 
@@ -48,9 +48,9 @@ def intervals(
         0 or more.
 
     Raises:
-        InputError: as `answers.of_models`.
+        InputError: as `predictions.by_model`.
     """
-    models = of_models(predictions, scheme=scheme, subset=subset)
+    models = by_model(predictions, scheme=scheme, subset=subset)
     rows = []
     for model, given in models.items():
         draws = resample(given, resamples, np.random.default_rng(seed))
@@ -63,13 +63,13 @@ def intervals(
     return pd.DataFrame(rows, columns=[*columns, "value", "ci_low", "ci_high"])
 
 
-def pooled(given: Answers) -> dict[str, float]:
+def pooled(given: Predictions) -> dict[str, float]:
     """Each of `METRICS` over all images, as the mean over the runs."""
     images = np.ones((1, given.judged.shape[1]))
     return {name: float(np.mean(score)) for name, score in _scores(given, images).items()}
 
 
-def resample(given: Answers, resamples: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def resample(given: Predictions, resamples: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Each of `METRICS` in each resample of images and runs, shape (resamples,)."""
     runs, images = given.judged.shape
     seen = given.judged.any(0)
@@ -108,7 +108,7 @@ def _draw(rng: np.random.Generator, count: int, resamples: int) -> np.ndarray:
     return rng.multinomial(draws, np.full(count, 1 / count), size=resamples).astype(float)
 
 
-def _scores(given: Answers, weights: np.ndarray) -> dict[str, np.ndarray]:
+def _scores(given: Predictions, weights: np.ndarray) -> dict[str, np.ndarray]:
     """Each metric of each run when image i counts weights[b, i] times, shape (b, runs).
 
     A metric without an image to be taken over is NaN.

@@ -8,7 +8,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from stillact.core.logs import logger
-from stillact.evaluation.predictions import SMALLEST, Answers, of_models
+from stillact.evaluation.predictions import SMALLEST, Predictions, by_model
 
 RUN = ["task", "model", "split", "seed"]
 HEAD = ["task", "model", "scheme", "subset"]
@@ -32,7 +32,7 @@ def scores(
     image, as they share the images.
 
     Args:
-        predictions, scheme, subset: as in `answers.of_models`.
+        predictions, scheme, subset: as in `predictions.by_model`.
         bins: of `calibration_error`.
         draws: how often all images are drawn anew. seed: of the draws.
 
@@ -42,10 +42,10 @@ def scores(
         its 95 % band, in which an ece says nothing against the model.
 
     Raises:
-        InputError: as `answers.of_models`.
+        InputError: as `predictions.by_model`.
     """
     rows = []
-    for model, given in of_models(predictions, scheme=scheme, subset=subset).items():
+    for model, given in by_model(predictions, scheme=scheme, subset=subset).items():
         luck = np.random.default_rng(seed).random((draws, len(given.labels)))
         found, calibrated = [], np.zeros(draws)
         for seen, probabilities, labels in _runs(given):
@@ -86,10 +86,10 @@ def reliability(
         Bins that ties leave empty are not there.
 
     Raises:
-        InputError: as `answers.of_models`.
+        InputError: as `predictions.by_model`.
     """
     rows = []
-    for model, given in of_models(predictions, scheme=scheme, subset=subset).items():
+    for model, given in by_model(predictions, scheme=scheme, subset=subset).items():
         luck = np.random.default_rng(seed).random((draws, len(given.labels)))
         head = predictions["task"].iloc[0], model, scheme, subset
         rows += [(*head, place, *point) for place, point in enumerate(_points(given, bins, luck))]
@@ -97,7 +97,7 @@ def reliability(
     return pd.DataFrame(rows, columns=[*HEAD, "bin", *numbers])
 
 
-def _points(given: Answers, bins: int, luck: np.ndarray) -> Iterator[tuple]:
+def _points(given: Predictions, bins: int, luck: np.ndarray) -> Iterator[tuple]:
     """For each bin confidence, accuracy, answers and the band of `reliability`.
 
     Args:
@@ -126,7 +126,7 @@ def temperature_scaled(predictions: pd.DataFrame) -> tuple[pd.DataFrame, pd.Data
     A run without validation rows is left out and logged.
 
     Args:
-        predictions: as in `answers.of_models`, with the subsets validation and test.
+        predictions: as in `predictions.by_model`, with the subsets validation and test.
 
     Returns:
         The test rows, other columns and order as in `predictions`; and the temperatures: task,
@@ -222,7 +222,7 @@ def _membership(confidence: np.ndarray, bins: int) -> np.ndarray:
     return np.eye(bins)[np.searchsorted(ends, confidence)]
 
 
-def _runs(given: Answers) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _runs(given: Predictions) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """For each run the indices of the images it judges, their probabilities and their labels."""
     for judged, probabilities in zip(given.judged, given.probabilities, strict=True):
         seen = np.flatnonzero(judged)

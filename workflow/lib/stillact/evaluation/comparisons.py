@@ -10,7 +10,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from stillact.evaluation.metrics import predicted
-from stillact.evaluation.predictions import SAME, Answers, of_models, rows_of
+from stillact.evaluation.predictions import SAME, Predictions, by_model, rows_of
 
 NUMBERS = ["folds", "images", "difference", "t", "df", "p", "p_holm", "mcnemar_b", "mcnemar_c"]
 NUMBERS += ["mcnemar_p", "mcnemar_p_holm", "probability_of_improvement"]
@@ -26,7 +26,7 @@ def pairs(
     """Every pair of models compared on the folds and images that both have judged.
 
     Args:
-        predictions, scheme, subset: as in `answers.of_models`. The t-test needs "cv".
+        predictions, scheme, subset: as in `predictions.by_model`. The t-test needs "cv".
         models: those without predictions are passed over.
 
     Returns:
@@ -39,9 +39,9 @@ def pairs(
         No rows for fewer than two models.
 
     Raises:
-        InputError: as `answers.of_models`.
+        InputError: as `predictions.by_model`.
     """
-    given = of_models(predictions, scheme=scheme, subset=subset)
+    given = by_model(predictions, scheme=scheme, subset=subset)
     rows = rows_of(predictions, scheme=scheme, subset=subset)
     accuracies, share = _by_split(rows), _test_to_train(rows)
     table = []
@@ -118,7 +118,7 @@ def holm(p: pd.Series) -> pd.Series:
     return adjusted
 
 
-def votes(given: Answers) -> np.ndarray:
+def votes(given: Predictions) -> np.ndarray:
     """(images,) the class that most runs predict, -1 for an image that none has judged.
 
     Of classes with as many votes, the one with the higher mean probability counts.
@@ -174,7 +174,7 @@ def _note(differences: np.ndarray) -> str:
     return ""
 
 
-def _over_images(a: Answers, b: Answers) -> dict:
+def _over_images(a: Predictions, b: Predictions) -> dict:
     """What the majority votes of two models say."""
     both = a.judged.any(0) & b.judged.any(0)
     right_a, right_b = (votes(model)[both] == model.labels[both] for model in (a, b))

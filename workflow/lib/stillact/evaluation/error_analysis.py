@@ -15,8 +15,8 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 
 from stillact.evaluation.comparisons import holm, votes
 from stillact.evaluation.error_factors import FACTORS, PEOPLE, UNKNOWN, binned
-from stillact.evaluation.hypothesis_tests import p_in_words, wilson
-from stillact.evaluation.predictions import Answers
+from stillact.evaluation.hypothesis_tests import format_p, wilson
+from stillact.evaluation.predictions import Predictions
 
 LEVEL = 0.05  # below it a difference counts as shown
 
@@ -30,7 +30,7 @@ CONTRAST += ["last_errors", "difference", "ci_low", "ci_high", "p", "p_holm", "u
 FAILURE = ["rule", "model", "class", "image_id", "answer", "probability", "probability_of_truth"]
 
 
-def verdicts(given: Answers) -> pd.DataFrame:
+def verdicts(given: Predictions) -> pd.DataFrame:
     """What a model says of each photo that it judges, by image_id.
 
     Returns:
@@ -52,7 +52,7 @@ def verdicts(given: Answers) -> pd.DataFrame:
     return pd.DataFrame(table, index=pd.Index(given.image_ids[seen], name="image_id"))
 
 
-def rates(models: Mapping[str, Answers], factors: pd.DataFrame) -> pd.DataFrame:
+def rates(models: Mapping[str, Predictions], factors: pd.DataFrame) -> pd.DataFrame:
     """How often each model errs on photos of each kind.
 
     What is continuous is divided into three bins of equal mass, or into fewer where so many photos
@@ -60,7 +60,7 @@ def rates(models: Mapping[str, Answers], factors: pd.DataFrame) -> pd.DataFrame:
     the photos that any of them judges.
 
     Args:
-        models: of `predictions.of_models`.
+        models: of `predictions.by_model`.
         factors: of `error_factors.factors`; a photo that is not in it is unknown.
 
     Returns:
@@ -170,7 +170,7 @@ def contrast_sentence(contrast: Mapping) -> str:
     points = hundredths(contrast["difference"])
     tested = (
         f"a difference of {points} point{'s' * (points not in ('1', '−1'))} [{interval}], "
-        f"{p_in_words(contrast['p_holm'])} after Holm's correction"
+        f"{format_p(contrast['p_holm'])} after Holm's correction"
     )
     if contrast["p_holm"] < LEVEL:
         told = (
@@ -206,7 +206,7 @@ def hundredths(share: float) -> str:
     return f"{round(100 * share)}".replace("-", "−")
 
 
-def failures(models: Mapping[str, Answers]) -> pd.DataFrame:
+def failures(models: Mapping[str, Predictions]) -> pd.DataFrame:
     """The photos that stand for each model's errors on each class, chosen by rule.
 
     "most confident": the wrong answer with the highest probability. "closest call": the wrong
@@ -214,7 +214,7 @@ def failures(models: Mapping[str, Answers]) -> pd.DataFrame:
     where the mean is right. Of equals the first image_id.
 
     Args:
-        models: of `predictions.of_models`.
+        models: of `predictions.by_model`.
 
     Returns:
         rule, model, class (the true one), image_id, answer, probability and probability_of_truth
@@ -237,11 +237,11 @@ def failures(models: Mapping[str, Answers]) -> pd.DataFrame:
     return table.sort_values("rule", ascending=False, kind="stable", ignore_index=True)
 
 
-def wrong_by_all(models: Mapping[str, Answers]) -> pd.DataFrame:
+def wrong_by_all(models: Mapping[str, Predictions]) -> pd.DataFrame:
     """The photos that all models judge and get wrong: hard, or wrongly labelled.
 
     Args:
-        models: of `predictions.of_models`.
+        models: of `predictions.by_model`.
 
     Returns:
         image_id; label; probability_of_truth, the mean over models, [0, 1]; answer, the one that

@@ -5,7 +5,7 @@ import pandas as pd
 
 from stillact.evaluation import bootstrap
 from stillact.evaluation.hypothesis_tests import wilson
-from stillact.evaluation.predictions import Answers, of_models
+from stillact.evaluation.predictions import Predictions, by_model
 
 RESAMPLES = 2000
 
@@ -28,9 +28,9 @@ def summary(external: pd.DataFrame, study: pd.DataFrame, left_out: int) -> pd.Da
         the study's test photos (-1 to 1); each with its 95 % interval _ci_low, _ci_high; and
         holdout_accuracy, what is subtracted.
     """
-    here = of_models(study, scheme="holdout")
+    here = by_model(study, scheme="holdout")
     rows = []
-    for model, given in of_models(_as_holdout(external), scheme="holdout").items():
+    for model, given in by_model(_as_holdout(external), scheme="holdout").items():
         value, draws = _bootstrapped(given, seed=0)
         theirs, their_draws = _bootstrapped(here[model], seed=1)
         value["difference"] = value["accuracy"] - theirs["accuracy"]
@@ -46,7 +46,7 @@ def summary(external: pd.DataFrame, study: pd.DataFrame, left_out: int) -> pd.Da
     )
 
 
-def _bootstrapped(given: Answers, seed: int) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+def _bootstrapped(given: Predictions, seed: int) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """Each metric, and what it is in each resample."""
     rng = np.random.default_rng(seed)
     return bootstrap.pooled(given), bootstrap.resample(given, RESAMPLES, rng)
@@ -66,7 +66,7 @@ def by_class(external: pd.DataFrame) -> pd.DataFrame:
         _ci_low and _ci_high. What is over no photo is empty.
     """
     rows = []
-    for model, given in of_models(_as_holdout(external), scheme="holdout").items():
+    for model, given in by_model(_as_holdout(external), scheme="holdout").items():
         for code, label in enumerate(given.classes):
             true, claimed = given.labels == code, given.predicted == code
             hits, images = (claimed & true).sum(1).mean(), int(true.sum())

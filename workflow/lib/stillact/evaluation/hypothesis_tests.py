@@ -239,7 +239,7 @@ def _no_t_test(pairs: int) -> str:
     return "There is no t-test: the difference is the same for every seed."
 
 
-def p_in_words(p: float) -> str:
+def format_p(p: float) -> str:
     """'p = 0.042', 'p < 0.001', or that it is unknown (NaN)."""
     if math.isnan(p):
         return "p unknown"

@@ -13,7 +13,7 @@ SAME = 1e-12  # accuracies nearer than this differ by rounding alone
 
 
 @dataclass(frozen=True)
-class Answers:
+class Predictions:
     """The answers of one model.
 
     A run here is whatever judges every image once: a seed on the holdout split; in
@@ -43,9 +43,9 @@ class Answers:
         return np.where(self.judged, self.probabilities.argmax(2), -1)
 
 
-def of_models(
+def by_model(
     predictions: pd.DataFrame, *, scheme: str, subset: str = "test"
-) -> dict[str, Answers]:
+) -> dict[str, Predictions]:
     """The answers of each model that has any, in the order of the table.
 
     Args:
@@ -68,7 +68,7 @@ def of_models(
         run = table.groupby(["repeat", "seed"]).ngroup().to_numpy()
         cube = np.full((run.max() + 1, len(labels), len(classes)), np.nan)
         cube[run, labels.index.get_indexer(table["image_id"])] = table[columns]
-        models[model] = Answers(labels.index.to_numpy(), classes, codes, cube)
+        models[model] = Predictions(labels.index.to_numpy(), classes, codes, cube)
     return models
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from stillact.core.runs import INNER, Run
 from stillact.evaluation import bootstrap
 from stillact.evaluation.calibration import apply_temperature, fit_temperature, log_loss
-from stillact.evaluation.predictions import FOLD, SMALLEST, Answers, of_models, rows_of
+from stillact.evaluation.predictions import FOLD, SMALLEST, Predictions, by_model, rows_of
 
 SELECTED = "selected"  # the model that is whichever one was chosen, run by run
 OF_RUN = ["split", "seed"]
@@ -33,8 +33,8 @@ def scores(predictions: pd.DataFrame, candidates: list[str], by: str) -> pd.Data
         is chosen.
     """
     judged = _judged(predictions, candidates)
-    of_models = judged.groupby([*OF_RUN, "model"], observed=True)
-    table = of_models.agg(
+    per_model = judged.groupby([*OF_RUN, "model"], observed=True)
+    table = per_model.agg(
         images=("image_id", "nunique"), log_loss=("log_loss", "mean"), accuracy=("accuracy", "mean")
     ).reset_index()
     chosen = {run: _chosen(photos, by) for run, photos in judged.groupby(OF_RUN, sort=False)}
@@ -130,7 +130,7 @@ def recipes(predictions: pd.DataFrame, models: dict[str, str]) -> pd.DataFrame:
     rows = []
     for scheme in ("cv", HOLDOUT):
         table = bootstrap.intervals(predictions, scheme=scheme)
-        given = of_models(predictions, scheme=scheme)
+        given = by_model(predictions, scheme=scheme)
         for model, found in table.groupby("model", sort=False):
             row = {"scheme": scheme, "model": model, "recipe": models.get(model, SELECTED)}
             row |= found.iloc[0][["images", "runs"]].to_dict()
@@ -144,14 +144,14 @@ def recipes(predictions: pd.DataFrame, models: dict[str, str]) -> pd.DataFrame:
     return made.sort_values(["scheme", "accuracy"], ascending=[True, False], kind="stable")
 
 
-def _averaged(given: Answers) -> float:
+def _averaged(given: Predictions) -> float:
     """Accuracy of the mean of the runs' probabilities, an ensemble of them."""
     seen = given.judged.all(0)
     together = given.probabilities[:, seen].mean(0).argmax(1)
     return float((together == given.labels[seen]).mean())
 
 
-def use(predictions: pd.DataFrame, candidates: list[str], by: str, accuracy: float) -> dict:
+def to_deploy(predictions: pd.DataFrame, candidates: list[str], by: str, accuracy: float) -> dict:
     """The model to use on new photos, its run, and how its probabilities are to be taken.
 
     The model is chosen over all folds of those that are cross-validated, as `scores` chooses in
@@ -219,7 +219,7 @@ def views(histories: dict[Run, pd.DataFrame]) -> pd.DataFrame:
     """How each view of a photo does by itself, and the mean of all, on the validation photos.
 
     Args:
-        histories: of runs of the recipe views: view, validation_loss, validation_accuracy.
+        histories: of runs of the recipe tta: view, validation_loss, validation_accuracy.
 
     Returns:
         model, scheme (cv, holdout), view, runs; validation_loss (nats), validation_accuracy (0 to
@@ -237,6 +237,6 @@ def views(histories: dict[Run, pd.DataFrame]) -> pd.DataFrame:
     return of_views.mean().assign(runs=of_views.size()).reset_index()[[*keys, "runs", *columns]]
 
 
-def in_words(chosen: dict[str, float]) -> str:
+def describe(chosen: dict[str, float]) -> str:
     """The hyper-parameters that a run has chosen for itself: "c 10, epoch 3"."""
     return ", ".join(f"{name} {value:g}" for name, value in chosen.items())

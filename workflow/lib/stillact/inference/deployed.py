@@ -18,10 +18,10 @@ from stillact.training.trained import Trained
 
 
 @dataclass(frozen=True)
-class Used:
+class Deployed:
     """A trained run and how its probabilities are to be taken.
 
-    record: what rule use has written: task, model, recipe, seed, run (its folder), temperature,
+    record: what rule deploy has written: task, model, recipe, seed, run (its folder), temperature,
         threshold, and what is known of its accuracy.
     plan: of its runs.
     trained: the run.
@@ -50,11 +50,11 @@ class Used:
         return apply_temperature(self.trained.probabilities(photos), self.record["temperature"])
 
 
-def load(record: Path, models: Mapping[str, Mapping], device: torch.device) -> Used:
-    """The model that a record of rule use names.
+def load(record: Path, models: Mapping[str, Mapping], device: torch.device) -> Deployed:
+    """The model that a record of rule deploy names.
 
     Args:
-        record: used.json.
+        record: deployed.json.
         models: of each model that it may name the `plan` of its runs, and the `files` that its
             setup reads, by name.
         device: where all is put.
@@ -65,4 +65,4 @@ def load(record: Path, models: Mapping[str, Mapping], device: torch.device) -> U
     files = {name: Path(path) for name, path in block["files"].items()}
     setup = setup_of(plan)(plan, files, device)
     run = trained.load(setup, Path(told["run"]) / jobs.WEIGHTS)
-    return Used(told, plan, run)
+    return Deployed(told, plan, run)

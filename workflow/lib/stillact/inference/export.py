@@ -29,7 +29,7 @@ from stillact.data import preprocess
 from stillact.data.fetch.cache import cached
 from stillact.data.preprocessing import Preprocessing
 from stillact.evaluation.predictions import SMALLEST
-from stillact.inference.deployed import Used
+from stillact.inference.deployed import Deployed
 from stillact.recipes.fine_tune.setup import Classifier, TextTowerHead
 from stillact.training.trained import frozen_backbone
 
@@ -48,13 +48,13 @@ HALVES = dict(mean=[0.5] * 3, std=[0.5] * 3)  # how recipe from_scratch normalis
 
 class Answering(nn.Module):
     """Photos, uint8 (batch, 3, size, size), to probabilities, float32 (batch, classes), as
-    `Used.probabilities` gives them: normalisation and temperature are in it.
+    `Deployed.probabilities` gives them: normalisation and temperature are in it.
 
     image: a backbone's image tower that is not part of the network; None where there is none.
     network: what the run has trained.
     """
 
-    def __init__(self, used: Used):
+    def __init__(self, used: Deployed):
         super().__init__()
         backbone = frozen_backbone(used.trained.setup, CPU)
         self.image = None if backbone is None else backbone.image
@@ -68,7 +68,7 @@ class Answering(nn.Module):
         return (logs / self._temperature).softmax(1)
 
 
-def _blank(used: Used, photos: int) -> torch.Tensor:
+def _blank(used: Deployed, photos: int) -> torch.Tensor:
     size = used.preprocessing.size
     return torch.zeros(photos, 3, size, size, dtype=torch.uint8)
 
@@ -85,7 +85,7 @@ def _with_plain_head(network: nn.Module) -> nn.Module:
     return Classifier(network.backbone, head, network.normalised).eval()
 
 
-def write(used: Used, photos: np.ndarray, folder: Path) -> dict[str, Any]:
+def write(used: Deployed, photos: np.ndarray, folder: Path) -> dict[str, Any]:
     """Write the model's tensors and its graph, and see that ONNX Runtime answers as PyTorch does.
 
     Args:
@@ -138,7 +138,7 @@ def _program(model: Answering, example: torch.Tensor) -> torch.onnx.ONNXProgram:
     if size > LARGEST:
         raise InputError(
             f"the model has {size / 1e9:.1f} GB of weights, and one ONNX file holds "
-            f"{LARGEST / 1e9:.1f}; name a model on a smaller backbone (use: in config.yaml)"
+            f"{LARGEST / 1e9:.1f}; name a model on a smaller backbone (deploy: in config.yaml)"
         )
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)  # remarks of the exporter about its own rewriting
@@ -154,7 +154,7 @@ def _program(model: Answering, example: torch.Tensor) -> torch.onnx.ONNXProgram:
         )
     except torch.onnx.OnnxExporterError as error:
         raise InputError(
-            f"the model cannot be written as ONNX ({_reason(error)}); name another one (use: in "
+            f"the model cannot be written as ONNX ({_reason(error)}); name another one (deploy: in "
             "config.yaml)"
         ) from error
     finally:
@@ -175,9 +175,9 @@ def _proto(program: torch.onnx.ONNXProgram) -> onnx.ModelProto:
     return proto
 
 
-def largest_difference(graph: Path, used: Used, photos: np.ndarray) -> float:
-    """How far ONNX Runtime's probabilities are from `Used.probabilities`, at most, on batches of
-    photos and on photos alone.
+def largest_difference(graph: Path, used: Deployed, photos: np.ndarray) -> float:
+    """The largest distance of ONNX Runtime's probabilities from `Deployed.probabilities`, over
+    batches and single photos.
 
     Raises:
         InputError: farther than `TOLERANCE`; names the file.
@@ -195,7 +195,7 @@ def largest_difference(graph: Path, used: Used, photos: np.ndarray) -> float:
         if not off <= TOLERANCE:  # not a number is no answer either
             raise InputError(
                 f"{graph.name}: ONNX Runtime's probabilities are up to {off:.2g} from PyTorch's, "
-                f"more than {TOLERANCE:g}, so nothing is exported; name another model (use: in "
+                f"more than {TOLERANCE:g}, so nothing is exported; name another model (deploy: in "
                 "config.yaml), or take the versions of requirements.lock"
             )
         found = max(found, float(off))
@@ -230,7 +230,9 @@ def test_photos(
         return np.ascontiguousarray(np.load(packed).transpose(0, 3, 1, 2))
 
 
-def described(used: Used, files: Mapping[str, Path], written: Mapping[str, Any]) -> dict[str, Any]:
+def described(
+    used: Deployed, files: Mapping[str, Path], written: Mapping[str, Any]
+) -> dict[str, Any]:
     """What goes into config.json: all that it takes to feed the model and to say where it is from.
 
     Args:

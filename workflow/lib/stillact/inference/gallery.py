@@ -57,7 +57,7 @@ def build(
         files: where the photos are, by the name in the first column.
         overlays: of `browse.overlays`, by that name.
         note: why there are no overlays, or ''.
-        used: used.json.
+        used: deployed.json.
         classes: in their order.
         template: gallery.html.j2; report.css lies beside it.
     """

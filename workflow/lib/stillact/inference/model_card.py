@@ -17,7 +17,7 @@ from stillact.config.training import Plan
 from stillact.core.runs import SUBSETS
 from stillact.evaluation import calibration, error_analysis
 from stillact.evaluation.hypothesis_tests import wilson
-from stillact.evaluation.predictions import Answers, of_models
+from stillact.evaluation.predictions import Predictions, by_model
 from stillact.recipes.registry import RECIPES
 
 SCHEMES = {"holdout": "holdout", "cv": "cross-validation"}
@@ -37,7 +37,7 @@ def told(
 
     Args:
         exported: of `export.described`.
-        record: of rule use.
+        record: of rule deploy.
         meta: of the exported run.
         plan: of its runs.
         tables: predictions (of the task), holdout, manifest (of rule manifest), source (the user's
@@ -74,7 +74,7 @@ def performance(predictions: pd.DataFrame, record: Mapping[str, Any]) -> dict[st
     Args:
         predictions: of its task: task, model, split, seed, subset, image_id, label,
             prob_<class>...
-        record: of rule use: model, seed, temperature, tested.
+        record: of rule deploy: model, seed, temperature, tested.
 
     Returns:
         run: photos, right, rate, low, high of the exported run on the holdout's test photos;
@@ -147,9 +147,9 @@ def failures(
         error rates differ most, the surest first; None without factors.
     """
     own = predictions[predictions["model"] == record["model"]]
-    given, scheme = of_models(own, scheme="cv"), "cv"
+    given, scheme = by_model(own, scheme="cv"), "cv"
     if not given:
-        given, scheme = of_models(own, scheme="holdout"), "holdout"
+        given, scheme = by_model(own, scheme="holdout"), "holdout"
     said = error_analysis.verdicts(given[record["model"]])
     wrong = said[said["answer"] != said["label"]]
     pairs = wrong.groupby(["label", "answer"]).size().sort_values(ascending=False, kind="stable")
@@ -166,7 +166,7 @@ def failures(
     }
 
 
-def _contrasts(given: Mapping[str, Answers], factors: pd.DataFrame) -> list[str]:
+def _contrasts(given: Mapping[str, Predictions], factors: pd.DataFrame) -> list[str]:
     table = error_analysis.contrasts(error_analysis.rates(given, factors))
     known = table[table["p"].notna()].sort_values("p", kind="stable").head(SHOWN)
     return [error_analysis.contrast_sentence(row) for row in known.to_dict("records")]
@@ -174,13 +174,13 @@ def _contrasts(given: Mapping[str, Answers], factors: pd.DataFrame) -> list[str]
 
 def _of_run(own: pd.DataFrame, seed: int) -> pd.DataFrame:
     """The label and answer of each test photo of the holdout, of one run."""
-    given = of_models(own[own["seed"] == seed], scheme="holdout")
+    given = by_model(own[own["seed"] == seed], scheme="holdout")
     return error_analysis.verdicts(next(iter(given.values())))
 
 
 def _cross_validated(own: pd.DataFrame) -> pd.DataFrame:
     """Of each photo, by majority vote; no rows without cross-validation."""
-    for given in of_models(own, scheme="cv").values():
+    for given in by_model(own, scheme="cv").values():
         return error_analysis.verdicts(given)
     return pd.DataFrame(columns=["label", "answer"])
 
@@ -214,7 +214,7 @@ def header(config: Mapping[str, Any], dataset: str, tested: Mapping[str, list]) 
     Args:
         config: of `export.described`.
         dataset: its name.
-        tested: of the record of rule use: rows of `bootstrap.intervals` by scheme.
+        tested: of the record of rule deploy: rows of `bootstrap.intervals` by scheme.
     """
     backbone = config["backbone"] or {}
     metrics = [

@@ -20,7 +20,7 @@ from stillact.core.tables import FORMULA, replacing
 from stillact.data import preprocess
 from stillact.data.fetch.cache import cached
 from stillact.data.fetch.decode import opened, pillow_limit, upright_size
-from stillact.data.fetch.failures import Missing
+from stillact.data.fetch.failures import FetchError
 from stillact.data.fetch.fetcher import fetch_all
 from stillact.data.preprocessing import Preprocessing
 from stillact.inference import listing
@@ -111,7 +111,7 @@ def answers(
         file, reason = photo
         try:
             return (None, reason) if reason else (seen(Path(file), preprocessing, settings)[0], "")
-        except Missing as failure:
+        except FetchError as failure:
             return None, str(failure)
 
     start = last = time.monotonic()
@@ -150,13 +150,13 @@ def seen(
         uint8 (size, size, 3), RGB; the photo's width and height in pixels, upright.
 
     Raises:
-        Missing: it cannot be read; says why.
+        FetchError: it cannot be read; says why.
     """
     with opened(path, settings) as image:
         long, short = max(image.size), min(image.size)
         side = preprocessing.side
         if preprocessing.geometry == "resize_crop" and side**2 * long / short > settings.max_pixels:
-            raise Missing("too long and thin", "Crop it", f"{long} by {short} pixels")
+            raise FetchError("too long and thin", "Crop it", f"{long} by {short} pixels")
         size = upright_size(image)
         return np.asarray(preprocess.square(image, **vars(preprocessing))), size
 

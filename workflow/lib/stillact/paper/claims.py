@@ -28,7 +28,7 @@ import pandas as pd
 
 from stillact.core.logs import logger
 from stillact.evaluation import comparisons, hypothesis_tests
-from stillact.evaluation.hypothesis_tests import p_in_words
+from stillact.evaluation.hypothesis_tests import format_p
 from stillact.evaluation.predictions import SAME, rows_of
 
 SUPPORTED, NOT_SUPPORTED, UNDECIDED = "supported", "not supported", "undecided"
@@ -48,7 +48,7 @@ RULE = (
 )
 
 
-def judge(
+def evaluate(
     claims: pd.DataFrame,
     runs: pd.DataFrame,
     predictions: Mapping[str, pd.DataFrame],
@@ -124,7 +124,7 @@ def _better(
         told = (
             f"{first} minus {other}: {text}, and of {row['images']} {photos} {alone[0]} are right "
             f"by {first} alone, {alone[1]} by {other} alone "
-            f"(McNemar's {p_in_words(row['mcnemar_p'])})"
+            f"(McNemar's {format_p(row['mcnemar_p'])})"
         )
         found.append((verdict, told))
     return found
@@ -161,7 +161,7 @@ def _over_folds(row: pd.Series) -> tuple[float, float, str]:
     if math.isnan(row["t"]):
         p = float(abs(row["difference"]) < SAME)
         return row["difference"], p, f"{points} in each of {row['folds']} folds"
-    text = f"{points} over {row['folds']} folds (corrected t-test's {p_in_words(row['p'])})"
+    text = f"{points} over {row['folds']} folds (corrected t-test's {format_p(row['p'])})"
     return row["difference"], row["p"], text
 
 
@@ -170,7 +170,7 @@ def _differ(name: str, found: hypothesis_tests.Anova) -> tuple[str, str]:
         return UNDECIDED, f"{name}: {found.note.removesuffix('.')}"
     tests = found.table.set_index("test")
     told = [
-        f"{said} F({row['df1']:.4g}, {row['df2']:.4g}) = {row['f']:.2f}, {p_in_words(row['p'])}"
+        f"{said} F({row['df1']:.4g}, {row['df2']:.4g}) = {row['f']:.2f}, {format_p(row['p'])}"
         for said, row in (("F-test", tests.loc["anova"]), ("Welch's", tests.loc["welch"]))
     ]
     runs = int(tests.loc["anova", ["df1", "df2"]].sum()) + 1
@@ -184,7 +184,7 @@ def _same(test: hypothesis_tests.PairedTest) -> tuple[str, str]:
     low, high = test.ci_low, test.ci_high
     if test.pairs > 1 and math.isnan(test.p):
         low = high = test.difference
-    t = "" if math.isnan(test.p) else f", t({test.df:.0f}) = {test.t:.3f}, {p_in_words(test.p)}"
+    t = "" if math.isnan(test.p) else f", t({test.df:.0f}) = {test.t:.3f}, {format_p(test.p)}"
     text = f"{test.model_a} minus {test.model_b}: {text}{t}"
     if low > SAME or high < -SAME:
         return NOT_SUPPORTED, text

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from stillact.evaluation import bootstrap
-from stillact.evaluation.predictions import of_models
+from stillact.evaluation.predictions import by_model
 
 COVERED = ("nothing", "person", "background")
 FILLS = ("mean", "blur")
@@ -21,7 +21,7 @@ COLUMNS = ["task", "model", "fill", "photos", "without_boxes", "over_half", "run
 COLUMNS += [f"{value}{end}" for value in VALUES for end in ("", "_ci_low", "_ci_high")]
 
 
-def judge(predictions: pd.DataFrame) -> pd.DataFrame:
+def evaluate(predictions: pd.DataFrame) -> pd.DataFrame:
     """What covering the person costs each model, and covering as much background.
 
     All values of a row are means over the same photos and runs: those of which people cover some,
@@ -66,6 +66,6 @@ def _right(table: pd.DataFrame, covered: str, fill: str) -> np.ndarray:
     given = [
         told
         for _, draw in of_it.groupby("draw")
-        for told in of_models(draw, scheme="holdout").values()
+        for told in by_model(draw, scheme="holdout").values()
     ]
     return np.mean([told.predicted == told.labels for told in given], axis=0)

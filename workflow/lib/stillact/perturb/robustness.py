@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from stillact.evaluation import bootstrap, calibration
-from stillact.evaluation.predictions import Answers, of_models
+from stillact.evaluation.predictions import Predictions, by_model
 
 CLEAN = "clean"  # the corruption of photos as they are; its severity is 0
 ALL = "all"  # the mean over those corruptions that come at severities
@@ -34,7 +34,7 @@ class Scores:
 Beside = tuple[Scores, Scores]  # on corrupted photos, and on the same ones clean
 
 
-def judge(predictions: pd.DataFrame) -> pd.DataFrame:
+def evaluate(predictions: pd.DataFrame) -> pd.DataFrame:
     """What each corruption costs each model, and all of them together.
 
     Corrupted photos are compared with the same photos clean, answer by answer; intervals are those
@@ -55,7 +55,7 @@ def judge(predictions: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for model, table in predictions.groupby("model", sort=False):
         given = {
-            of: of_models(rows_of, scheme="holdout")[model]
+            of: by_model(rows_of, scheme="holdout")[model]
             for of, rows_of in table.groupby(["corruption", "severity"], sort=False)
         }
         beside = {of: _beside(told, given[CLEAN, 0]) for of, told in given.items()}
@@ -66,7 +66,7 @@ def judge(predictions: pd.DataFrame) -> pd.DataFrame:
     return made.astype({"severity": "Int64"})  # which may be missing
 
 
-def _beside(given: Answers, clean: Answers) -> Beside:
+def _beside(given: Predictions, clean: Predictions) -> Beside:
     same = np.isin(clean.image_ids, given.image_ids)
     of_clean = clean.probabilities[:, same], clean.labels[same]
     return _scores(given.probabilities, given.labels), _scores(*of_clean)

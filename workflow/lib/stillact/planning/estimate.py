@@ -58,7 +58,7 @@ def taken(benchmark: Path) -> Taken | None:
 
 
 @dataclass(frozen=True)
-class Part:
+class JobGroup:
     """Jobs of one rule that are estimated together.
 
     benchmark: their file under results/benchmarks, without its ending, or the folder of it.
@@ -92,13 +92,13 @@ class Past:
         images = results / "data/images.csv"
         return cls(results, photos / len(read_csv(images)) if images.exists() else 0)
 
-    def taken(self, part: Part) -> list[Taken]:
+    def taken(self, part: JobGroup) -> list[Taken]:
         place = self.results / "benchmarks" / part.benchmark
         files = [place.with_name(f"{place.name}.tsv")]
         files = files if files[0].exists() else sorted(place.rglob("*.tsv"))
         return [found for file in files if (found := taken(file))]
 
-    def trained(self, part: Part) -> tuple[int, float]:
+    def trained(self, part: JobGroup) -> tuple[int, float]:
         """The runs behind a training's benchmarks, and the epochs that each might have had."""
         folder = self.results / "runs" / part.benchmark.removeprefix("train/")
         metas = [json.loads(meta.read_text()) for meta in sorted(folder.rglob("meta.json"))]
@@ -112,7 +112,7 @@ def photos(cfg: Config) -> Counter:
     Raises:
         InputError: as `manifest.load`.
     """
-    for made in ("stage", "curate"):
+    for made in ("synthetic", "curate"):
         if cfg.dataset.manifest == f"results/{made}/manifest.csv":
             return Counter(getattr(cfg, made).images_per_class)
     return Counter(manifest.load(cfg.dataset.manifest, cfg.dataset.classes)["label"])
@@ -123,7 +123,7 @@ def parts(
     photos: Mapping[str, int],
     small: Mapping[str, list[str]],
     folds_per_job: Mapping[str, int],
-) -> Iterator[Part]:
+) -> Iterator[JobGroup]:
     """All jobs of the study.
 
     Args:
@@ -134,7 +134,7 @@ def parts(
     total = sum(photos[label] for label in cfg.dataset.classes)
     for rule, benchmarks in small.items():
         for benchmark in benchmarks:
-            yield Part(rule, benchmark, work=total, photos=total)
+            yield JobGroup(rule, benchmark, work=total, photos=total)
     yield from _data(cfg, total)
     yield from _backbones(cfg, total)
     for task in cfg.tasks:
@@ -148,20 +148,23 @@ def _plans(cfg: Config) -> list[Plan]:
     return [cfg.plan(task, model) for task in cfg.tasks for model in cfg.models_of(task)]
 
 
-def _data(cfg: Config, total: int) -> Iterator[Part]:
+def _data(cfg: Config, total: int) -> Iterator[JobGroup]:
     manifests = [cfg.dataset.manifest, *([cfg.external.manifest] if cfg.external else [])]
-    for made in ("stage", "curate"):
+    for made in ("synthetic", "curate"):
         if f"results/{made}/manifest.csv" in manifests:
             scenes = sum(getattr(cfg, made).images_per_class.values())
-            yield Part(made, made, work=scenes, photos=scenes)
+            rule = "synthetic_dataset" if made == "synthetic" else made
+            yield JobGroup(rule, rule, work=scenes, photos=scenes)
     for rule in ("fetch", "duplicates"):
-        yield Part(rule, rule, work=total, photos=total)
+        yield JobGroup(rule, rule, work=total, photos=total)
     for task in cfg.tasks:
-        yield Part("split", f"split/{task}", work=total * cfg.splits.kfold.repeats, photos=total)
+        yield JobGroup(
+            "split", f"split/{task}", work=total * cfg.splits.kfold.repeats, photos=total
+        )
     arrays = [Path(plan.reads().get("array", "")) for plan in _plans(cfg)]
     for array in dict.fromkeys(array for array in arrays if array.parent.name == "pack"):
         size = int(array.stem.rsplit("_", 1)[1])
-        yield Part(
+        yield JobGroup(
             "pack",
             f"pack/{array.stem}",
             work=total,
@@ -174,7 +177,7 @@ def _pixels_mb(photos: float, side: int) -> float:
     return photos * side**2 * 3 / 1e6
 
 
-def _backbones(cfg: Config, total: int) -> Iterator[Part]:
+def _backbones(cfg: Config, total: int) -> Iterator[JobGroup]:
     """Weights of every backbone in use, the photos packed for it, and embeddings."""
     models = [model for task in cfg.tasks for model in cfg.models_of(task)]
     names = list(dict.fromkeys(filter(None, map(cfg.backbone_of, models))))
@@ -182,11 +185,11 @@ def _backbones(cfg: Config, total: int) -> Iterator[Part]:
     read = dict.fromkeys(Path(file) for plan in _plans(cfg) for file in plan.reads().values())
     for name in names:
         gmacs, _, download_mb, side = facts(cfg, name)
-        yield Part("fetch_weights", f"fetch_weights/{name}", disk_mb=download_mb)
+        yield JobGroup("fetch_weights", f"fetch_weights/{name}", disk_mb=download_mb)
         packed = dict(work=total, photos=total, disk_mb=_pixels_mb(total, side))
-        yield Part("pack_backbone", f"pack_backbone/{name}", **packed)
+        yield JobGroup("pack_backbone", f"pack_backbone/{name}", **packed)
         for view in [file.stem for file in read if file.match(f"backbones/{name}/views/*")]:
-            yield Part("pack_view", f"pack_view/{name}/{view}", **packed)
+            yield JobGroup("pack_view", f"pack_view/{name}/{view}", **packed)
         files = [file.name for file in read if file.match(f"embeddings/{name}/*")]
         embedded = dict(work=gmacs * total, photos=total)
         for rule, file in (
@@ -194,14 +197,14 @@ def _backbones(cfg: Config, total: int) -> Iterator[Part]:
             ("embed_unprojected", "unprojected.npy"),
         ):
             if file in files:
-                yield Part(rule, f"{rule}/{name}", **embedded)
+                yield JobGroup(rule, f"{rule}/{name}", **embedded)
         for file in files:
             if file.startswith("texts_") and file.endswith(".npy"):
                 prompts = file.removeprefix("texts_").removesuffix(".npy")
-                yield Part("embed_texts", f"embed_texts/{name}/{prompts}")
+                yield JobGroup("embed_texts", f"embed_texts/{name}/{prompts}")
 
 
-def _pretrained(cfg: Config, backbones: Iterable[str]) -> Iterator[Part]:
+def _pretrained(cfg: Config, backbones: Iterable[str]) -> Iterator[JobGroup]:
     """The tiny towers that are trained here, where a backbone's weights are one of them."""
     weights = {cfg.backbones[name].weights for name in backbones}
     towers = [tower for tower in cfg.pretrain.towers if f"results/pretrain/{tower}" in weights]
@@ -209,10 +212,12 @@ def _pretrained(cfg: Config, backbones: Iterable[str]) -> Iterator[Part]:
         return
     scenes = cfg.pretrain.scenes
     for shard in range(cfg.pretrain.shards):
-        yield Part("pretrain_scenes", f"pretrain_scenes/{shard}", work=scenes / cfg.pretrain.shards)
+        yield JobGroup(
+            "pretrain_scenes", f"pretrain_scenes/{shard}", work=scenes / cfg.pretrain.shards
+        )
     for tower in dict.fromkeys(["vit", *towers]):
         work = scenes * cfg.pretrain.towers[tower].epochs * _tiny_gmacs(cfg)
-        yield Part("pretrain", f"pretrain/{tower}", work=work)
+        yield JobGroup("pretrain", f"pretrain/{tower}", work=work)
 
 
 def facts(cfg: Config, backbone: str) -> tuple[float, float, float, int]:
@@ -239,7 +244,7 @@ def _tiny_gmacs(cfg: Config) -> float:
 
 def _training(
     cfg: Config, task: str, model: str, photos: int, folds_per_job: Mapping[str, int]
-) -> Iterator[Part]:
+) -> Iterator[JobGroup]:
     """The jobs that train a model on a task."""
     plan, share = cfg.plan(task, model), cfg.splits.fractions
     folds = cfg.cv_splits(plan.recipe) if model in cfg.tasks[task].every_model else []
@@ -257,7 +262,7 @@ def _training(
     kept = holdouts + (len(folds) if cfg.keeps_folds(plan.recipe) else 0)
     recipe, backbone = cfg.recipe_of(model), cfg.backbone_of(model)
     gmacs, tower_mb = facts(cfg, backbone)[:2] if backbone else (0, 0)
-    yield Part(
+    yield JobGroup(
         plan.recipe,
         f"train/{task}/{model}",
         jobs,
@@ -269,7 +274,7 @@ def _training(
     )
 
 
-def _asked(cfg: Config, photos: int) -> Iterator[Part]:
+def _asked(cfg: Config, photos: int) -> Iterator[JobGroup]:
     """The main task's models asked again about its test photos, changed."""
     main, tested = cfg.main_task, photos * cfg.splits.fractions.test
 
@@ -279,25 +284,30 @@ def _asked(cfg: Config, photos: int) -> Iterator[Part]:
 
     for model in cfg.explained:  # a gradient a step: insertion, deletion and the methods
         steps = 2 * cfg.explain.steps + 10
-        yield Part(
-            "explain", f"explain/{main}/{model}", work=tested * steps * gmacs(model), photos=tested
+        yield JobGroup(
+            "saliency_maps",
+            f"explain/{main}/{model}",
+            work=tested * steps * gmacs(model),
+            photos=tested,
         )
     for model in cfg.tasks[main].models:
         times = 3 * len(cfg.seeds_of(model))
-        yield Part(
-            "cover", f"cover/{main}/{model}", work=tested * times * gmacs(model), photos=tested
+        yield JobGroup(
+            "occlude", f"cover/{main}/{model}", work=tested * times * gmacs(model), photos=tested
         )
     named = cfg.robustness.corruptions
     once = len(set(named) & set(WITHOUT_SEVERITY))
     kinds = once + (len(named) - once) * len(cfg.robustness.severities)
-    for model in cfg.asked_again:
-        yield Part("corrupt", f"robustness/{main}/{model}", work=tested * kinds, photos=tested)
+    for model in cfg.robustness_models:
+        yield JobGroup("corrupt", f"robustness/{main}/{model}", work=tested * kinds, photos=tested)
     for model in cfg.candidates if cfg.external else []:
-        yield Part("external_ask", f"external/{model}", work=photos * gmacs(model), photos=photos)
+        yield JobGroup(
+            "external_predict", f"external/{model}", work=photos * gmacs(model), photos=photos
+        )
 
 
 def table(
-    of: Iterable[Part], costs: pd.DataFrame, past: Past, gpu_rules: Iterable[str]
+    of: Iterable[JobGroup], costs: pd.DataFrame, past: Past, gpu_rules: Iterable[str]
 ) -> pd.DataFrame:
     """A row a rule and one of the whole.
 
@@ -328,7 +338,7 @@ def table(
     )
 
 
-def _estimate(part: Part, cost: pd.Series, past: Past, gpu: bool) -> dict:
+def _estimate(part: JobGroup, cost: pd.Series, past: Past, gpu: bool) -> dict:
     """A part's row. Of past jobs the start is taken off, and what is left is scaled."""
     before = past.taken(part)
     scale = _scale(part, past) if before else 0
@@ -357,7 +367,7 @@ def _estimate(part: Part, cost: pd.Series, past: Past, gpu: bool) -> dict:
     )
 
 
-def _scale(part: Part, past: Past) -> float:
+def _scale(part: JobGroup, past: Past) -> float:
     """How much more a part's jobs have to do than they had; 0 where that cannot be told."""
     if not part.benchmark.startswith("train/"):
         return past.grown if part.photos else float(past.grown > 0)

@@ -21,7 +21,7 @@ def setup(
     classes: list[str],
     files: Mapping[str, Path],
     device: torch.device,
-    network: Callable[[loop.Part | None], nn.Module],
+    network: Callable[[loop.LabelledInputs | None], nn.Module],
     fit: Fit | None = None,
     see: Callable[[Array], Array] = lambda embeddings: embeddings,
 ) -> Setup:

@@ -7,7 +7,7 @@ from stillact.recipes.linear_probe.recipe import LinearProbe
 from stillact.recipes.mlp.recipe import MLP
 from stillact.recipes.prolip.recipe import ProLIP
 from stillact.recipes.seed_soup.recipe import SeedSoup
-from stillact.recipes.views.recipe import Views
+from stillact.recipes.tta.recipe import TTA
 from stillact.recipes.wise_ft.recipe import WiseFT
 from stillact.recipes.zero_shot.recipe import ZeroShot
 
@@ -21,6 +21,6 @@ SIMPLEST_FIRST: tuple[Recipe, ...] = (
     FineTune(),
     WiseFT(),
     SeedSoup(),
-    Views(),
+    TTA(),
 )
 RECIPES = {recipe.name: recipe for recipe in SIMPLEST_FIRST}

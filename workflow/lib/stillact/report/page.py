@@ -102,7 +102,7 @@ def build(study: Study, template: Path) -> str:
         subsets=SUBSETS,
         shown=tables.shown_as_they_are(study.shown),
         **_sentences(study),
-        not_asked=sorted({*study.config.robustness.models} - {*study.config.asked_again}),
+        not_asked=sorted({*study.config.robustness.models} - {*study.config.robustness_models}),
         claims_rule=RULE,
         script=script,
         script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

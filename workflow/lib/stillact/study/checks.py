@@ -18,7 +18,7 @@ def check(config: Any) -> None:
     """
     unique("seeds", config.seeds)
     unique("dataset.classes", config.dataset.classes)
-    for block in ("curate", "stage"):
+    for block in ("curate", "synthetic"):
         if config.dataset.manifest == f"results/{block}/manifest.csv":
             wanted = getattr(config, block).images_per_class
             known(f"{block}.images_per_class", wanted, config.dataset.classes)
@@ -58,8 +58,8 @@ def check(config: Any) -> None:
         RECIPES[model.recipe].check(config, name, model)
     for task in config.tasks.values():
         _bases_are_trained(config, task)
-    if config.use is not None:
-        known("use", [config.use], config.candidates)
+    if config.deploy is not None:
+        known("deploy", [config.deploy], config.candidates)
     if config.sweep.model is not None:
         known(
             "sweep.model",

@@ -3,22 +3,22 @@
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import Field, create_model, model_validator
+from pydantic import BeforeValidator, Field, create_model, model_validator
 
 from stillact.config.augmentations import Augmentation
 from stillact.config.backbones import Backbone, PromptSet, Templates
 from stillact.config.data import Curate, Dataset, Duplicates, External, Fetch, Splits
 from stillact.config.evaluation import Explain, Predict, Robustness, Statistics, Sweep
-from stillact.config.synthetic import Pretrain, Stage
+from stillact.config.synthetic import Pretrain, Synthetic
 from stillact.config.training import Plan
-from stillact.config.types import Block, Count, Name, Seed
+from stillact.config.types import Block, Count, Name, Seed, fault
 from stillact.core.runs import Run
 from stillact.recipes.base import Recipe, Resources
 from stillact.recipes.registry import RECIPES
 from stillact.study import checks
 
 # The keys of a config that are no part of its study: how the model is used afterwards.
-AFTERWARDS = ("photos", "use", "predict")
+AFTERWARDS = ("photos", "deploy", "predict")
 
 Repeats = Annotated[int, Field(ge=0, description="Repeats of splits.kfold.")]
 Model = Annotated[
@@ -27,21 +27,35 @@ Model = Annotated[
 ]
 
 
-def _per_recipe(name: str, description: str, types: dict[str, Any]) -> type[Block]:
+def _per_recipe(
+    name: str, description: str, types: dict[str, Any], base: type[Block] = Block
+) -> type[Block]:
     """A block with a key per recipe."""
-    return create_model(name, __base__=Block, __doc__=description, **types)
+    return create_model(name, __base__=base, __doc__=description, **types)
+
+
+class _Folds(Block):
+    renamed = {"views": "cross_validation.tta"}  # noqa: RUF012
 
 
 CrossValidation = _per_recipe(
     "CrossValidation",
     "Repeats of the folds that the models of each recipe are judged on; 0: the holdout alone.",
     {name: (Repeats, ...) for name, recipe in RECIPES.items() if not recipe.of_seeds},
+    _Folds,
 )
 Recipes = _per_recipe(
     "Recipes",
     "How the models of each recipe are trained.",
     {name: (recipe.Settings, ...) for name, recipe in RECIPES.items() if recipe.Settings},
 )
+
+
+def _known_recipes(models: Any) -> Any:
+    for name, block in models.items() if isinstance(models, dict) else ():
+        if isinstance(block, dict) and block.get("recipe") == "views":
+            fault("{name}.recipe: 'views' is now 'tta'; set that", name=name)
+    return models
 
 
 class JobResources(Block):
@@ -121,10 +135,12 @@ class AugmentationStudy(Block):
 class Config(Block):
     """The study: data, splits, models and how they are trained."""
 
+    renamed = {"stage": "synthetic", "use": "deploy"}  # noqa: RUF012
+
     dataset: Dataset
     fetch: Fetch
     curate: Curate
-    stage: Stage
+    synthetic: Synthetic
     pretrain: Pretrain
     duplicates: Duplicates
     splits: Splits
@@ -142,7 +158,11 @@ class Config(Block):
     prompts: Annotated[
         dict[Name, PromptSet], Field(description="Prompt sets: texts that stand for a class.")
     ]
-    models: Annotated[dict[Name, Model], Field(description="Models, by the name of their runs.")]
+    models: Annotated[
+        dict[Name, Model],
+        Field(description="Models, by the name of their runs."),
+        BeforeValidator(_known_recipes),
+    ]
     augmentation_study: AugmentationStudy
     statistics: Statistics
     explain: Explain
@@ -154,7 +174,7 @@ class Config(Block):
         str | None,
         Field(description="Folder, or CSV with a column url, that `predict` is asked about."),
     ] = None
-    use: Annotated[
+    deploy: Annotated[
         Name | None,
         Field(description="Model that `predict` and `export` take; null: the selected one."),
     ] = None
@@ -235,7 +255,7 @@ class Config(Block):
         return sorted(chosen_from, key=lambda name: order.index(self.models[name].recipe))
 
     @property
-    def asked_again(self) -> list[str]:
+    def robustness_models(self) -> list[str]:
         """The models asked about photos made worse. A name that the main task does not have is left
         out, as in `statistics`: another study need not mend the list."""
         return [name for name in self.robustness.models if name in self.candidates]

@@ -23,8 +23,8 @@ CAPTIONS = [f"caption_{i}" for i in range(1, 6)]
 def scene_of(index: int, seed: int) -> tuple[str, int]:
     """Label and scene seed of the `index`-th scene; every label has every third.
 
-    The hashed text begins unlike that of `stage.write_dataset`, which begins with digits: no scene
-    of a dataset is among these, whatever the two seeds.
+    The hashed text begins unlike that of `rendering.write_dataset`, which begins with digits: no
+    scene of a dataset is among these, whatever the two seeds.
     """
     label = rendering.LABELS[index % len(rendering.LABELS)]
     digest = hashlib.sha256(f"captioned/{seed}/{label}/{index}".encode()).hexdigest()

@@ -1,7 +1,7 @@
 """Where a person's limbs lie in a picture, told patch by patch: what a ViT can learn from.
 
 Joints are float32 (scenes, 18, 2), column and row as shares of the picture's side, in the order of
-`stage.captioned.JOINTS`.
+`synthetic.captioned.JOINTS`.
 """
 
 import torch

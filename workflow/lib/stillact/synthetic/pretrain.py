@@ -1,4 +1,4 @@
-"""The embedded default's own backbones: tiny towers trained on captioned scenes.
+"""The built-in default's own backbones: tiny towers trained on captioned scenes.
 
 A ViT learns from what else a scene shows than its activity, above all where the limbs of the main
 person lie. Its weights are where a CLIP's and a SigLIP's image towers start from, as EVA-CLIP's
@@ -38,7 +38,7 @@ from stillact.training.loop import repeatable
 
 PATCH = 16
 HEAD = 32  # width of an attention head
-CONTEXT = 32  # tokens of a caption; the longest of the stage's has fewer
+CONTEXT = 32  # tokens of a caption; the longest of the synthetic dataset's has fewer
 CAPTIONS = [f"caption_{i}" for i in range(1, 6)]
 ATTRIBUTES = ["setting", "people", "furniture", "view", "light", "person", "top", "legwear"]
 ARCHITECTURE = "vit_base_patch16_clip_224"  # timm's; CLIP's image tower, made smaller
@@ -64,7 +64,7 @@ class Scenes:
 
 
 def load_scenes(arrays: Sequence[str | Path], tables: Sequence[str | Path]) -> Scenes:
-    """The shards that `stage.captioned.render_shard` wrote, in the order of the scenes' indices."""
+    """The shards that `captioned.render_shard` wrote, in the order of the scenes' indices."""
     rows = pd.concat([read_csv(table) for table in tables], ignore_index=True)
     order = rows["scene"].argsort(kind="stable").to_numpy()
     parts = [np.load(file) for file in arrays]

@@ -1,4 +1,4 @@
-"""The embedded dataset: rendered photo-like scenes of people walking or running, sitting, or
+"""The synthetic dataset: rendered photo-like scenes of people walking or running, sitting, or
 standing. A scene's activity shows in how people hold themselves, and in that seated figures are
 lower than upright ones; places, clothes, light, furniture and clutter are drawn without regard
 to it.
@@ -65,7 +65,7 @@ def render(label: str, seed: int, longest: int | None = None) -> Scene:
             640, as the scene has it.
 
     Raises:
-        InputError: the stage cannot render the label.
+        InputError: the synthetic dataset cannot hold the label.
     """
     _known(label)
     rng = np.random.default_rng((LABELS.index(label), seed))
@@ -124,7 +124,7 @@ def _projected(camera: Camera, person: Person) -> dict[str, tuple[float, float]]
 def _known(label: str) -> None:
     if label not in LABELS:
         raise InputError(
-            f"the stage cannot render {label!r}; it renders only {', '.join(LABELS)}."
+            f"the synthetic dataset cannot hold {label!r}; it renders only {', '.join(LABELS)}."
             f"{did_you_mean(label, LABELS)}"
         )
 
@@ -177,7 +177,7 @@ def write_dataset(folder: Path, images_per_class: dict[str, int], seed: int) -> 
         changed manifest), person_boxes ("x y width height", joined by ";") and caption.
 
     Raises:
-        InputError: the stage cannot render one of the labels.
+        InputError: the synthetic dataset cannot hold one of the labels.
     """
     for label in images_per_class:
         _known(label)

@@ -29,7 +29,7 @@ from stillact.training import loop, run_dirs
 OUTPUTS = ("predictions.csv", "history.csv", "meta.json")  # and, where they are kept, the weights
 WEIGHTS = "weights.safetensors"
 
-Parts = dict[str, tuple[loop.Part, pd.DataFrame]]
+Parts = dict[str, tuple[loop.LabelledInputs, pd.DataFrame]]
 
 
 @dataclass(frozen=True)
@@ -44,21 +44,21 @@ class Fitted:
     chosen: dict[str, float]
 
 
-Fit = Callable[[nn.Module, dict[str, loop.Part], Run], Fitted]
+Fit = Callable[[nn.Module, dict[str, loop.LabelledInputs], Run], Fitted]
 
 
 @dataclass(frozen=True, eq=False)
 class Setup:
     """What a recipe makes of a plan and its files, once for all runs of a process.
 
-    parts: of a split (image_id, label, subset), for each subset its `training.Part` and the split's
+    parts: of a split (image_id, label, subset), for each subset its inputs and the split's
         rows, in one order.
     network: makes a run's network at its start, on the device; called with torch seeded and the
         run's train part, or with None where trained weights are loaded into it next.
     prepare: makes a batch of inputs what the network takes.
-    inputs: makes packed photos, uint8 (photos, 3, size, size), on the device, the inputs that a
-        `training.Part` holds, with the frozen backbone of `record`, or None without one; gradients
-        pass through it.
+    inputs: makes packed photos, uint8 (photos, 3, size, size), on the device, what
+        `prepare` takes, with the frozen backbone of `record` (None without one); gradients pass
+        through it.
     preprocessing: of the packed photos.
     record: weights.json of the frozen backbone whose features the network takes; None where the
         network takes photos.
@@ -70,7 +70,7 @@ class Setup:
     """
 
     parts: Callable[[pd.DataFrame], Parts]
-    network: Callable[[loop.Part | None], nn.Module]
+    network: Callable[[loop.LabelledInputs | None], nn.Module]
     prepare: loop.Prepare
     inputs: Callable[[torch.Tensor, nn.Module | None], torch.Tensor]
     preprocessing: Preprocessing
@@ -120,7 +120,7 @@ def train_runs(
     made_from = _fingerprint(plan, files, code, chosen, threads, keep_weights, inner)
     with loop.repeatable(threads), contextlib.ExitStack() as stack:
         works = [
-            stack.enter_context(run_dirs.held(run_dirs.of(unfinished, folder), made_from))
+            stack.enter_context(run_dirs.locked(run_dirs.of(unfinished, folder), made_from))
             for folder in folders
         ]
         setup = None
@@ -139,7 +139,7 @@ def train_runs(
             anew = map(setup.parts, held_out)  # one after the other in memory
             _train(run, plan, setup, of_run, anew, work, made_from, chosen, keep_weights)
         for work, folder in zip(works, folders, strict=True):
-            run_dirs.hand_over(work, folder, outputs(keep_weights))
+            run_dirs.publish(work, folder, outputs(keep_weights))
 
 
 def paths(named: Iterable[tuple[str, str | Iterable[str]]]) -> dict[str, Path | list[Path]]:
@@ -283,7 +283,7 @@ def _by_epochs(setup: Setup, plan: Plan, checkpoint: Path, network, parts, run: 
 def load_parts(
     array: np.ndarray, index: Path, rows: pd.DataFrame, classes: list[str], device: torch.device
 ) -> Parts:
-    """For each subset its `training.Part` and its rows, both in the order of `rows`.
+    """For each subset its `loop.LabelledInputs` and its rows, both in the order of `rows`.
 
     Args:
         array: a row a photo: packed photos, uint8 (photos, size, size, 3), or features, float32
@@ -300,7 +300,7 @@ def load_parts(
         if inputs.ndim == 4:
             inputs = inputs.permute(0, 3, 1, 2)
         labels = torch.tensor([classes.index(label) for label in table["label"]])
-        parts[subset] = loop.Part(inputs.to(device), labels.to(device)), table
+        parts[subset] = loop.LabelledInputs(inputs.to(device), labels.to(device)), table
     return parts
 
 

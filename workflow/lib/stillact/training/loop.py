@@ -34,7 +34,7 @@ Pass = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 @dataclass(frozen=True)
-class Part:
+class LabelledInputs:
     """The inputs and labels of one subset, on the device.
 
     inputs: photos, uint8, shape (photos, 3, size, size), RGB; or features, float32, shape
@@ -58,7 +58,7 @@ class Progress:
 
 def fit(
     network: nn.Module,
-    parts: dict[str, Part],
+    parts: dict[str, LabelledInputs],
     settings: Training,
     prepare: Prepare,
     run: Run,
@@ -77,7 +77,7 @@ def fit(
         network: takes what `prepare` returns, returns logits; on the device of `parts`.
         parts: "train" and "validation".
         settings: step sizes, batch size, epochs, patience.
-        prepare: makes a batch of `Part.inputs` what the network takes.
+        prepare: makes a batch of `LabelledInputs.inputs` what the network takes.
         run: whose training it is.
         checkpoint: file that holds the progress of an unfinished training.
         groups: the optimiser's groups: params, and what differs from `settings`: weight_decay, and
@@ -99,7 +99,7 @@ def fit(
         progress.epoch += 1
         torch.manual_seed(run.rng_seed(f"epoch {progress.epoch}"))
         train = loop.epoch(parts["train"], progress.epoch)
-        found = judge(network, parts["validation"], prepare)
+        found = evaluate(network, parts["validation"], prepare)
         loss = found["validation_loss"]
         progress.history.append({"epoch": progress.epoch, **train, **found})
         if loss < progress.best_loss:
@@ -165,7 +165,7 @@ class Loop:
         self.at_once = settings.batch_size + 1  # less once a batch has not fitted into memory
         self.optimiser = AdamW(groups or [{"params": network.parameters()}], settings.weight_decay)
 
-    def epoch(self, part: Part, number: int) -> dict[str, float]:
+    def epoch(self, part: LabelledInputs, number: int) -> dict[str, float]:
         """The steps of epoch `number`, counted from 1; their mean loss and accuracy."""
         self.network.train()
         device = part.labels.device
@@ -241,7 +241,7 @@ def step_size(step: int, steps: int, settings: Training) -> float:
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def judge(network: nn.Module, part: Part, prepare: Prepare) -> dict[str, float]:
+def evaluate(network: nn.Module, part: LabelledInputs, prepare: Prepare) -> dict[str, float]:
     """validation_loss (nats) and validation_accuracy on that part."""
     logits = predict(network, part.inputs, prepare)
     loss = cross_entropy(logits, part.labels).item()
@@ -251,7 +251,7 @@ def judge(network: nn.Module, part: Part, prepare: Prepare) -> dict[str, float]:
 
 @torch.no_grad()
 def predict(network: nn.Module, inputs: torch.Tensor, prepare: Prepare) -> torch.Tensor:
-    """Logits, float32 (photos, classes), of the inputs of a `Part`."""
+    """Logits, float32 (photos, classes), of the inputs of a `LabelledInputs`."""
     network.eval()
     return torch.cat([network(prepare(chunk, False)) for chunk in inputs.split(CHUNK)])
 

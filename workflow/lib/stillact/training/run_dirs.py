@@ -17,7 +17,7 @@ def of(unfinished: Path, folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def held(folder: Path, made_from: str) -> Iterator[Path]:
+def locked(folder: Path, made_from: str) -> Iterator[Path]:
     """The folder of an unfinished run, for one process at a time.
 
     The lock matters when an earlier Snakemake was killed and its job still trains: this one waits
@@ -43,7 +43,7 @@ def is_finished(work: Path) -> bool:
     return (work / "done").exists()
 
 
-def hand_over(work: Path, folder: Path, names: Iterable[str]) -> None:
+def publish(work: Path, folder: Path, names: Iterable[str]) -> None:
     """Make a finished run's files outputs; what is in `work` stays until `clear`."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:

@@ -12,7 +12,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from stillact.config.data import Fetch
 from stillact.data.fetch.cache import sha256_of
-from stillact.data.fetch.failures import ADDRESS, Missing
+from stillact.data.fetch.failures import ADDRESS, FetchError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _TURNED = {5, 6, 7, 8}  # EXIF orientations that swap width and height
@@ -43,7 +43,7 @@ def opened(path: Path, settings: Fetch) -> Iterator[Image.Image]:
         settings: max_bytes and max_pixels.
 
     Raises:
-        Missing: it cannot be had, or what is done with it within the block stumbles over its
+        FetchError: it cannot be had, or what is done with it within the block stumbles over its
             content; says why.
     """
     content = read(path, settings)
@@ -77,16 +77,16 @@ def read(path: Path, settings: Fetch) -> bytes:
     """The bytes of a file within `max_bytes`.
 
     Raises:
-        Missing: it cannot be had; says why.
+        FetchError: it cannot be had; says why.
     """
     if not os.path.isfile(path):
-        raise Missing("no such file", ADDRESS)
+        raise FetchError("no such file", ADDRESS)
     try:
         if path.stat().st_size > settings.max_bytes:
             raise too_large(settings)
         return path.read_bytes()
     except OSError as error:
-        raise Missing(f"file cannot be read: {error.strerror}", ADDRESS) from None
+        raise FetchError(f"file cannot be read: {error.strerror}", ADDRESS) from None
 
 
 def look(content: bytes, settings: Fetch, decode: bool) -> Photo:
@@ -117,21 +117,21 @@ def _sound(content: bytes, settings: Fetch) -> Iterator[Image.Image]:
             if image.width * image.height > settings.max_pixels:
                 raise _too_many_pixels(settings)
             yield image
-    except Missing:
+    except FetchError:
         raise
     except Image.DecompressionBombError:
         raise _too_many_pixels(settings) from None
     except UnidentifiedImageError:
         start = f"starts with {content[:14]!r}".replace("b", "", 1) if content else "empty"
-        raise Missing("not an image", _NEEDED, start) from None
+        raise FetchError("not an image", _NEEDED, start) from None
     except Exception:  # Pillow raises whatever its parsers stumble over
-        raise Missing("damaged image", _DAMAGED, wait_s=0.0) from None
+        raise FetchError("damaged image", _DAMAGED, wait_s=0.0) from None
 
 
-def too_large(settings: Fetch) -> Missing:
+def too_large(settings: Fetch) -> FetchError:
     """The failure of a photo beyond `max_bytes`."""
-    return Missing("too large", _LIMIT, f"over fetch.max_bytes {settings.max_bytes}")
+    return FetchError("too large", _LIMIT, f"over fetch.max_bytes {settings.max_bytes}")
 
 
-def _too_many_pixels(settings: Fetch) -> Missing:
-    return Missing("too many pixels", _LIMIT, f"over fetch.max_pixels {settings.max_pixels}")
+def _too_many_pixels(settings: Fetch) -> FetchError:
+    return FetchError("too many pixels", _LIMIT, f"over fetch.max_pixels {settings.max_pixels}")

@@ -5,7 +5,7 @@ ADDRESS = "Correct the url in the manifest, or remove the row"
 PRIVATE = "Remove the row; or, if you trust the manifest, dataset.allow_private_hosts: true"
 
 
-class Missing(Exception):
+class FetchError(Exception):
     """A photo cannot be had. What it says is the same at each run: no addresses, no times."""
 
     def __init__(self, kind: str, advice: str, detail: str = "", wait_s: float | None = None):

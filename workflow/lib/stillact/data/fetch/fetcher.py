@@ -24,7 +24,7 @@ from stillact.core.version import __version__
 from stillact.data.fetch import network
 from stillact.data.fetch.cache import index, place, sha256_of, sweep, write
 from stillact.data.fetch.decode import Photo, look, pillow_limit, read, too_large
-from stillact.data.fetch.failures import ADDRESS, PRIVATE, Missing
+from stillact.data.fetch.failures import ADDRESS, PRIVATE, FetchError
 from stillact.data.fetch.progress import Progress
 
 USER_AGENT = (
@@ -73,7 +73,7 @@ def fetch_all(
                 outcomes = runner.run(_Fetcher(settings, dataset, base).run(manifest))
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
-    missing = sum(isinstance(outcome, Missing) for outcome in outcomes)
+    missing = sum(isinstance(outcome, FetchError) for outcome in outcomes)
     if missing and (dataset.on_missing == "fail" or missing == len(outcomes)):
         raise InputError(_failures(manifest, outcomes, dataset))
     return _table(manifest, outcomes)
@@ -91,7 +91,7 @@ class _Fetcher:
         self.slots = asyncio.Semaphore(settings.concurrency)
         self.hosts = collections.defaultdict(lambda: asyncio.Semaphore(settings.per_host))
 
-    async def run(self, manifest: pd.DataFrame) -> list[Photo | Missing]:
+    async def run(self, manifest: pd.DataFrame) -> list[Photo | FetchError]:
         most = self.settings.concurrency
         async with httpx.AsyncClient(
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
@@ -107,10 +107,10 @@ class _Fetcher:
                     tasks = [group.create_task(self.photo(url, sha256)) for url, sha256 in rows]
         return [task.result() for task in tasks]
 
-    async def photo(self, url: str, sha256: str) -> Photo | Missing:
+    async def photo(self, url: str, sha256: str) -> Photo | FetchError:
         try:
             source, photo = await self.find(url, sha256)
-        except Missing as failure:
+        except FetchError as failure:
             source, photo = "missing", failure
         self.progress.add(source)
         return photo
@@ -157,7 +157,7 @@ class _Fetcher:
             if os.path.isfile(path):  # unlike Path.is_file, False for a name that is too long
                 try:
                     return self.local(path, url, sha256)
-                except Missing as failure:
+                except FetchError as failure:
                     logger.warning("%s is passed over: %s", path, failure)
         return None
 
@@ -170,7 +170,7 @@ class _Fetcher:
         photo = look(content, self.settings, decode=not known)
         if sha256 not in ("", photo.sha256):
             detail = f"manifest {sha256}, file {photo.sha256}"
-            raise Missing("sha256 differs", _CHANGED, detail)
+            raise FetchError("sha256 differs", _CHANGED, detail)
         if not known:
             write(self.cache, place(self.cache, photo.sha256), content, url)
         return photo
@@ -179,7 +179,7 @@ class _Fetcher:
         for tries in itertools.count(1):
             try:
                 return await self.attempt(url, sha256)
-            except Missing as failure:
+            except FetchError as failure:
                 if failure.wait_s is None or tries == self.settings.attempts:
                     raise
                 backoff = self.settings.backoff_s * 2 ** (tries - 1) * random.uniform(0.5, 1.5)
@@ -197,7 +197,7 @@ class _Fetcher:
                     return await self.thread(self.keep, answer, url, sha256)
             request = answer
         most = self.settings.max_redirects
-        raise Missing("too many redirects", ADDRESS, f"over fetch.max_redirects {most}")
+        raise FetchError("too many redirects", ADDRESS, f"over fetch.max_redirects {most}")
 
     def keep(self, content: bytes, url: str, sha256: str) -> Photo:
         photo = self.admit(content, url, sha256)
@@ -212,7 +212,7 @@ class _Fetcher:
             and (given := network.in_numbers(request.url.host))
             and not network.public(given)
         ):
-            raise Missing("private address", PRIVATE)
+            raise FetchError("private address", PRIVATE)
         with network.as_missing():
             async with asyncio.timeout(self.settings.timeout_s * _TRY_TIMEOUTS):
                 response = await self.client.send(request, stream=True)
@@ -220,7 +220,7 @@ class _Fetcher:
                     if response.next_request is None:
                         return await self.body(response)
                     if response.next_request.url.scheme not in ("http", "https"):
-                        raise Missing("redirect to a scheme other than http and https", ADDRESS)
+                        raise FetchError("redirect to a scheme other than http and https", ADDRESS)
                     return response.next_request
 
     async def body(self, response: httpx.Response) -> bytes:
@@ -238,11 +238,11 @@ def _local_path(url: str, base: Path) -> Path:
     return Path(unquote(urlsplit(url).path)) if url.lower().startswith("file:") else base / url
 
 
-def _failures(manifest: pd.DataFrame, outcomes: list[Photo | Missing], dataset: Dataset) -> str:
+def _failures(manifest: pd.DataFrame, outcomes: list[Photo | FetchError], dataset: Dataset) -> str:
     """One message with all failures: each kind, how many, the first few, what to do."""
     kinds = collections.defaultdict(list)
     for id_, url, outcome in zip(manifest["id"], manifest["url"], outcomes, strict=True):
-        if isinstance(outcome, Missing):
+        if isinstance(outcome, FetchError):
             kinds[outcome.kind, outcome.advice].append((id_, url, outcome.detail))
     total = sum(map(len, kinds.values()))
     lines = [f"{total} of {len(outcomes)} photos of {dataset.manifest} cannot be had:"]
@@ -259,7 +259,7 @@ def _failures(manifest: pd.DataFrame, outcomes: list[Photo | Missing], dataset: 
     return "\n".join(lines)
 
 
-def _table(manifest: pd.DataFrame, outcomes: list[Photo | Missing]) -> pd.DataFrame:
+def _table(manifest: pd.DataFrame, outcomes: list[Photo | FetchError]) -> pd.DataFrame:
     rows = [
         {"status": "ok", "reason": "", **dataclasses.asdict(outcome)}
         if isinstance(outcome, Photo)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from stillact.data.fetch.failures import ADDRESS, PRIVATE, Missing
+from stillact.data.fetch.failures import ADDRESS, PRIVATE, FetchError
 
 _RETRIED = {408, 425, 429}  # and all of 5xx
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -33,7 +33,7 @@ class PublicLoop(asyncio.SelectorEventLoop):
 
     async def sock_connect(self, sock: socket.socket, address: tuple) -> None:
         if address[:2] not in self.proxies and not public(address[0]):
-            raise Missing("private address", PRIVATE)
+            raise FetchError("private address", PRIVATE)
         await super().sock_connect(sock, address)
 
 
@@ -77,31 +77,33 @@ def as_missing() -> Iterator[None]:
     try:
         yield
     except (httpx.TimeoutException, TimeoutError):
-        raise Missing("no answer in time", _AGAIN, wait_s=0.0) from None
+        raise FetchError("no answer in time", _AGAIN, wait_s=0.0) from None
     except httpx.ConnectError as error:
         if "CERTIFICATE" in str(error):
-            raise Missing("certificate is not trusted", _CERTIFICATE) from None
-        raise Missing("connection failed", _OFFLINE, wait_s=0.0) from None
+            raise FetchError("certificate is not trusted", _CERTIFICATE) from None
+        raise FetchError("connection failed", _OFFLINE, wait_s=0.0) from None
     except httpx.ProxyError:
-        raise Missing("proxy refused", _PROXY) from None
+        raise FetchError("proxy refused", _PROXY) from None
     except ExceptionGroup as group:
-        if isinstance(group.exceptions[0], Missing):  # of PublicLoop
+        if isinstance(group.exceptions[0], FetchError):  # of PublicLoop
             raise group.exceptions[0] from None
         # httpx lets pass what an impossible port in a redirect raises further down
-        raise Missing("not a valid address", ADDRESS) from None
+        raise FetchError("not a valid address", ADDRESS) from None
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
-        raise Missing("not a valid address", ADDRESS) from None
+        raise FetchError("not a valid address", ADDRESS) from None
     except httpx.RequestError:
-        raise Missing("connection broke off", _AGAIN, wait_s=0.0) from None
+        raise FetchError("connection broke off", _AGAIN, wait_s=0.0) from None
 
 
-def http_failure(response: httpx.Response) -> Missing:
+def http_failure(response: httpx.Response) -> FetchError:
     """The failure that an answer other than success is."""
     code = response.status_code
     kind = f"HTTP {code} {httpx.codes.get_reason_phrase(code)}".rstrip()
     if code in _RETRIED or code >= 500:
-        return Missing(kind, _AGAIN, wait_s=_retry_after(response.headers.get("Retry-After", "")))
-    return Missing(kind, ADDRESS)
+        return FetchError(
+            kind, _AGAIN, wait_s=_retry_after(response.headers.get("Retry-After", ""))
+        )
+    return FetchError(kind, ADDRESS)
 
 
 def _retry_after(value: str) -> float:

@@ -83,7 +83,7 @@ def setup(plan: FineTunePlan, files: Mapping[str, Path], device: torch.device) -
     towers.to(device, memory_format=torch.channels_last)  # convolutions are faster with it
     change = augment.build(plan.augment, backbone.size)
 
-    def network(train: loop.Part | None) -> nn.Module:
+    def network(train: loop.LabelledInputs | None) -> nn.Module:
         towers.load_state_dict(start)  # from memory: an earlier run has changed it
         made = Classifier(backbone, tower or head().to(device), normalised=plan.head != "random")
         if plan.head == "probe" and train is not None:
@@ -102,7 +102,7 @@ def setup(plan: FineTunePlan, files: Mapping[str, Path], device: torch.device) -
         return made
 
     @functools.lru_cache(1)  # seeds share their photos, and the backbone is at its start
-    def probed(train: loop.Part):
+    def probed(train: loop.LabelledInputs):
         from stillact.models import probe  # scikit-learn, which no other head needs
 
         features = loop.predict(backbone.image, train.inputs, prepare)

@@ -53,7 +53,7 @@ def setup(plan: MLPPlan, files: Mapping[str, Path], device: torch.device) -> Set
         width, scale = len(plan.classes), frozen.fact(files, "logit_scale")
         texts = class_embeddings(files["texts"], files["texts_index"], plan.classes).T
 
-    def network(train: loop.Part | None) -> nn.Module:
+    def network(train: loop.LabelledInputs | None) -> nn.Module:
         made = networks.mlp(width, plan.training.hidden, len(plan.classes), plan.training.dropout)
         if similarity:
             first = Standardise(width)

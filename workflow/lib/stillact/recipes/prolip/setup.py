@@ -57,7 +57,7 @@ def setup(plan: ProLIPPlan, files: Mapping[str, Path], device: torch.device) -> 
     def parts(rows: pd.DataFrame) -> Parts:
         return load_parts(features, files["index"], rows, plan.classes, device)
 
-    def network(train: loop.Part | None) -> nn.Module:
+    def network(train: loop.LabelledInputs | None) -> nn.Module:
         photos = 1 if train is None else len(train.labels) / len(plan.classes)
         return Projection(torch.from_numpy(start), prompts, photos).to(device)
 

@@ -24,9 +24,9 @@ def setup(plan: SeedSoupPlan, files: Mapping[str, Path], device: torch.device) -
     """
     made = fine_tune.setup(plan.of, files, device)
 
-    def fit(network: nn.Module, parts: dict[str, loop.Part], _) -> Fitted:
+    def fit(network: nn.Module, parts: dict[str, loop.LabelledInputs], _) -> Fitted:
         network.load_state_dict(mean(weights.read(path) for path in files["weights"]))
-        return Fitted([loop.judge(network, parts["validation"], made.prepare)], {})
+        return Fitted([loop.evaluate(network, parts["validation"], made.prepare)], {})
 
     return dataclasses.replace(made, fit=fit)
 

@@ -28,14 +28,14 @@ def setup(plan: WiseFTPlan, files: Mapping[str, Path], device: torch.device) -> 
     """
     made = fine_tune.setup(plan.of, files, device)
 
-    def fit(network: nn.Module, parts: dict[str, loop.Part], run: Run) -> Fitted:
+    def fit(network: nn.Module, parts: dict[str, loop.LabelledInputs], run: Run) -> Fitted:
         start = {name: tensor.clone() for name, tensor in network.state_dict().items()}
         end = weights.read(weights_of(files["weights"], run))
         history = []
         for step in range(plan.training.steps + 1):
             alpha = step / plan.training.steps
             network.load_state_dict(between(start, end, alpha))
-            judged = loop.judge(network, parts["validation"], made.prepare)
+            judged = loop.evaluate(network, parts["validation"], made.prepare)
             history.append({"alpha": alpha, **judged})
         best = min(history, key=lambda row: row["validation_loss"])["alpha"]
         network.load_state_dict(between(start, end, best))

@@ -28,7 +28,7 @@ def setup(plan: ZeroShotPlan, files: Mapping[str, Path], device: torch.device) -
         made.weight = nn.Parameter(rows.clone())
         return made.to(device)
 
-    def fit(network: nn.Module, parts: dict[str, loop.Part], _) -> Fitted:
-        return Fitted([loop.judge(network, parts["validation"], frozen.as_it_is)], {})
+    def fit(network: nn.Module, parts: dict[str, loop.LabelledInputs], _) -> Fitted:
+        return Fitted([loop.evaluate(network, parts["validation"], frozen.as_it_is)], {})
 
     return frozen.setup(plan.classes, files, device, network, fit)

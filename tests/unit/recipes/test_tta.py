@@ -18,7 +18,7 @@ from stillact.recipes.linear_probe import setup as linear_probe
 from stillact.recipes.mlp import setup as mlp
 from stillact.recipes.prolip import setup as prolip
 from stillact.recipes.setups import plan_of
-from stillact.recipes.views import setup as views
+from stillact.recipes.tta import setup as tta
 from stillact.recipes.zero_shot import setup as zero_shot
 from stillact.training import jobs, trained
 from support import tiny_backbones
@@ -47,7 +47,7 @@ def of(recipe: str) -> dict:
 
 
 def plan(recipe: str, *wanted: str):
-    return plan_of(dict(recipe="views", of=of(recipe), views=list(wanted)))
+    return plan_of(dict(recipe="tta", of=of(recipe), views=list(wanted)))
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def asked(files, base, tmp_path, recipe: str, *wanted: str, split="holdout"):
     table = files["split"] if split == "holdout" else files["split"].with_name("folds.csv")
     given = {**files, "split": table, "weights": weights[::-1], "code": [files["split"]]}
     made = plan(recipe, *wanted)
-    jobs.train_runs(views.setup, made, given, folders, tmp_path / "u", "cpu", threads=1)
+    jobs.train_runs(tta.setup, made, given, folders, tmp_path / "u", "cpu", threads=1)
     return list(zip(folders, base(recipe, split), strict=True))
 
 
@@ -192,7 +192,7 @@ def test_logits_are_averaged_over_views_and_each_is_judged_alone(files, base, tm
 
 def test_new_photos_have_the_views_that_can_be_made_of_them(files, base, tmp_path):
     ((made, _), _) = asked(files, base, tmp_path, "linear_probe", "whole", "flip")
-    set_up = views.setup(plan("linear_probe", "whole", "flip"), files, CPU)
+    set_up = tta.setup(plan("linear_probe", "whole", "flip"), files, CPU)
     run = trained.load(set_up, made / "weights.safetensors")
     table = predictions(made).query("subset == 'test'")
     places = {name: i for i, name in enumerate(read_csv(files["index"])["image_id"])}
@@ -203,16 +203,16 @@ def test_new_photos_have_the_views_that_can_be_made_of_them(files, base, tmp_pat
 
 @pytest.mark.parametrize("view", ["letterbox", "person"])
 def test_new_photos_without_such_a_view_are_told(files, view):
-    set_up = views.setup(plan("zero_shot", "whole", view), files, CPU)
+    set_up = tta.setup(plan("zero_shot", "whole", view), files, CPU)
     with pytest.raises(InputError, match=f"{view} cannot be had of photos that are not the study"):
         set_up.inputs(torch.zeros(2, 3, SIZE, SIZE), None)
 
 
 def test_a_backbone_sees_a_few_photos_at_a_time(files, monkeypatch):
-    monkeypatch.setattr(views, "BATCH", 4)
-    set_up = views.setup(plan("zero_shot", "flip", "person"), files, CPU)
+    monkeypatch.setattr(tta, "BATCH", 4)
+    set_up = tta.setup(plan("zero_shot", "flip", "person"), files, CPU)
     rows = jobs.rows(files["split"], "holdout")
     found = set_up.parts(rows)
-    monkeypatch.setattr(views, "BATCH", 1000)
+    monkeypatch.setattr(tta, "BATCH", 1000)
     for subset, (part, _) in set_up.parts(rows).items():
         torch.testing.assert_close(found[subset][0].inputs, part.inputs, atol=1e-5, rtol=0)

@@ -1,4 +1,4 @@
-"""Rule cover: what a model's runs say of the test photos with people or background covered."""
+"""Rule occlude: what a model's runs say of the test photos with people or background covered."""
 
 import pandas as pd
 

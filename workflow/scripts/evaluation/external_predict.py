@@ -1,4 +1,4 @@
-"""Rule external_ask: what all runs of a model say of a second dataset's photos."""
+"""Rule external_predict: what all runs of a model say of a second dataset's photos."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rule explained: where the fine-tuned models look, over photos."""
+"""Rule localisation: where the fine-tuned models look, over photos."""
 
 from pathlib import Path
 

@@ -17,10 +17,10 @@ from stillact.recipes.prolip.config import ProLIPPlan
 from stillact.recipes.zero_shot.config import ZeroShotPlan
 
 
-class ViewsModel(Block):
+class TTAModel(Block):
     """A trained model asked about several views of a photo; logits are averaged."""
 
-    recipe: Literal["views"]
+    recipe: Literal["tta"]
     of: Annotated[Name, Field(description="A model on a backbone.")]
     views: Annotated[
         list[Literal["whole", "flip", "letterbox", "person"]],
@@ -39,8 +39,8 @@ OnBackbone = Annotated[
 ]
 
 
-class ViewsPlan(Plan):
-    recipe: Literal["views"]
+class TTAPlan(Plan):
+    recipe: Literal["tta"]
     of: OnBackbone
     views: list[str]
 
@@ -66,4 +66,4 @@ class ViewsPlan(Plan):
         return self.of.reads() | photos | made
 
 
-PLAN = ViewsPlan
+PLAN = TTAPlan

@@ -1,4 +1,4 @@
-"""Rule judging_figures: how sure the results of a task are, drawn.
+"""Rule evaluation_figures: how sure the results of a task are, drawn.
 
 Drawn from cross-validation where every model of the holdout has it, and from the holdout where not.
 """

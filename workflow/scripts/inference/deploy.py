@@ -1,4 +1,4 @@
-"""Rule use: the model to use on new photos, and how its probabilities are to be taken."""
+"""Rule deploy: the model to use on new photos, and how its probabilities are to be taken."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from stillact.evaluation import bootstrap, selection
 with logs.job(snakemake.log[0]):
     settings = snakemake.params[0]
     predictions = read_csv(snakemake.input.predictions)
-    found = selection.use(
+    found = selection.to_deploy(
         predictions, list(settings["recipes"]), settings["by"], settings["accuracy"]
     )
     model, own = found["model"], predictions[predictions["model"] == found["model"]]

@@ -1,16 +1,16 @@
-"""What the workflow knows of the recipe views."""
+"""What the workflow knows of the recipe tta."""
 
 from dataclasses import replace
 
 from stillact.core.text_tables import listed
 from stillact.recipes.base import TUNING, Recipe, StudyConfig
-from stillact.recipes.views.config import ViewsModel, ViewsPlan
+from stillact.recipes.tta.config import TTAModel, TTAPlan
 
 
-class Views(Recipe):
-    name = "views"
+class TTA(Recipe):
+    name = "tta"
     summary = "nothing: average the predictions over several views of a photo"
-    Model, Plan = ViewsModel, ViewsPlan
+    Model, Plan = TTAModel, TTAPlan
     resources = replace(TUNING, minutes=30, folds_per_job=10)
     gpu = True
     env = "backbones"
@@ -19,12 +19,12 @@ class Views(Recipe):
     def bases(self, config: StudyConfig) -> list[str]:
         return [name for name, block in config.models.items() if hasattr(block, "backbone")]
 
-    def work(self, plan: ViewsPlan, trained_on: float, predicted: float, gmacs: float) -> float:
+    def work(self, plan: TTAPlan, trained_on: float, predicted: float, gmacs: float) -> float:
         return predicted * len(plan.views) * gmacs
 
-    def describe(self, model: ViewsModel) -> str:
+    def describe(self, model: TTAModel) -> str:
         views = listed(model.views)
         return f"{model.of}, asked about several views of a photo ({views}) at once."
 
-    def card(self, plan: ViewsPlan, backbone: str) -> tuple[str, list[str]]:
+    def card(self, plan: TTAPlan, backbone: str) -> tuple[str, list[str]]:
         raise NotImplementedError("a model of several views cannot be deployed")

@@ -1,4 +1,4 @@
-"""Rule covered: what covering people costs the models of a task, as a table and drawn."""
+"""Rule occlusion: what covering people costs the models of a task, as a table and drawn."""
 
 import pandas as pd
 
@@ -9,7 +9,7 @@ from stillact.figures import style
 from stillact.perturb import occlusion_summary
 
 with logs.job(snakemake.log[0]):
-    table = occlusion_summary.judge(
+    table = occlusion_summary.evaluate(
         pd.concat(map(read_csv, snakemake.input.asked), ignore_index=True)
     )
     write_csv(table, snakemake.output.csv)

@@ -1,4 +1,4 @@
-"""Rule ask_photos: what the model that is used says of photos that nobody has labelled."""
+"""Rule predict_photos: what the model that is used says of photos that nobody has labelled."""
 
 from pathlib import Path
 

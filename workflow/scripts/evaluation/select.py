@@ -1,4 +1,4 @@
-"""Rule choose: one model chosen in each run without its test photos, and every recipe compared."""
+"""Rule select: one model chosen in each run without its test photos, and every recipe compared."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ with logs.job(snakemake.log[0]):
     scores = selection.scores(predictions, settings["candidates"], settings["by"])
     together = pd.concat([predictions, selection.selected(predictions, scores)])
     told = pd.DataFrame(
-        {**meta["run"], "settings": selection.in_words(meta["chosen"])} for meta in metas
+        {**meta["run"], "settings": selection.describe(meta["chosen"])} for meta in metas
     )
     scores = scores.merge(told.drop(columns="task"), on=["split", "seed", "model"], how="left")
     write_csv(scores, out.scores)

@@ -1,4 +1,4 @@
-"""Rule explain: where a fine-tuned model's first run looks on the test photos."""
+"""Rule saliency_maps: where a fine-tuned model's first run looks on the test photos."""
 
 from pathlib import Path
 

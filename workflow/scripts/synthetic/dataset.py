@@ -1,4 +1,4 @@
-"""Rule stage: render the embedded dataset."""
+"""Rule synthetic_dataset: render the synthetic dataset."""
 
 from pathlib import Path
 

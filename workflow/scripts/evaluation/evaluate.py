@@ -1,4 +1,4 @@
-"""Rule judge: what the predictions of a task say of its models, on the holdout and fold by fold."""
+"""Rule evaluate: metrics and comparisons of the models of a task, holdout and cross-validated."""
 
 import pandas as pd
 

@@ -13,7 +13,7 @@ from stillact.core.errors import InputError
 from stillact.core.runs import Run
 from stillact.models import weights
 from stillact.recipes.setups import setup_of
-from stillact.recipes.views.config import ViewsPlan
+from stillact.recipes.tta.config import TTAPlan
 from stillact.training import loop
 from stillact.training.jobs import Fitted, Parts, Setup, load_parts, weights_of
 from stillact.training.trained import frozen_backbone
@@ -40,7 +40,7 @@ class Views(nn.Module):
         return torch.stack(logits).mean(0)
 
 
-def setup(plan: ViewsPlan, files: Mapping[str, Path | list[Path]], device: torch.device) -> Setup:
+def setup(plan: TTAPlan, files: Mapping[str, Path | list[Path]], device: torch.device) -> Setup:
     """The model of another recipe, with the weights of its run with the same split and seed.
 
     Nothing is trained. The history has a row a view: how it does alone on the validation photos;
@@ -65,7 +65,7 @@ def setup(plan: ViewsPlan, files: Mapping[str, Path | list[Path]], device: torch
         for subset in JUDGED:
             part, table = made[subset]
             inputs = torch.stack([view[subset][0].inputs for view in views], 1)
-            made[subset] = loop.Part(inputs, part.labels), table
+            made[subset] = loop.LabelledInputs(inputs, part.labels), table
         return made
 
     @torch.no_grad()
@@ -81,7 +81,7 @@ def setup(plan: ViewsPlan, files: Mapping[str, Path | list[Path]], device: torch
             seen = torch.cat(
                 [base.inputs(some.to(device), backbone) for some in photos.split(BATCH)]
             )
-            made[subset] = loop.Part(seen, part.labels), table
+            made[subset] = loop.LabelledInputs(seen, part.labels), table
         return made
 
     def inputs(photos: torch.Tensor, backbone: nn.Module | None) -> torch.Tensor:
@@ -94,14 +94,14 @@ def setup(plan: ViewsPlan, files: Mapping[str, Path | list[Path]], device: torch
         seen = {"whole": photos, "flip": photos.flip(-1)}
         return torch.stack([base.inputs(seen[view], backbone) for view in plan.views], 1)
 
-    def fit(network: Views, parts: dict[str, loop.Part], run: Run) -> Fitted:
+    def fit(network: Views, parts: dict[str, loop.LabelledInputs], run: Run) -> Fitted:
         network.model.load_state_dict(weights.read(weights_of(files["weights"], run)))
         part = parts["validation"]
         history = []
         for place, view in enumerate(plan.views):
-            alone = loop.Part(part.inputs[:, place], part.labels)
-            history.append({"view": view, **loop.judge(network.model, alone, base.prepare)})
-        history.append({"view": "mean", **loop.judge(network, part, as_they_are)})
+            alone = loop.LabelledInputs(part.inputs[:, place], part.labels)
+            history.append({"view": view, **loop.evaluate(network.model, alone, base.prepare)})
+        history.append({"view": "mean", **loop.evaluate(network, part, as_they_are)})
         return Fitted(history, {})
 
     return dataclasses.replace(
