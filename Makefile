@@ -24,7 +24,7 @@ study: .venv/installed  ## the study of config.yaml; fetches its photos
 
 test: .venv/installed  ## the whole test suite
 	@$(BIN)/python -m pytest tests/unit --numprocesses auto --maxprocesses 4
-	@$(BIN)/python -m pytest tests/dag tests/e2e --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest tests/dag tests/e2e --numprocesses 2 --dist worksteal
 
 BENCHES := imports starts decode fetch heads embed step seeds
 
@@ -47,10 +47,11 @@ test-slurm: .venv/installed  ## a small study through the SLURM of this machine
 torture: .venv/installed  ## a demo killed twenty times, and one that was not: an hour
 	@$(BIN)/python tests/torture/kills.py
 
-lint: .venv/installed  ## formatting and lint, as in CI
+lint: .venv/installed  ## formatting, lint and types, as in CI
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules
+	$(BIN)/mypy
 	$(BIN)/snakemake --lint
 
 # The lock names all that is needed but for opencv-python, which imagecorruptions asks for: its
@@ -66,8 +67,9 @@ lock: .venv/installed  ## resolve requirements.in anew (needs uv)
 	uv pip compile --universal --fork-strategy fewest --python-version 3.11 --no-header --no-annotate \
 		--no-emit-package opencv-python requirements.in --output-file requirements.lock
 
-schema: .venv/installed  ## write the config's schema from its types
+schema: .venv/installed  ## write the config's schema, and config/README.md, from its types
 	@PYTHONPATH=workflow/lib $(BIN)/python -m stillact.study.schema > workflow/schemas/config.schema.yaml
+	@PYTHONPATH=workflow/lib $(BIN)/python -m stillact.study.readme
 
 clean:  ## remove results; fetched photos stay in cache/
 	rm -rf results/* .snakemake

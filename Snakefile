@@ -1,7 +1,7 @@
-"""stillact: how well a single still photograph tells what a person is doing.
+"""stillact: human activity recognition in still images.
 
-The map of the study. `snakemake --cores 4 --resources gpu=1` makes the report and all it reads;
-any file under results/, or one of the named targets below, can be asked for alone.
+`snakemake --cores 4 --resources gpu=1` makes the report and all its inputs; any file under
+results/, or one of the named targets below, can be requested separately.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-# A study's own config, which needs to hold only what differs from the shipped config.yaml.
+# A study's own config, which needs to contain only the differences from the shipped config.yaml.
 if Path("config.yaml").exists():
 
     configfile: "config.yaml"
@@ -58,13 +58,14 @@ onsuccess:
 
 
 rule all:
+    """The report of the study and all its inputs (default target)."""
     default_target: True
     input:
         rules.report.output,
 
 
 rule data:
-    """Photos fetched and judged, no model trained."""
+    """Fetch and check the photos, without training."""
     input:
         rules.table_1.output,
         rules.figure_1.output,
@@ -73,19 +74,19 @@ rule data:
 
 
 rule runs:
-    """All trainings and their metrics, no report."""
+    """Train all models and compute their metrics, without the report."""
     input:
         rules.metrics.output,
 
 
 rule predict:
-    """Photos that nobody has labelled, answered by the model that is used; not part of a study."""
+    """Predictions and gallery for unlabelled photos, by the deployed model."""
     input:
         rules.predict_photos.output,
         rules.gallery.output,
 
 
 rule weights:
-    """The pretrained weights that the study's models start from, in the cache; needs the network."""
+    """Fetch the pretrained weights of the study's models; needs the network."""
     input:
-        expand(rules.fetch_weights.output, backbone=STARTED_FROM),
+        expand("results/backbones/{backbone}/weights.json", backbone=STARTED_FROM),

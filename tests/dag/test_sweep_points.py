@@ -58,7 +58,7 @@ def test_new_points_are_trained_and_no_others(swept, changes, trained):
 
 def test_a_sweep_of_no_model_is_told(swept):
     swept.configure({"sweep": SWEEP | {"model": None}})
-    assert "sweep.model: null, so that there is nothing to sweep" in swept.fail("-n", "sweep")
+    assert "sweep.model: null, so there is no model to sweep" in swept.fail("-n", "sweep")
 
 
 def test_weights_are_those_that_models_start_from(swept):

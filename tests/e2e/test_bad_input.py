@@ -19,7 +19,7 @@ def write_manifest(project, rows: list[tuple[str, str]]) -> None:
         ),
         ({"seeds": [1, 2, 1]}, ["seeds: 1 is given twice"]),
         ({"splits": {"fractions": {"train": 0.9}}}, ["= 1.1", "must add up to 1"]),
-        ({"dataset": {"manifest": "none.csv"}}, ["dataset.manifest", "none.csv", "Mend the path"]),
+        ({"dataset": {"manifest": "none.csv"}}, ["dataset.manifest", "none.csv", "Check the path"]),
         (
             {"tasks": {"activity3": {"models": ["cnn_bas"]}}},
             ["tasks.activity3.models", "'cnn_bas'", '"cnn_base"'],
@@ -58,7 +58,7 @@ def test_weights_that_are_not_there(project):
     project.configure({"backbones": {"vit": {"weights": "weights/none"}}})
     output = project.fail("--", RECORD)
     assert "Traceback" not in output
-    assert "backbones.vit.weights: there is no file or folder weights/none" in output
+    assert "backbones.vit.weights: no file or folder weights/none" in output
 
 
 def test_weights_that_are_cut_short(project):
@@ -66,7 +66,7 @@ def test_weights_that_are_cut_short(project):
     weights.write_bytes(weights.read_bytes()[:-1000])
     output = project.fail("--", RECORD)
     assert "Traceback" not in output
-    assert "weights/vit/model.safetensors: damaged or cut short" in output
+    assert "weights/vit/model.safetensors: damaged or truncated" in output
     assert not (project.folder / RECORD).exists()
 
 
@@ -90,7 +90,7 @@ def test_a_gpu_asked_for_where_there_is_none(project):
     project.configure({"device": "cuda"})
     run = "results/runs/activity3/cnn_base/holdout/seed_0"
     output = project.run("--", f"{run}/meta.json")
-    assert "device: cuda was asked for, but torch sees no GPU here; using the CPU" in output
+    assert "device: cuda was requested, but torch finds no GPU here; using the CPU" in output
     assert '"device": "cpu' in (project.folder / run / "meta.json").read_text()
 
 

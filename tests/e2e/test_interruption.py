@@ -46,7 +46,7 @@ def test_killed_while_training(rerun):
     assert not (rerun.folder / RUN).exists()
     rerun.run("--unlock")
     output = rerun.run("--", RUN)
-    assert output.count("finished by an earlier start") == finished
+    assert output.count("already trained in an earlier run") == finished
     assert rerun.csv_bytes() == undisturbed
     assert not list(unfinished.iterdir())
 

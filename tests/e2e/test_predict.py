@@ -78,7 +78,7 @@ def test_photos_by_url_and_a_model_without_maps(asked, server):
     assert table["status"].tolist() == ["ok", "unreadable", "ok"]
     assert table["reason"][1] == "HTTP 404 Not Found"
     page = (asked.folder / "results/predict/gallery.html").read_text()
-    assert "maps are made of fine-tuned transformers, and this is none" in page
+    assert "saliency maps require a fine-tuned transformer, and this model is not one" in page
 
 
 @pytest.mark.parametrize(

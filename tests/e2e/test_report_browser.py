@@ -180,7 +180,7 @@ def test_a_card_says_in_words_what_its_bars_show(finished, page, answers):
     assert len(lines) == len(predicted.columns)
     for line, model in zip(lines, ("fnn_base", "cnn_base", "cnn_gen"), strict=False):
         says = predicted.loc[image, model]
-        mark = "✓ right: " if says == labels[image] else "✗ wrong: "
+        mark = "✓ correct: " if says == labels[image] else "✗ wrong: "
         assert line.startswith(f"{model}{mark}{says}")
     bar = page.run("document.querySelector('.card .bar').ariaLabel")
     assert [part.split()[0] for part in bar.split(", ")] == [
@@ -201,7 +201,7 @@ def test_maps_are_laid_over_the_photos_that_have_one(page):
         "const [photo, map] = [...p.children].map(e => e.getBoundingClientRect());"
         "return map.width > 10 && map.left >= photo.left - 1 && map.right <= photo.right + 1; })"
     )
-    assert page.run("document.querySelector('.overlay').alt") == "where vit looks"
+    assert page.run("document.querySelector('.overlay').alt") == "saliency map of vit"
     choose(page, group="validation")
     assert page.run(maps) == 0
 
@@ -248,7 +248,7 @@ def test_without_scripts_everything_but_the_browser_of_photos_is_there(finished,
     page.open((finished.folder / "results/report.html").as_uri())
     page.send("Emulation.setScriptExecutionDisabled", value=False)
     text = page.run("document.body.innerText")
-    assert "this page needs JavaScript, which is off" in text
+    assert "The photo browser needs JavaScript, which is off" in text
     assert page.run("document.querySelectorAll('button.sort').length") == 0
     assert len(page.run(ROWS.format("table_7"))) == 8
     assert page.run("document.querySelector('#browser-app').checkVisibility()") is False

@@ -56,8 +56,8 @@ SMALL = {
 # Tables, arrays and weights: what holds no times. (A page, a log and a meta.json tell seconds.)
 COMPARED = (".csv", ".npy", ".safetensors")
 TRAINED = re.compile(r"^(\S+/seed_\d+): \d+ epochs", re.MULTILINE)
-TAKEN = re.compile(r"^(\S+/seed_\d+): finished by an earlier start", re.MULTILINE)
-RESUMED = re.compile(r"^going on after epoch \d+", re.MULTILINE)
+TAKEN = re.compile(r"^(\S+/seed_\d+): already trained in an earlier run", re.MULTILINE)
+RESUMED = re.compile(r"^resuming after epoch \d+", re.MULTILINE)
 
 
 class Study:

@@ -1,6 +1,6 @@
-"""What the people in photos are doing: python predict.py PHOTO...
+"""Classify the activity of people in photos: python predict.py PHOTO...
 
-It needs onnxruntime, numpy and pillow, and the files beside it: model.onnx and config.json.
+Requires onnxruntime, numpy and pillow, and the files model.onnx and config.json in this folder.
 """
 
 import json
@@ -14,20 +14,23 @@ from PIL import Image, ImageOps
 
 FOLDER = Path(__file__).parent
 CONFIG = json.loads((FOLDER / "config.json").read_text(encoding="utf-8"))
-LOOK = CONFIG["preprocessing"]
+SETTINGS = CONFIG["preprocessing"]
 
 
 def square(photo):
-    """The photo upright, in RGB, and square as the model has always seen photos."""
+    """The photo upright, in RGB, and square, preprocessed as in training."""
     photo = ImageOps.exif_transpose(photo)
     if photo.mode.startswith("I;16"):
         photo = Image.fromarray((np.asarray(photo) >> 8).astype(np.uint8))
     photo = photo.convert("RGB")
-    (width, height), size = photo.size, LOOK["size"]
-    side, how = math.floor(size / LOOK["crop"]), Image.Resampling[LOOK["interpolation"].upper()]
-    if LOOK["geometry"] == "squash":
+    (width, height), size = photo.size, SETTINGS["size"]
+    side, how = (
+        math.floor(size / SETTINGS["crop"]),
+        Image.Resampling[SETTINGS["interpolation"].upper()],
+    )
+    if SETTINGS["geometry"] == "squash":
         photo = photo.resize((side, side), how)
-    elif LOOK["geometry"] == "resize_crop":
+    elif SETTINGS["geometry"] == "resize_crop":
         short = min(width, height)
         photo = photo.resize((side * width // short, side * height // short), how)
     else:  # letterbox

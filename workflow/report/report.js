@@ -1,6 +1,6 @@
 "use strict";
-// What the page gains where scripts run: tables are sorted and filtered, photos looked through.
-// Without it every table is there in full, and so is every figure.
+// Progressive enhancement: sortable and filterable tables, and the photo browser.
+// Without JavaScript all tables and figures are shown in full.
 
 const make = (tag, attributes = {}, ...children) => {
   const element = Object.assign(document.createElement(tag), attributes);
@@ -10,9 +10,9 @@ const make = (tag, attributes = {}, ...children) => {
 
 /* Tables */
 
-const MANY = 8; // rows from which on a table has a filter
+const MANY = 8; // tables with at least this many rows have a filter
 
-// The header cell that stands directly above each column.
+// The header cell directly above each column.
 function headers(table) {
   const grid = [...table.tHead.rows].map(() => []);
   [...table.tHead.rows].forEach((row, top) => {
@@ -36,7 +36,7 @@ function keyOf(row, column, numeric) {
 
 function compare(a, b, numeric, sign) {
   if (!numeric) return sign * a.localeCompare(b, "en", { numeric: true });
-  if (isNaN(a) || isNaN(b)) return isNaN(a) - isNaN(b); // what has no number comes last
+  if (isNaN(a) || isNaN(b)) return isNaN(a) - isNaN(b); // missing values last
   return sign * (a - b);
 }
 
@@ -80,7 +80,7 @@ function filterable(table) {
     const shown = rows.filter((row) => !row.hidden).length;
     count.textContent = shown < rows.length ? `${shown} of ${rows.length} rows` : `${rows.length} rows`;
   });
-  const label = make("label", {}, "Rows with ", box);
+  const label = make("label", {}, "Filter rows ", box);
   table.parentElement.before(make("p", { className: "controls" }, label, count));
 }
 
@@ -89,9 +89,9 @@ for (const table of document.querySelectorAll(".scroll > table")) {
   filterable(table);
 }
 
-/* The browser of photos */
+/* The photo browser */
 
-const PAGE = 30; // photos shown before more are asked for
+const PAGE = 30; // photos per page
 
 function browse(app, data) {
   const { models, classes, photos, overlays } = data;
@@ -126,7 +126,7 @@ function browse(app, data) {
     return !wrong || errors.some(({ model }) => model === wrong);
   }
 
-  // Where there are more classes than colours, what counts has one.
+  // With more classes than colours, only the true and the predicted class have one.
   function hue(i, says, truth) {
     if (!("many" in app.dataset)) return i;
     if (i === truth) return "truth";
@@ -144,14 +144,14 @@ function browse(app, data) {
     return make("span", { className: "bar", title: words, role: "img", ariaLabel: words }, ...segments);
   }
 
-  // The thumbnail, and over it what the model `look` goes by, where that is known.
-  function picture(photo, look) {
+  // The thumbnail, with the saliency map of the model `saliency` as an overlay, where available.
+  function picture(photo, saliency) {
     const image = make("img", { src: photo.thumbnail, alt: `Photo ${photo.id}`, loading: "lazy", decoding: "async" });
     const shown = make("span", { className: "picture" }, image);
-    const overlay = look && overlays[look][photo.place];
+    const overlay = saliency && overlays[saliency][photo.place];
     if (overlay) {
       const [src, ...place] = overlay;
-      const map = make("img", { src, className: "overlay", alt: `where ${look} looks` });
+      const map = make("img", { src, className: "overlay", alt: `saliency map of ${saliency}` });
       ["left", "top", "width", "height"].forEach((side, i) => { map.style[side] = `${place[i]}%`; });
       shown.append(map);
     }
@@ -164,11 +164,11 @@ function browse(app, data) {
       bar(one),
       make("span", { className: "said", title: classes[one.says] },
         make("span", { ariaHidden: "true" }, one.right ? "✓ " : "✗ "),
-        make("span", { className: "unseen" }, one.right ? "right: " : "wrong: "),
+        make("span", { className: "unseen" }, one.right ? "correct: " : "wrong: "),
         classes[one.says]),
       make("span", { className: "said number" }, percent(one.answer[one.says]))));
     const wrong = photo.given.filter(({ right }) => !right).length;
-    const summary = wrong ? `${wrong} of ${photo.given.length} wrong` : "all right";
+    const summary = wrong ? `${wrong} of ${photo.given.length} wrong` : "all correct";
     return make("li", { className: "card", tabIndex: -1 },
       make("div", { className: "photo" }, picture(photo, form.elements.look?.value),
         make("p", {}, make("strong", {}, photo.label), make("span", { className: "note" }, summary),
@@ -208,7 +208,7 @@ function browse(app, data) {
 const app = document.getElementById("browser-app");
 if (app) browse(app, JSON.parse(document.getElementById("browser-data").textContent));
 
-/* A link into the config opens it, also where the browser does not do so by itself. */
+/* A link into the config opens it, also in browsers that do not do so automatically. */
 
 function reveal() {
   const target = location.hash && document.getElementById(location.hash.slice(1));

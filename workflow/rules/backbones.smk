@@ -1,16 +1,15 @@
-# Needs: the hub, or weights in a local file or folder. Makes: the weights in the cache, and the
-# record of each in results/backbones/. Who uses them reads them from where the record says
+# Input: the hub, or weights in a local file or folder. Output: the weights in the cache, and their
+# records in results/backbones/. Other rules load the weights from the folder in the record
 # (`folder`), with the hub set offline.
 
-# The backbones that the study's models start from; the config may hold more.
+# The backbones used by the study's models; the config may define more.
 STARTED_FROM = dict.fromkeys(
     filter(None, (cfg.backbone_of(model) for task in cfg.tasks for model in cfg.models_of(task)))
 )
 
 
 rule fetch_weights:
-    """Bring a backbone's weights into the cache, and see that they load; the only rule that talks
-    to a hub."""
+    """Fetch and check pretrained weights of a backbone; the only rule that accesses a hub."""
     input:
         weights=local_weights,
     output:

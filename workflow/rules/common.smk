@@ -1,5 +1,6 @@
-# What every stage needs: the typed config, and a digest of the code that a script depends on.
+# Shared by all rules: the typed config, helper functions, and digests of the code of scripts.
 
+import functools
 import io
 import os
 import shutil
@@ -15,18 +16,19 @@ from snakemake.utils import update_config
 
 
 def checkout():
-    """The folder of this workflow's own files: of the clone that holds this file, or, where it is
-    used as a module from a repository, of that revision's files, taken from Snakemake's clone."""
+    """The folder of this workflow's own files: the clone that contains this file, or, if used as a
+    module from a repository, the files of that revision, extracted from Snakemake's clone."""
     basedir = workflow.current_basedir
     if basedir.is_local:
         return Path(os.path.abspath(basedir)).parents[1]
-    folder = Path(".snakemake", "stillact", basedir.ref).absolute()
+    git = ["git", "--git-dir", str(basedir.hosted_repo.repo_clone)]
+    commit = subprocess.check_output([*git, "rev-parse", f"{basedir.ref}^{{commit}}"], text=True)
+    folder = Path(".snakemake", "stillact", commit.strip()).absolute()
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(dir=folder.parent))
-        git = ["git", "--git-dir", str(basedir.hosted_repo.repo_clone)]
-        packed = subprocess.run([*git, "archive", basedir.ref], check=True, stdout=subprocess.PIPE)
-        with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
+        packed = subprocess.check_output([*git, "archive", basedir.ref])
+        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
             archive.extractall(part, filter="data")
         part.rename(folder)
     return folder
@@ -49,13 +51,14 @@ from stillact.training import run_dirs
 
 
 def own(path):
-    """A file of this workflow itself, which no storage holds; all others are a study's."""
+    """A file of this workflow itself, never in a storage; all other files belong to a study."""
     return local(os.path.relpath(ROOT / path))
 
 
 def settings():
-    """The shipped config.yaml with the study's config on it, key by key."""
-    merged = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    """The shipped config.yaml, updated recursively with the study's config."""
+    with open(ROOT / "config.yaml", encoding="utf-8") as file:
+        merged = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     shipped = merged["dataset"]["manifest"]
     update_config(merged, config)
     if merged["dataset"]["manifest"] == shipped and not os.path.exists(shipped):
@@ -71,29 +74,30 @@ except InputError as error:
 MADE = ("results/synthetic/manifest.csv", "results/curate/manifest.csv")
 if cfg.dataset.manifest not in MADE and not os.path.exists(cfg.dataset.manifest):
     raise WorkflowError(
-        f"dataset.manifest: there is no file {cfg.dataset.manifest!r}. Check the path, or name one "
-        f"of those that the workflow makes: {', '.join(MADE)}"
+        f"dataset.manifest: there is no file {cfg.dataset.manifest!r}. Check the path, or use one "
+        f"of those that the workflow generates: {', '.join(MADE)}"
     )
 
 TASKS = [task for task in cfg.tasks if cfg.models_of(task)]
 
 
+@functools.cache  # each job of a rule asks for it
 def digest_of(script, *modules):
-    """A digest of what the script does, the modules of the library that it imports, directly or
-    not, and `modules`, which it imports by a name of its params, with theirs.
+    """A digest of the code of a script, of the library modules that it imports, directly or
+    indirectly, and of `modules`, which it imports dynamically, with their imports.
 
-    It is a parameter of every job: an edit that can change a result makes the outputs of its users
-    stale, and one of a comment, a docstring, a type or a message makes nothing stale.
+    It is a parameter of every job: an edit that can change results makes dependent outputs stale;
+    an edit of a comment, a docstring, a type or a message does not.
     """
     starts = [ROOT / "workflow" / "scripts" / script]
     return source_digest([*starts, *(LIB / "stillact" / module for module in modules)], LIB)
 
 
 def gpu(wildcards=None):
-    """1 where training may use a GPU: not with `device: cpu` or `--resources gpu=0`, and under
-    `device: auto` only on a machine with an NVIDIA driver, or where jobs go to a cluster: what the
-    machine that sends them has says nothing of those that run them. Which of the two holds is
-    known once jobs are asked for, not while the rules are read: hence a function of resources."""
+    """1 if jobs may use a GPU: not with `device: cpu` or `--resources gpu=0`, and with
+    `device: auto` only on a machine with an NVIDIA driver or if jobs are submitted to a cluster,
+    whose nodes may differ from the submitting machine. Both are known only after the rules are
+    parsed: hence a function for `resources`."""
     none = workflow.resource_settings.resources.get("gpu") == 0
     if none and workflow.non_local_exec:
         raise WorkflowError(
@@ -106,23 +110,23 @@ def gpu(wildcards=None):
 
 
 def scaled_by_attempt(amount):
-    """Memory or minutes that a job asks a cluster for, and as much again at each further attempt."""
+    """Memory or minutes requested by a job, multiplied by the number of the attempt."""
     return lambda wildcards, attempt: amount * attempt
 
 
 def modules_of(plan):
-    """The modules of a plan's recipe, which a script imports by the recipe's name."""
+    """The modules of a plan's recipe, which scripts import dynamically."""
     return [f"recipes/{one.recipe}/setup.py" for one in (plan, getattr(plan, "of", None)) if one]
 
 
 def trained_on(wildcards):
-    """What the runs of a model read, besides their split and the runs that they are made of: photos
-    packed for it, or embeddings."""
+    """Training inputs of a model besides the split and the runs that it is derived from: packed
+    photos or embeddings."""
     return cfg.plan(wildcards.task, wildcards.model).reads()
 
 
 def seen_by(wildcards):
-    """The photos packed for a model, which a model on embeddings does not read to train."""
+    """The photos packed for a model, which models on embeddings do not read in training."""
     files = trained_on(wildcards)
     if "array" in files:
         return dict(photos=files["array"], photos_index=files["index"])
@@ -131,16 +135,15 @@ def seen_by(wildcards):
 
 
 def local_weights(wildcards):
-    """The backbone's weights where they are a local path that exists or that a rule makes."""
+    """The backbone's weights if they are a local path that exists or is made by a rule."""
     block = cfg.backbones[wildcards.backbone]
-    local = block.repository is None and (
-        os.path.exists(block.weights) or block.weights.startswith("results/")
-    )
-    return block.weights if local else []
+    made = block.weights.startswith("results/")
+    there = block.repository is None and (made or os.path.exists(block.weights))
+    return local(block.weights) if there else []
 
 
 def deployable_params():
-    """Of each model that may be used its plan, and the files that its setup reads."""
+    """The plan of each model that may be deployed, and the files that its setup reads."""
     plans = {model: cfg.plan(MAIN, model) for model in DEPLOYABLE}
     return {
         model: dict(plan=plan.model_dump(), files=plan.reads()) for model, plan in plans.items()
@@ -148,7 +151,7 @@ def deployable_params():
 
 
 def deployable_inputs():
-    """What loading any of them takes: the files of its setup and the weights of its runs."""
+    """The files for loading any of these models: those of its setup and the weights of its runs."""
     files = [file for block in deployable_params().values() for file in block["files"].values()]
     files += [
         f"results/runs/{MAIN}/{model}/holdout/seed_{seed}/weights.safetensors"
@@ -159,34 +162,33 @@ def deployable_inputs():
 
 
 def deployable_digest(script):
-    """The code of a script that loads one of them."""
+    """The digest of a script that loads one of these models."""
     modules = [module for model in DEPLOYABLE for module in modules_of(cfg.plan(MAIN, model))]
     return digest_of(script, *dict.fromkeys(modules))
 
 
 def swept(wildcards):
-    """The histories of all combinations, in the order of the space."""
+    """The histories of all combinations, in the order of the parameter space."""
     if cfg.sweep.model is None:
         raise WorkflowError(
-            "sweep.model: null, so that there is nothing to sweep; name a fine-tuned model of "
-            f"{MAIN}"
+            f"sweep.model: null, so there is no model to sweep; set a fine-tuned model of {MAIN}"
         )
     run = runs.Run(MAIN, cfg.sweep.model, "holdout", cfg.seeds[0])
     return [f"results/sweep/{point}/{run}/history.csv" for point in SPACE.instance_patterns]
 
 
 def photos_listed(wildcards):
-    """A CSV is an input as any other. Of a folder Snakemake sees only itself, so that what is in it
-    is a parameter. What is wrong is told there too: an input function that fails is passed over
-    where its output is there from before."""
-    return cfg.photos if os.path.isfile(cfg.photos or "") else []
+    """The input CSV. The contents of a folder are a parameter instead, because Snakemake tracks
+    only the folder itself. Errors are raised there too, because Snakemake ignores failing input
+    functions of existing outputs."""
+    return local(cfg.photos) if os.path.isfile(cfg.photos or "") else []
 
 
 def photos_asked(wildcards):
-    """What find_photos depends on, looked at before any job runs."""
+    """The parameters of find_photos, checked before any job runs."""
     if cfg.photos is None:
         raise WorkflowError(
-            "photos: none are named. snakemake --cores 2 predict --config photos=FOLDER, "
+            "photos: not set. Run snakemake --cores 2 predict --config photos=FOLDER, "
             "or photos=FILE.csv with a column url"
         )
     source = Path(cfg.photos)

@@ -1,10 +1,10 @@
-# Needs: the weights of the holdout's runs, the photos as each model sees them, their person boxes.
-# Makes: results/cover/, what models say of photos with people or background covered, and of each
-# task results/explain/{task}/covered.csv and its figure.
+# Input: weights of the holdout runs, photos packed for each model, person boxes.
+# Output: results/cover/, predictions on photos with people or background covered, and per task
+# results/explain/{task}/covered.csv and its figure.
 
 
 rule occlude:
-    """Ask a model's runs about the test photos with the person covered, and as much background."""
+    """Predictions of a model on test photos with people or background covered."""
     input:
         unpack(trained_on),
         unpack(seen_by),
@@ -41,21 +41,22 @@ rule occlude:
 
 
 rule occlusion:
-    """Accuracy with the person covered, beside that with as much background covered."""
+    """Accuracy with people covered, compared with an equal area of background covered."""
     input:
-        asked=lambda wildcards: expand(
-            rules.occlude.output, task=wildcards.task, model=cfg.tasks[wildcards.task].models
-        ),
+        asked=lambda wildcards: [
+            f"results/cover/{wildcards.task}/{model}.csv"
+            for model in cfg.tasks[wildcards.task].models
+        ],
     output:
         csv=report(
             "results/explain/{task}/covered.csv",
             caption="../report/captions/covered.rst",
-            category="Where models look",
+            category="Saliency",
         ),
         svg=report(
             "results/figures/covered_{task}.svg",
             caption="../report/captions/covered.rst",
-            category="Where models look",
+            category="Saliency",
         ),
         png="results/figures/covered_{task}.png",
     log:
@@ -71,6 +72,6 @@ rule occlusion:
     params:
         code=digest_of("perturb/occlusion.py"),
     message:
-        "Judging what covering people costs the models of {wildcards.task}"
+        "Evaluating the models of {wildcards.task} with people covered"
     script:
         "../scripts/perturb/occlusion.py"

@@ -1,11 +1,11 @@
-# Needs: the manifest that config.yaml names. Makes: the photos in the cache, results/data/.
+# Input: the manifest set in config.yaml. Output: the photos in the cache, results/data/.
 
 
 rule synthetic_dataset:
-    """Render the synthetic dataset: people in scenes, with labels, boxes and captions."""
+    """Render the synthetic dataset: scenes with people, labels, boxes and captions."""
     output:
-        manifest="results/synthetic/manifest.csv",
-        photos=directory("results/synthetic/photos"),
+        manifest=local("results/synthetic/manifest.csv"),
+        photos=local(directory("results/synthetic/photos")),
     log:
         "results/logs/synthetic_dataset.log",
     benchmark:
@@ -26,9 +26,9 @@ rule synthetic_dataset:
 
 
 rule curate:
-    """Choose the photos and labels from COCO's caption and instance files."""
+    """Select photos and labels from COCO's caption and instance annotations."""
     output:
-        "results/curate/manifest.csv",
+        local("results/curate/manifest.csv"),
     log:
         "results/logs/curate.log",
     benchmark:
@@ -54,9 +54,9 @@ rule curate:
 
 
 rule manifest:
-    """Check the user's manifest and bring it into one form."""
+    """Validate and normalise the user's manifest."""
     input:
-        manifest=cfg.dataset.manifest,
+        manifest=local(cfg.dataset.manifest),
     output:
         "results/data/manifest.csv",
     log:
@@ -80,7 +80,7 @@ rule manifest:
 
 
 rule fetch:
-    """Bring all photos that are not there yet into the cache, in one job."""
+    """Fetch all photos of the manifest into the cache, in one job."""
     input:
         manifest=rules.manifest.output[0],
     output:
@@ -110,7 +110,7 @@ rule fetch:
 
 
 rule pack:
-    """Decode every photo once, into one array that all trainings read."""
+    """Decode and resize all photos into one array for training."""
     input:
         images=rules.fetch.output[0],
     output:
@@ -136,7 +136,7 @@ rule pack:
 
 
 rule duplicates:
-    """Find photos that are the same or nearly so."""
+    """Find exact and near-duplicate photos."""
     input:
         images=rules.fetch.output[0],
     output:
@@ -155,6 +155,6 @@ rule duplicates:
         dict(cache=cfg.dataset.cache, **cfg.duplicates.model_dump()),
         code=digest_of("data/duplicates.py"),
     message:
-        "Looking for duplicate photos"
+        "Finding duplicate photos"
     script:
         "../scripts/data/duplicates.py"

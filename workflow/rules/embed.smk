@@ -1,10 +1,10 @@
-# Needs: results/data/images.csv and the photo cache, person boxes, the records of the backbones.
-# Makes: the photos in the way of each backbone's authors, and other views of them
+# Input: results/data/images.csv and the photo cache, person boxes, the records of the backbones.
+# Output: the photos with each backbone's own preprocessing, and other views of them
 # (results/backbones/), and results/embeddings/.
 
 
 rule pack_backbone:
-    """Decode every photo once, in the size and way that a backbone was trained on."""
+    """Decode all photos with the preprocessing of a backbone."""
     input:
         images=rules.fetch.output[0],
         record=rules.fetch_weights.output[0],
@@ -31,7 +31,7 @@ rule pack_backbone:
 
 
 rule pack_view:
-    """Decode every photo once more, as another view of it for a backbone."""
+    """Decode all photos as an alternative view for a backbone (test-time augmentation)."""
     input:
         images=rules.fetch.output[0],
         manifest=lambda wildcards: rules.manifest.output[0] if wildcards.view == "person" else [],
@@ -60,7 +60,7 @@ rule pack_view:
 
 
 rule embed_images:
-    """The embedding of every photo by a backbone that stays as it is."""
+    """Compute image embeddings of all photos with a frozen backbone."""
     input:
         record=rules.fetch_weights.output[0],
         photos=rules.pack_backbone.output.array,
@@ -88,8 +88,7 @@ rule embed_images:
 
 
 rule embed_unprojected:
-    """What the projection of a backbone's image tower is applied to, of every photo, and the
-    projection."""
+    """Compute image features before the backbone's projection, and save the projection."""
     input:
         record=rules.fetch_weights.output[0],
         photos=rules.pack_backbone.output.array,
@@ -110,13 +109,13 @@ rule embed_unprojected:
     params:
         code=digest_of("models/embed_unprojected.py"),
     message:
-        "Embedding the photos with {wildcards.backbone}, but for its projection"
+        "Embedding the photos with {wildcards.backbone}, without its projection"
     script:
         "../scripts/models/embed_unprojected.py"
 
 
 rule embed_texts:
-    """The embedding of every text of a prompt set; so few that they need no GPU."""
+    """Compute text embeddings of a prompt set; on the CPU, as there are few texts."""
     input:
         record=rules.fetch_weights.output[0],
     output:

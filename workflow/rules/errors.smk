@@ -1,7 +1,7 @@
-# Needs: results/predictions/, results/statistics/, the photos. Makes: results/errors/, where models
-# err, and its figures.
+# Input: results/predictions/, results/statistics/, the photos. Output: results/errors/, the error
+# analysis, and its figures.
 
-# Figure 5 is of the main task; each other task has one of its own.
+# Figure 5 is for the main task; each other task has a separate figure.
 FAILURES = {
     "figure_5" if task == MAIN else f"figure_5_{task}": task
     for task in cfg.tasks
@@ -10,7 +10,7 @@ FAILURES = {
 
 
 rule errors:
-    """Error rates by what may make a photo hard, agreement, and the photos that show failures."""
+    """Error analysis: error rates by factor, agreement of models, example errors."""
     input:
         predictions=rules.predictions.output[0],
         manifest=rules.manifest.output[0],
@@ -39,13 +39,13 @@ rule errors:
         lambda wildcards: dict(models=cfg.tasks[wildcards.task].models, cache=cfg.dataset.cache),
         code=digest_of("evaluation/errors.py"),
     message:
-        "Looking where the models of {wildcards.task} err"
+        "Analysing the errors of the models of {wildcards.task}"
     script:
         "../scripts/evaluation/errors.py"
 
 
 rule failures_figure:
-    """A photo a model and class: its most confident wrong answer."""
+    """Figure of the most confident error per model and class."""
     input:
         pooled=lambda wildcards: f"results/statistics/{FAILURES[wildcards.figure]}/pooled.csv",
         failures=lambda wildcards: f"results/errors/{FAILURES[wildcards.figure]}/failures.csv",
@@ -81,7 +81,7 @@ rule failures_figure:
 
 
 rule error_figures:
-    """Error rates, agreement, and the photos that all models get wrong, drawn."""
+    """Figures of error rates, agreement, and photos misclassified by all models."""
     input:
         pooled=rules.evaluate.output.pooled,
         rates=rules.errors.output.rates,
@@ -123,6 +123,6 @@ rule error_figures:
         dict(cache=cfg.dataset.cache),
         code=digest_of("figures/error_figures.py"),
     message:
-        "Drawing where the models of {wildcards.task} err"
+        "Drawing the error figures of {wildcards.task}"
     script:
         "../scripts/figures/error_figures.py"

@@ -1,8 +1,8 @@
-# Needs: results/runs/. Makes: the predictions tables, and the metrics of each run and model.
+# Input: results/runs/. Output: the predictions tables, and the metrics of each run and model.
 
 
 rule predictions:
-    """All predictions of a task in one table: the hinge that everything reported hangs on."""
+    """Predictions of all runs of a task in one table, the input of all evaluations."""
     input:
         runs=lambda wildcards: [
             f"{run.folder}/predictions.csv" for run in cfg.runs_of(wildcards.task)
@@ -23,15 +23,15 @@ rule predictions:
     params:
         code=digest_of("evaluation/predictions.py"),
     message:
-        "Gathering the predictions of {wildcards.task}"
+        "Concatenating the predictions of {wildcards.task}"
     script:
         "../scripts/evaluation/predictions.py"
 
 
 rule metrics:
-    """Accuracy, macro precision, recall and F1: a run, and a model over its seeds."""
+    """Accuracy, macro precision, recall and F1 per run, and per model over its seeds."""
     input:
-        predictions=expand(rules.predictions.output, task=TASKS),
+        predictions=expand("results/predictions/{task}.csv", task=TASKS),
     output:
         runs="results/metrics/runs.csv",
         summary="results/metrics/summary.csv",
@@ -49,7 +49,7 @@ rule metrics:
     params:
         code=digest_of("evaluation/metrics.py"),
     message:
-        "Scoring the predictions"
+        "Computing metrics"
     script:
         "../scripts/evaluation/metrics.py"
 
@@ -57,8 +57,8 @@ rule metrics:
 MAIN = cfg.main_task
 TEST = dict(task=MAIN, subset="test")
 
-# The rows of each table by the name shown, each with its model; `paper` is the number there. The
-# paper's table 7 has come down with one of its figures; its other tables give the rest.
+# The rows of each table by the name shown, each with its model; `paper` is its number in the paper.
+# Of the paper's table 7 only one value is known; the others come from its other tables.
 COMPARED = {
     "table_2": TEST | dict(paper=2, rows={m: m for m in ("cnn_base", "fnn_base")}),
     "table_3": dict(task=cfg.augmented, subset="validation", paper=3, rows=cfg.variants()),
@@ -69,7 +69,7 @@ COMPARED = {
     "table_6": TEST | dict(paper=6, rows={m: m for m in ("clip_em", "clip_cs")}),
     "table_7": TEST | dict(paper=None, rows={m: m for m in cfg.tasks[MAIN].models}),
 }
-# A table of which the study has no model is not made.
+# Tables without any model of the study are omitted.
 COMPARED = {
     name: table
     for name, table in COMPARED.items()
@@ -82,7 +82,7 @@ CONFUSIONS = {
 
 
 rule compare:
-    """A table of models: this study's figures beside the paper's."""
+    """A table of models: results of this study and of the paper."""
     input:
         summary=rules.metrics.output.summary,
         paper=own("data/paper_results.csv"),
@@ -114,13 +114,13 @@ rule compare:
         lambda wildcards: COMPARED[wildcards.table],
         code=digest_of("paper/compare.py"),
     message:
-        "Setting {wildcards.table} beside the paper's figures"
+        "Comparing {wildcards.table} with the paper"
     script:
         "../scripts/paper/compare.py"
 
 
 rule claims:
-    """What the paper claims: supported by this study, not supported or undecided."""
+    """The paper's claims: supported by this study, not supported or undecided."""
     input:
         claims=own("data/paper_claims.csv"),
         runs=rules.metrics.output.runs,
@@ -147,13 +147,13 @@ rule claims:
         dict(names=cfg.variants(), anova=cfg.statistics.anova),
         code=digest_of("paper/claims.py"),
     message:
-        "Judging what the paper claims"
+        "Evaluating the paper's claims"
     script:
         "../scripts/paper/claims.py"
 
 
 rule accuracy_figure:
-    """Accuracy a row of a table: each seed, mean, interval, and the largest-class rate."""
+    """Dot plot of accuracies: seeds, mean, interval, and the majority-class baseline."""
     input:
         table=rules.compare.output.csv,
         runs=rules.metrics.output.runs,
@@ -190,7 +190,7 @@ rule accuracy_figure:
 
 
 rule confusion_figure:
-    """Which class each model of a task takes for which, on the test photos."""
+    """Confusion matrices of the models of a task on the test photos."""
     input:
         predictions=lambda wildcards: f"results/predictions/{CONFUSIONS[wildcards.figure]}.csv",
     output:
@@ -222,7 +222,7 @@ rule confusion_figure:
         "../scripts/figures/confusion_figure.py"
 
 
-# Those that are trained epoch by epoch.
+# Models that are trained in epochs.
 LEARNING = [
     model
     for model in cfg.tasks[MAIN].models
@@ -231,7 +231,7 @@ LEARNING = [
 
 
 rule learning_curves:
-    """Loss by epoch, on the photos trained on and on those of validation."""
+    """Learning curves: training and validation loss by epoch."""
     input:
         histories=[
             f"results/runs/{MAIN}/{model}/holdout/seed_{seed}/history.csv"
@@ -259,6 +259,6 @@ rule learning_curves:
     params:
         code=digest_of("figures/learning_curves.py"),
     message:
-        "Drawing the learning curves of the models of {MAIN}"
+        f"Drawing the learning curves of the models of {MAIN}"
     script:
         "../scripts/figures/learning_curves.py"

@@ -1,5 +1,5 @@
-# Needs: the weights of the main task's fine-tuned models, the photos packed for them, person boxes.
-# Makes: results/explain/, where those models look, and its figures.
+# Input: weights of the main task's fine-tuned models, the photos packed for them, person boxes.
+# Output: results/explain/, saliency maps and their metrics, and its figures.
 
 LOOKED = "results/explain/{task}/maps/{model}"
 RUNS = "results/runs/{{task}}/{{model}}/{split}/seed_{seed}/weights.safetensors"
@@ -11,7 +11,7 @@ OF_SHUFFLED = (
 
 
 rule saliency_maps:
-    """Saliency maps of a fine-tuned model's first run, and whether they lie on the person."""
+    """Saliency maps of a fine-tuned model's first run, with localisation metrics."""
     input:
         unpack(trained_on),
         unpack(seen_by),
@@ -45,27 +45,27 @@ rule saliency_maps:
         ),
         code=digest_of("saliency/saliency_maps.py"),
     message:
-        "Looking where {wildcards.model} looks"
+        "Computing saliency maps of {wildcards.model}"
     script:
         "../scripts/saliency/saliency_maps.py"
 
 
 rule localisation:
-    """Where the fine-tuned models look, over photos and with intervals."""
+    """Localisation metrics of the saliency maps, averaged over photos, with intervals."""
     input:
-        tables=expand(rules.saliency_maps.output.table, task=MAIN, model=cfg.explained),
-        notes=expand(rules.saliency_maps.output.note, task=MAIN, model=cfg.explained),
+        tables=expand(f"{LOOKED}.csv", task=MAIN, model=cfg.explained),
+        notes=expand(f"{LOOKED}.txt", task=MAIN, model=cfg.explained),
     output:
         csv=report(
             f"results/explain/{MAIN}/localisation.csv",
             caption="../report/captions/localisation.rst",
-            category="Where models look",
+            category="Saliency",
         ),
         notes=f"results/explain/{MAIN}/notes.csv",
         svg=report(
             "results/figures/localisation.svg",
             caption="../report/captions/localisation.rst",
-            category="Where models look",
+            category="Saliency",
         ),
         png="results/figures/localisation.png",
     log:
@@ -83,15 +83,15 @@ rule localisation:
         dict(models=cfg.explained),
         code=digest_of("saliency/localisation.py"),
     message:
-        "Judging whether models look at the person"
+        "Summarising the localisation of saliency maps"
     script:
         "../scripts/saliency/localisation.py"
 
 
 rule figure_4:
-    """Photos beside the maps of each class, for one fine-tuned model."""
+    """Figure of example photos with the saliency map of each class, for one model."""
     input:
-        maps=expand(rules.saliency_maps.output.maps, task=MAIN, model=cfg.explained),
+        maps=expand(f"{LOOKED}.npz", task=MAIN, model=cfg.explained),
         predictions=f"results/predictions/{MAIN}.csv",
         summary=rules.metrics.output.summary,
         manifest=rules.manifest.output[0],
@@ -100,7 +100,7 @@ rule figure_4:
         png=report(
             "results/figures/figure_4.png",
             caption="../report/captions/maps.rst",
-            category="Where models look",
+            category="Saliency",
         ),
         csv="results/explain/figure_4.csv",
     log:

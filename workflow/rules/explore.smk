@@ -1,8 +1,8 @@
-# Needs: results/data/, the holdout split. Makes: Table 1, Figures 1 and 2, the data audit.
+# Input: results/data/, the holdout split. Output: Table 1, Figures 1 and 2, the data audit.
 
 
 rule table_1:
-    """Count, share and sizes of the photos a class."""
+    """Table of counts, shares and sizes of the photos per class."""
     input:
         manifest=rules.manifest.output[0],
         images=rules.fetch.output[0],
@@ -29,13 +29,13 @@ rule table_1:
         dict(classes=cfg.dataset.classes),
         code=digest_of("data/table_1.py"),
     message:
-        "Counting photos a class"
+        "Counting photos per class"
     script:
         "../scripts/data/table_1.py"
 
 
 rule figure_1:
-    """Examples of each class."""
+    """Figure of example photos of each class."""
     input:
         manifest=rules.manifest.output[0],
         images=rules.fetch.output[0],
@@ -68,7 +68,7 @@ rule figure_1:
 
 
 rule figure_2:
-    """Sizes and aspect ratios of the photos."""
+    """Figure of sizes and aspect ratios of the photos."""
     input:
         manifest=rules.manifest.output[0],
         images=rules.fetch.output[0],
@@ -100,7 +100,7 @@ rule figure_2:
 
 
 rule audit:
-    """Duplicates, and whether any pair stands on both sides of the split."""
+    """Audit of duplicates, in particular across subsets of the split."""
     input:
         manifest=rules.manifest.output[0],
         duplicates=rules.duplicates.output[0],

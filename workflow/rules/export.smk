@@ -1,10 +1,10 @@
-# Needs: the model that rule deploy names, the test photos, the predictions table. Makes:
-# results/export/, that model as files that need nothing of this project. Nothing here is part of a
-# study: it is asked for by name, `snakemake export`.
+# Input: the model selected by rule deploy, the test photos, the predictions table. Output:
+# results/export/, that model as files independent of this project. Not part of `rule all`: run
+# `snakemake export`.
 
 
 rule export:
-    """The model that is used: its tensors, a graph for ONNX Runtime, an example, a model card."""
+    """Export the deployed model: tensors, ONNX graph, example script and model card."""
     input:
         deployable_inputs(),
         used=rules.deploy.output[0],
@@ -12,7 +12,7 @@ rule export:
         predictions=rules.deploy.input.predictions,
         holdout=f"results/splits/{MAIN}/holdout.csv",
         manifest=rules.manifest.output[0],
-        source=cfg.dataset.manifest,
+        source=local(cfg.dataset.manifest),
         images=rules.fetch.output[0],
         factors=f"results/errors/{MAIN}/factors.csv" if cfg.tasks[MAIN].models else [],
         card=own("workflow/report/model_card.md.j2"),
@@ -39,6 +39,6 @@ rule export:
         ),
         code=deployable_digest("inference/export.py"),
     message:
-        "Exporting the model that {input.used} names"
+        "Exporting the model of {input.used}"
     script:
         "../scripts/inference/export.py"

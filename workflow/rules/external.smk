@@ -1,15 +1,15 @@
-# Needs: the weights of the main task's models, the manifest of `external`. Makes, where that is set:
-# results/external/, how the models do on a second dataset.
+# Input: weights of the main task's models, the manifest of `external`. Output, if that is set:
+# results/external/, metrics of the models on an external dataset.
 
 if cfg.external:
     if cfg.external.manifest not in MADE and not os.path.exists(cfg.external.manifest):
         raise WorkflowError(
-            f"external.manifest: there is no file {cfg.external.manifest!r}; mend the path"
+            f"external.manifest: there is no file {cfg.external.manifest!r}; check the path"
         )
 
     use rule manifest as external_manifest with:
         input:
-            manifest=cfg.external.manifest,
+            manifest=local(cfg.external.manifest),
         output:
             "results/external/manifest.csv",
         log:
@@ -41,7 +41,7 @@ if cfg.external:
             code=digest_of("data/fetch.py"),
 
     rule external_predict:
-        """Ask all runs of a model about the photos that are not the study's own."""
+        """Predictions of a model on the external photos that are not in the study."""
         input:
             unpack(lambda wildcards: cfg.plan(MAIN, wildcards.model).reads()),
             asked=lambda wildcards: [
@@ -77,14 +77,14 @@ if cfg.external:
                 *modules_of(cfg.plan(MAIN, wildcards.model)),
             ),
         message:
-            "Asking {wildcards.model} about the photos of {cfg.external.name}"
+            f"Predicting the photos of {cfg.external.name} with {{wildcards.model}}"
         script:
             "../scripts/evaluation/external_predict.py"
 
     rule external:
-        """Metrics of the models on the second dataset, beside those on the study's test photos."""
+        """External validation: metrics of the models on the external dataset."""
         input:
-            asked=expand(rules.external_predict.output, model=cfg.candidates),
+            asked=expand("results/external/answers/{model}.csv", model=cfg.candidates),
             manifest=rules.external_manifest.output[0],
             images=rules.external_fetch.output[0],
             study_images=rules.fetch.output[0],
@@ -94,17 +94,17 @@ if cfg.external:
             summary=report(
                 "results/external/summary.csv",
                 caption="../report/captions/external.rst",
-                category="Another dataset",
+                category="External validation",
             ),
             classes=report(
                 "results/external/classes.csv",
                 caption="../report/captions/external.rst",
-                category="Another dataset",
+                category="External validation",
             ),
             svg=report(
                 "results/figures/external.svg",
                 caption="../report/captions/external.rst",
-                category="Another dataset",
+                category="External validation",
             ),
             png="results/figures/external.png",
         log:
@@ -121,6 +121,6 @@ if cfg.external:
             dict(name=cfg.external.name),
             code=digest_of("evaluation/external.py"),
         message:
-            "Judging the models on {cfg.external.name}"
+            f"Evaluating the models on {cfg.external.name}"
         script:
             "../scripts/evaluation/external.py"

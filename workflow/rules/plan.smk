@@ -1,9 +1,9 @@
-# Needs: the config, data/run_costs.csv, and benchmarks of earlier runs where there are some.
-# Makes: results/plan.csv, what a study takes of time, memory and disk. Asked for by name:
-# `snakemake plan`. Nothing of the study is run for it.
+# Input: the config, data/run_costs.csv, and benchmarks of earlier runs, if any.
+# Output: results/plan.csv, the estimated time, memory and disk space of a study. Run
+# `snakemake plan`; it runs no part of the study.
 
-# The jobs of seconds that a study has beside those that stillact/plan.py counts: the benchmark of
-# each. What the report asks for is known here.
+# Short jobs of a study that stillact/planning/estimate.py does not count itself, with the benchmark
+# of each. They are listed here because they depend on the inputs of the report.
 SMALL = dict(
     manifest=["manifest"],
     **{rule: [rule] for rule in ("table_1", "figure_1", "figure_2", "audit", "metrics", "report")},
@@ -42,10 +42,10 @@ ON_GPU += [
 
 
 rule plan:
-    """Jobs, runs, hours, memory and disk of each rule of the study."""
+    """Cost estimate of the study: jobs, runs, hours, memory and disk per rule."""
     input:
         costs=own("data/run_costs.csv"),
-        manifest=[] if cfg.dataset.manifest in MADE else cfg.dataset.manifest,
+        manifest=[] if cfg.dataset.manifest in MADE else local(cfg.dataset.manifest),
     log:
         "results/logs/plan.log",
     localrule: True
@@ -67,6 +67,6 @@ rule plan:
         ),
         code=digest_of("planning/plan.py"),
     message:
-        "Estimating what the study takes"
+        "Estimating the cost of the study"
     script:
         "../scripts/planning/plan.py"

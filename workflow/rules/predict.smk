@@ -1,12 +1,12 @@
-# Needs: the model that rule deploy names, the photos of config.yaml (photos). Makes: results/predict/.
-# Nothing here is part of a study.
+# Input: the model selected by rule deploy, the photos set in config.yaml (photos). Output:
+# results/predict/. Not part of `rule all`.
 
-# The limits of photos, and not how they are fetched: that changes no answer.
+# The limits of photos only: the other fetch settings do not affect predictions.
 LIMITS = cfg.fetch.model_dump(include={"max_bytes", "max_pixels"})
 
 
 rule find_photos:
-    """List the photos of a folder, or fetch those of a CSV into the cache."""
+    """List the input photos of a folder, or fetch those of a CSV into the cache."""
     input:
         listed=photos_listed,
     output:
@@ -26,13 +26,13 @@ rule find_photos:
         photos_asked,
         code=digest_of("inference/find_photos.py"),
     message:
-        "Looking for photos in {params[0][photos]}"
+        "Listing the photos of {params[0][photos]}"
     script:
         "../scripts/inference/find_photos.py"
 
 
 rule predict_photos:
-    """Ask the model that is used about every photo."""
+    """Predictions of the deployed model for all input photos."""
     input:
         deployable_inputs(),
         used=rules.deploy.output[0],
@@ -54,13 +54,13 @@ rule predict_photos:
         dict(models=deployable_params(), fetch=LIMITS),
         code=deployable_digest("inference/predict_photos.py"),
     message:
-        "Asking about the photos"
+        "Predicting"
     script:
         "../scripts/inference/predict_photos.py"
 
 
 rule gallery:
-    """Some of the photos on a page: the answers, and what they hang on."""
+    """HTML page of selected photos with predictions and saliency maps."""
     input:
         deployable_inputs(),
         used=rules.deploy.output[0],

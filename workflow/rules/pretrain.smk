@@ -1,9 +1,9 @@
-# Makes: results/pretrain/, the built-in default's own backbones: tiny towers, in the files that
-# open_clip and timm save. config.yaml (backbones) names them as it names any local weights.
+# Output: results/pretrain/, tiny backbones for the built-in default, in the file formats of
+# open_clip and timm. config.yaml (backbones) refers to them like to any local weights.
 
 
 rule pretrain_scenes:
-    """Render captioned scenes: other ones than those of the synthetic dataset, and smaller."""
+    """Render captioned scenes for pretraining, separate from the synthetic dataset."""
     output:
         arrays="results/pretrain/scenes/{shard}.npz",
         table="results/pretrain/scenes/{shard}.csv",
@@ -29,13 +29,13 @@ rule pretrain_scenes:
 
 
 rule pretrain:
-    """Train a tiny tower: the vit on where limbs are, clip and siglip from there on captions."""
+    """Pretrain a tiny backbone: vit on limb positions, clip and siglip on captions."""
     input:
         arrays=[f"results/pretrain/scenes/{shard}.npz" for shard in range(cfg.pretrain.shards)],
         tables=[f"results/pretrain/scenes/{shard}.csv" for shard in range(cfg.pretrain.shards)],
-        start=lambda wildcards: [] if wildcards.tower == "vit" else "results/pretrain/vit",
+        start=lambda wildcards: [] if wildcards.tower == "vit" else local("results/pretrain/vit"),
     output:
-        directory("results/pretrain/{tower}"),
+        local(directory("results/pretrain/{tower}")),
     log:
         "results/logs/pretrain/{tower}.log",
     benchmark:

@@ -1,4 +1,4 @@
-# Needs: everything. Makes: results/report.html, one file to read and to send.
+# Input: all results. Output: results/report.html, one self-contained file.
 
 PLOTTED = [table for table in ("table_3", "table_7") if table in COMPARED]
 JUDGED = [task for task in cfg.tasks if cfg.tasks[task].models]
@@ -8,13 +8,13 @@ ELSEWHERE = ["summary", "classes"] if cfg.external else []
 
 
 rule report:
-    """The study told on one page."""
+    """HTML report of the study, one self-contained page."""
     input:
         template=[own(f"workflow/report/report.{kind}") for kind in ("html.j2", "css", "js")],
         images=rules.fetch.output[0],
         audit=rules.audit.output[0],
-        holdouts=expand(rules.split.output.holdout, task=cfg.tasks),
-        kfolds=expand(rules.split.output.kfold, task=cfg.tasks),
+        holdouts=expand("results/splits/{task}/holdout.csv", task=cfg.tasks),
+        kfolds=expand("results/splits/{task}/kfold.csv", task=cfg.tasks),
         paper=own("data/paper_results.csv"),
         tables=expand("results/tables/{table}.csv", table=["table_1", *COMPARED]),
         figures=[
@@ -29,11 +29,11 @@ rule report:
                 task=JUDGED,
             ),
             *([rules.recipes_figure.output.svg] if ANSWERS else []),
-            *expand(rules.alpha_curve.output.svg, model=WISE_FT),
-            *expand(rules.occlusion.output.svg, task=ANSWERS),
-            *expand(rules.error_figures.output.photos, task=JUDGED),
+            *expand("results/figures/wise_ft_{model}.svg", model=WISE_FT),
+            *expand("results/figures/covered_{task}.svg", task=ANSWERS),
+            *expand("results/figures/wrong_by_all_{task}.png", task=JUDGED),
             *(["results/figures/figure_5.png"] if ANSWERS else []),
-            *expand(rules.robustness.output.svg, task=ROBUST),
+            *expand("results/figures/robustness_{task}.svg", task=ROBUST),
             *([rules.external.output.svg] if cfg.external else []),
             *([rules.figure_4.output.png, rules.localisation.output.svg] if cfg.explained else []),
         ],
@@ -41,25 +41,25 @@ rule report:
             *([rules.select.output.recipes, rules.select.output.chosen] if ANSWERS else []),
             *([rules.select.output.views] if VIEWS else []),
             *rules.paper_tests.output,
-            *expand(rules.evaluate.output, task=JUDGED),
+            *expand("results/statistics/{task}/{name}.csv", name=STATISTICS, task=JUDGED),
             *(
                 [rules.localisation.output.csv, rules.localisation.output.notes]
                 if cfg.explained
                 else []
             ),
-            *expand(rules.occlusion.output.csv, task=ANSWERS),
+            *expand("results/explain/{task}/covered.csv", task=ANSWERS),
             *expand(
                 "results/errors/{task}/{name}.csv",
                 name=["rates", "contrasts", "agreement", "failures", "wrong_by_all"],
                 task=JUDGED,
             ),
-            *expand(rules.robustness.output.csv, task=ROBUST),
+            *expand("results/robustness/{task}/corrupted.csv", task=ROBUST),
             *expand("results/external/{name}.csv", name=ELSEWHERE),
         ],
-        maps=expand(rules.saliency_maps.output.maps, task=MAIN, model=cfg.explained),
-        looked=expand(rules.saliency_maps.output.table, task=MAIN, model=cfg.explained),
+        maps=expand(f"{LOOKED}.npz", task=MAIN, model=cfg.explained),
+        looked=expand(f"{LOOKED}.csv", task=MAIN, model=cfg.explained),
         claims=rules.claims.output.csv,
-        predictions=expand(rules.predictions.output, task=ANSWERS),
+        predictions=expand("results/predictions/{task}.csv", task=ANSWERS),
         metas=[
             f"{run.folder}/meta.json"
             for task in TASKS

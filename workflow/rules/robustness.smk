@@ -1,9 +1,9 @@
-# Needs: the weights of the holdout's runs, the photos as each model sees them, their person boxes.
-# Makes: results/robustness/, what models say of the test photos made worse, and its figure.
+# Input: weights of the holdout runs, photos packed for each model, person boxes.
+# Output: results/robustness/, predictions and metrics on corrupted test photos, and its figure.
 
 
 rule corrupt:
-    """Ask a model's runs about the test photos, clean and with each corruption."""
+    """Predictions of a model on the test photos, clean and with each corruption."""
     input:
         unpack(trained_on),
         unpack(seen_by),
@@ -38,15 +38,19 @@ rule corrupt:
             *modules_of(cfg.plan(wildcards.task, wildcards.model)),
         ),
     message:
-        "Asking {wildcards.model} on {wildcards.task} about corrupted photos"
+        "Predicting corrupted photos of {wildcards.task} with {wildcards.model}"
     script:
         "../scripts/perturb/corrupt.py"
 
 
 rule robustness:
-    """What corruption costs each model, beside its answers on the clean photos."""
+    """Robustness: drop in accuracy of each model under corruption."""
     input:
-        asked=expand(rules.corrupt.output, model=cfg.robustness_models, allow_missing=True),
+        asked=expand(
+            "results/robustness/{task}/asked/{model}.csv",
+            model=cfg.robustness_models,
+            allow_missing=True,
+        ),
     output:
         csv=report(
             "results/robustness/{task}/corrupted.csv",
@@ -72,6 +76,6 @@ rule robustness:
     params:
         code=digest_of("perturb/robustness.py"),
     message:
-        "Judging what corruption costs the models of {wildcards.task}"
+        "Evaluating the robustness of the models of {wildcards.task}"
     script:
         "../scripts/perturb/robustness.py"

@@ -1,11 +1,11 @@
-# Needs: the predictions table and the metas of the main task's runs. Makes: results/selection/: every
-# recipe compared, one chosen in each run without its test photos, and the one to use on new photos.
+# Input: the predictions table and metadata of the main task's runs. Output: results/selection/:
+# comparison of recipes, model selection per run without its test photos, and the deployed model.
 
 VIEWS = [m for m in cfg.tasks[MAIN].every_model if m in cfg.models_by("tta")]
 
 
 rule select:
-    """Choose a model in every run without its test photos, and judge that way of choosing."""
+    """Select a model in each run without its test photos, and compare all recipes."""
     input:
         predictions=f"results/predictions/{MAIN}.csv",
         metas=[f"{run.folder}/meta.json" for run in cfg.runs_of(MAIN)],
@@ -42,13 +42,13 @@ rule select:
         ),
         code=digest_of("evaluation/select.py"),
     message:
-        "Comparing the recipes of {MAIN}, and choosing one in every run"
+        f"Comparing the recipes of {MAIN}, and selecting one in each run"
     script:
         "../scripts/evaluation/select.py"
 
 
 rule recipes_figure:
-    """Accuracy of every recipe, and of choosing among them on the validation photos."""
+    """Dot plot of the accuracy of every recipe and of the selected model."""
     input:
         recipes=rules.select.output.recipes,
         holdout=f"results/splits/{MAIN}/holdout.csv",
@@ -73,7 +73,7 @@ rule recipes_figure:
     params:
         code=digest_of("figures/recipes_figure.py"),
     message:
-        "Drawing the recipes of {MAIN}"
+        f"Drawing the recipes of {MAIN}"
     script:
         "../scripts/figures/recipes_figure.py"
 
@@ -82,7 +82,7 @@ DEPLOYABLE = [cfg.deploy] if cfg.deploy else cfg.candidates
 
 
 rule deploy:
-    """The model that `predict` and `export` take: the selected one, or the one that `use` names."""
+    """The deployed model of `predict` and `export`: the selected one, or that of `deploy:`."""
     input:
         predictions=f"results/predictions/{MAIN}.csv",
     output:
@@ -107,6 +107,6 @@ rule deploy:
         ),
         code=digest_of("inference/deploy.py"),
     message:
-        "Choosing the model to use"
+        "Selecting the model to deploy"
     script:
         "../scripts/inference/deploy.py"

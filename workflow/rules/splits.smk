@@ -1,8 +1,8 @@
-# Needs: results/data/. Makes: results/splits/, which photo is trained on and which is tested on.
+# Input: results/data/. Output: results/splits/, the training, validation and test subsets.
 
 
 rule split:
-    """The stratified holdout split and the repeated stratified folds of a task."""
+    """Stratified holdout split and repeated stratified k-fold splits of a task."""
     input:
         manifest=rules.manifest.output[0],
         images=rules.fetch.output[0],

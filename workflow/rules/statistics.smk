@@ -1,9 +1,11 @@
-# Needs: results/metrics/, results/predictions/. Makes: results/statistics/, how sure the results
-# are, and its figures.
+# Input: results/metrics/, results/predictions/. Output: results/statistics/, intervals, tests and
+# calibration, and its figures.
+
+STATISTICS = ["pooled", "pairs", "smallest_differences", "calibration", "reliability"]
 
 
 rule paper_tests:
-    """The paper's statistics: ANOVA over models and a paired t-test, seeds as replicates."""
+    """The paper's tests: ANOVA over models and a paired t-test, seeds as replicates."""
     input:
         runs=rules.metrics.output.runs,
     output:
@@ -37,21 +39,18 @@ rule paper_tests:
         dict(task=MAIN, **cfg.statistics.model_dump()),
         code=digest_of("paper/paper_tests.py"),
     message:
-        "Testing the models as the paper does"
+        "Computing the paper's hypothesis tests"
     script:
         "../scripts/paper/paper_tests.py"
 
 
 rule evaluate:
-    """Metrics with intervals over images and runs, pairs of models compared, calibration."""
+    """Metrics with confidence intervals, pairwise comparisons and calibration."""
     input:
         predictions=rules.predictions.output[0],
         runs=rules.metrics.output.runs,
     output:
-        **{
-            name: f"results/statistics/{{task}}/{name}.csv"
-            for name in ("pooled", "pairs", "smallest_differences", "calibration", "reliability")
-        },
+        **{name: f"results/statistics/{{task}}/{name}.csv" for name in STATISTICS},
     log:
         "results/logs/statistics/{task}.log",
     benchmark:
@@ -66,13 +65,13 @@ rule evaluate:
         lambda wildcards: dict(models=cfg.tasks[wildcards.task].models),
         code=digest_of("evaluation/evaluate.py"),
     message:
-        "Judging the models of {wildcards.task}"
+        "Evaluating the models of {wildcards.task}"
     script:
         "../scripts/evaluation/evaluate.py"
 
 
 rule evaluation_figures:
-    """Intervals, pairs of models and reliability, drawn."""
+    """Figures of metrics, pairwise comparisons and reliability diagrams."""
     input:
         pooled=rules.evaluate.output.pooled,
         pairs=rules.evaluate.output.pairs,
@@ -109,6 +108,6 @@ rule evaluation_figures:
     params:
         code=digest_of("figures/evaluation_figures.py"),
     message:
-        "Drawing how sure the results of {wildcards.task} are"
+        "Drawing the statistics of {wildcards.task}"
     script:
         "../scripts/figures/evaluation_figures.py"

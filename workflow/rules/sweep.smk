@@ -1,5 +1,5 @@
-# Needs: what the model of the config's `sweep` is trained on. Makes: results/sweep/, a folder a
-# combination of its settings, and how much hangs on them. Asked for by name: `snakemake -- sweep`.
+# Input: training data of the model set under `sweep` in the config. Output: results/sweep/, one
+# folder per combination of its settings, and a sensitivity analysis. Run `snakemake -- sweep`.
 
 from stillact.evaluation import sweep
 from snakemake.utils import Paramspace
@@ -9,7 +9,7 @@ POINT = f"results/sweep/{SPACE.wildcard_pattern}/{{task}}/{{model}}/holdout/seed
 
 
 rule sweep_point:
-    """Train the model of the sweep with one combination; its weights are not kept."""
+    """Train the model of the sweep with one combination of settings; weights are not kept."""
     input:
         unpack(trained_on),
         split=rules.split.output.holdout,
@@ -50,7 +50,7 @@ rule sweep_point:
 
 
 rule sweep:
-    """How much hangs on the settings: every combination, and the spread over them."""
+    """Sensitivity to hyper-parameters: scores of all combinations and their distribution."""
     input:
         histories=swept,
         split=f"results/splits/{MAIN}/holdout.csv",
@@ -90,7 +90,7 @@ rule sweep:
         ),
         code=digest_of("evaluation/sweep.py"),
     message:
-        "Judging how much hangs on the settings of {params[0][model]}"
+        "Evaluating the sensitivity of {params[0][model]} to its settings"
     script:
         "../scripts/evaluation/sweep.py"
 
@@ -99,7 +99,7 @@ WISE_FT = [m for m in cfg.tasks[MAIN].every_model if m in cfg.models_by("wise_ft
 
 
 rule alpha_curve:
-    """What becomes of a model between its zero-shot and its fine-tuned weights."""
+    """Validation scores between zero-shot and fine-tuned weights (WiSE-FT)."""
     input:
         histories=lambda wildcards: [
             f"results/runs/{MAIN}/{wildcards.model}/holdout/seed_{seed}/history.csv"

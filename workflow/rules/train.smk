@@ -1,19 +1,19 @@
-# Needs: photos packed for the model, or embeddings of a backbone; the split tables.
-# Makes: results/runs/, a folder a run.
+# Input: photos packed for the model, or embeddings of a backbone; the split tables.
+# Output: results/runs/, one folder per run.
 #
-# Each run has its own outputs and can be asked for alone; the seeds of a batch, or the folds, are
-# trained in one process, which loads torch, the backbone and the photos once. The weights of folds
-# are kept only where a derived model is made of them.
+# Each run has its own outputs and can be requested separately; the seeds of a batch, or the folds,
+# are trained in one process, which loads torch, the backbone and the photos once. The weights of
+# folds are kept only if a derived model needs them.
 
-# glibc gives large tensors back to the kernel at once, and each step asks for them anew: kept
-# instead, an epoch of the CNN at 128 px takes 2.7 s in place of 3.6.
+# By default glibc returns large tensors to the kernel at once and allocates them again in each step:
+# without this, an epoch of the CNN at 128 px takes 3.6 s instead of 2.7 s.
 os.environ |= {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
 
 RUN = "results/runs/{{task}}/{{model}}/{split}/seed_{seed}"
 
 
 def made_of(folders):
-    """An input function: the weights of the runs that those of a derived model are made of."""
+    """An input function: weights of the runs from which a derived model is made."""
 
     def weights(wildcards):
         model = cfg.models[wildcards.model]
@@ -28,7 +28,7 @@ def made_of(folders):
 for recipe in RECIPES.values():
     needs = cfg.resources_of(recipe.name)
     seeds = cfg.seeds[:1] if recipe.of_seeds else cfg.seeds
-    # A derived run has a job of its own, so that which runs it reads depends on nothing else.
+    # A derived run has a separate job, so that its inputs depend on nothing else.
     seeds_per_job = 1 if recipe.derived else cfg.runs_per_job
     batches = [
         [RUN.format(split="holdout", seed=seed) for seed in batch]
@@ -83,5 +83,5 @@ for recipe in RECIPES.values():
                 "../scripts/training/train.py"
 
         getattr(rules, f"train_{recipe.name}_{split}_{seed}").rule.docstring = (
-            f"Train {recipe.summary}; {len(folders)} from {split}, {seed}."
+            f"Train {recipe.summary}; {len(folders)} run{'s' * (len(folders) > 1)}."
         )

@@ -107,7 +107,7 @@ def test_ctrl_c_ends_with_a_word_and_the_shells_status(tmp_path, capsys):
     with pytest.raises(SystemExit) as ended, logs.job(tmp_path / "job.log"):
         raise KeyboardInterrupt
     assert ended.value.code == 130
-    assert capsys.readouterr().err == "interrupted; start again: what is finished is kept\n"
+    assert capsys.readouterr().err == "interrupted; start again: finished results are kept\n"
 
 
 def test_a_full_disk_keeps_no_word_from_the_user(capsys):
@@ -115,5 +115,5 @@ def test_a_full_disk_keeps_no_word_from_the_user(capsys):
         np.zeros(1000).tofile("/dev/full")
     assert capsys.readouterr().err == (
         "error: a file could not be written (1000 requested and 0 written). Make room on the disk, "
-        "and start again: what is finished is kept\n"
+        "and start again: finished results are kept\n"
     )

@@ -91,7 +91,7 @@ def test_a_vote_needs_a_person_noun_at_most_four_words_before_the_verb(tmp_path,
         frame = curate.curate(*paths, settings(images_per_class={"standing": 2}), [])
         assert dict(zip(frame.id, frame.caption_votes, strict=True)) == {"2": "2", "1": "1"}
     else:
-        with pytest.raises(InputError, match=r"standing: 2 asked for, .* leaves 1 candidates"):
+        with pytest.raises(InputError, match=r"standing: 2 requested, .* leaves 1 candidates"):
             curate.curate(*paths, settings(images_per_class={"standing": 2}), [])
 
 
@@ -102,7 +102,7 @@ def test_a_verb_of_another_class_in_any_caption_disqualifies(tmp_path):
         3: ["A man stands"],
     }
     assert ids(tmp_path, images) == ["3"]
-    with pytest.raises(InputError, match="sitting: 1 asked for, but the rule leaves 0"):
+    with pytest.raises(InputError, match="sitting: 1 requested, but the rule leaves 0"):
         ids(tmp_path, images, label="sitting")
 
 
@@ -164,7 +164,7 @@ def test_files_that_are_not_cocos_are_named_with_the_key(tmp_path):
         assert str(path) in str(error.value)
         path.write_text(whole[path])
 
-    fails(captions, whole[captions][:-20], "not a whole JSON file")
+    fails(captions, whole[captions][:-20], "not a complete JSON file")
     fails(captions, "[]", "top level")
     fails(captions, whole[captions].replace('"images"', '"pictures"'), "'images' is not a list")
     fails(captions, whole[captions].replace('"caption"', '"text"'), r"annotations\[0\].*'caption'")
@@ -261,11 +261,11 @@ def test_archives_that_cannot_serve_are_told_and_not_kept(tmp_path, served, monk
         assert "curate.captions" in str(error.value)
         assert "curate.instances" in str(error.value)
 
-    fails("absent.zip", "cannot be had .*404")
+    fails("absent.zip", "could not fetch .*404")
     fails("page.zip", "not a zip archive")
     fails("damaged.zip", "damaged")
     assert not list((tmp_path / "cache").rglob("*.zip"))
-    fails("other.zip", r"instances_member: .* holds no 'annotations/instances_val2017\.json'")
+    fails("other.zip", r"instances_member: .* has no member 'annotations/instances_val2017\.json'")
     assert not list((tmp_path / "cache").rglob("instances*"))
 
 

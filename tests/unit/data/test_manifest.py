@@ -95,9 +95,9 @@ def test_missing_file(tmp_path):
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        ("", "holds no photos"),
-        ("url,label\n", "holds no photos"),
-        ("url,label\n,\n\n", "holds no photos"),
+        ("", "has no photos"),
+        ("url,label\n", "has no photos"),
+        ("url,label\n,\n\n", "has no photos"),
         ('url,label\na,"sitting\n', "is not CSV: unexpected end of data"),
         ("url,label\nä,sitting\n".encode("latin-1"), "is not UTF-8 (at byte 10)"),
         ("url,label\na,sitting\n".encode("utf-16"), "is not UTF-8 (at byte 0)"),
@@ -140,12 +140,12 @@ def test_column_that_is_like_one_that_is_there_is_ignored(load):
         ("a", f"label: empty; give one of the classes. {KNOWN}"),
         ("a,siting", f"label: unknown label 'siting'. Did you mean \"sitting\"? {KNOWN}"),
         ("a,flying", f"label: unknown label 'flying'. {KNOWN}"),
-        ("b,sitting", "url: 'b' is in row 2 already, with the same label; remove one"),
+        ("b,sitting", "url: 'b' is already in row 2, with the same label; remove one"),
         (
             "b,standing",
-            "url: 'b' is in row 2 already, with label 'sitting', here with 'standing'; remove one",
+            "url: 'b' is already in row 2, with label 'sitting', here with 'standing'; remove one",
         ),
-        ("a,sitting,first", "id: 'first' is in row 2 already; give another"),
+        ("a,sitting,first", "id: 'first' is already in row 2; use another"),
         (
             "a,sitting,../x",
             "id: '../x' is not an id; use up to 64 of A-Z a-z 0-9 . _ - and start "
@@ -159,8 +159,8 @@ def test_column_that_is_like_one_that_is_there_is_ignored(load):
         ),
         (
             "a,sitting,x,,,more,cells",
-            "(none): 'more,cells' stands beyond the last of 5 columns; "
-            "put a cell that holds a comma in double quotes",
+            "(none): 'more,cells' is beyond the last of 5 columns; "
+            "put a cell that contains a comma in double quotes",
         ),
     ],
 )
@@ -193,10 +193,10 @@ def test_addresses(load, url):
         (
             "ftp://a/b",
             "'ftp://a/b' starts with 'ftp:'; use http://, https://, file:// or a path "
-            "(with ./ before a path that holds a colon)",
+            "(with ./ before a path that contains a colon)",
         ),
-        ("http:///b", "'http:///b' names no host; write http://host/path"),
-        ("https:b", "'https:b' names no host; write https://host/path"),
+        ("http:///b", "'http:///b' has no host; write http://host/path"),
+        ("https:b", "'https:b' has no host; write https://host/path"),
         ("file://a/b", "'file://a/b' is not an absolute path; write file:///folder/photo.jpg"),
         ("file:b", "'file:b' is not an absolute path; write file:///folder/photo.jpg"),
         ("http://[::1/b", "'http://[::1/b' is not an address: Invalid IPv6 URL; correct it"),
@@ -204,8 +204,11 @@ def test_addresses(load, url):
             "http://a:99999/b",
             "'http://a:99999/b' is not an address: Port out of range 0-65535; correct it",
         ),
-        ("=1+1.jpg", "'=1+1.jpg' would be a formula to a spreadsheet; put ./ in front of the path"),
-        ("@a.jpg", "'@a.jpg' would be a formula to a spreadsheet; put ./ in front of the path"),
+        (
+            "=1+1.jpg",
+            "'=1+1.jpg' would be read as a formula by a spreadsheet; put ./ before the path",
+        ),
+        ("@a.jpg", "'@a.jpg' would be read as a formula by a spreadsheet; put ./ before the path"),
     ],
 )
 def test_what_is_no_address(faults, url, what):
@@ -216,15 +219,15 @@ def test_a_group_is_no_formula(faults, load):
     table = "url,label,group\na.jpg,sitting,{}\n"
     assert load(table.format("album-1")).group[0] == "album-1"
     assert faults(table.format("-1+cmd|' /C calc'!A0")) == [
-        "row 2, column group: \"-1+cmd|' /C calc'!A0\" would be a formula to a spreadsheet; start "
-        "it with a letter"
+        "row 2, column group: \"-1+cmd|' /C calc'!A0\" would be read as a formula by a "
+        "spreadsheet; start with a letter"
     ]
 
 
 def test_split_for_all_or_none(faults, load):
     allowed = "train, validation, test"
     assert faults("url,label,split\na,sitting,train\nb,sitting,\nc,sitting,val\n") == [
-        f"row 3, column split: empty, while other rows have one; give {allowed}, or clear all",
+        f"row 3, column split: empty, while other rows have one; set {allowed}, or clear all",
         f"row 4, column split: unknown split 'val'. Allowed: {allowed}",
     ]
     assert load("url,label,split\na,sitting,\nb,sitting,\n").split.tolist() == ["", ""]

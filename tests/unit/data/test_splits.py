@@ -188,7 +188,7 @@ def test_the_manifests_own_split_is_used_as_it_is(caplog):
     assert "0 (train) and 2 (validation); 0 (train) and 3 (test);" in caplog.text
 
     manifest.loc[manifest.label == "b", "split"] = "train"
-    with pytest.raises(InputError, match="class 'b' has no image in subset validation; mend"):
+    with pytest.raises(InputError, match="class 'b' has no image in subset validation; correct"):
         tables(manifest, ["a", "b"], folds=3)
 
 

@@ -45,8 +45,9 @@ def test_constant_answers_agree_by_chance_or_have_no_kappa():
     assert table.loc[("a", "c"), ["same", "kappa"]].tolist() == [0, 0]
     assert table.loc[("a", "d"), ["same", "kappa"]].tolist() == [0.75, 0]
     (known,) = agreement.agreement({"a": given["a"], "b": given["b"]}).to_dict("records")
-    assert "No pair of models has a kappa: both give one" in agreement.agreement_sentence(
-        pd.DataFrame([known])
+    assert (
+        "Kappa is undefined for all pairs of models: both give one"
+        in agreement.agreement_sentence(pd.DataFrame([known]))
     )
 
 
@@ -71,12 +72,12 @@ def test_who_agree_most_and_least_in_words():
     ]
     table = pd.DataFrame(rows, columns=agreement.AGREEMENT)
     assert agreement.agreement_sentence(table) == (
-        "Of 3 pairs of models these agree most: a and c, kappa 0.80 [0.70, 0.95], the same answer "
-        "to 90 % of 29 photos; and these least: b and c, kappa 0.00 [−0.20, 0.30], the same answer "
-        "to 30 % of 29 photos."
+        "Of 3 pairs of models, the highest agreement: a and c, kappa 0.80 [0.70, 0.95], the same "
+        "prediction for 90 % of 29 photos; the lowest: b and c, kappa 0.00 [−0.20, 0.30], the same "
+        "prediction for 30 % of 29 photos."
     )
     assert agreement.agreement_sentence(table[:1]).startswith("a and b, kappa 0.20")
-    assert "takes two models" in agreement.agreement_sentence(agreement.agreement({}))
+    assert "requires at least two models" in agreement.agreement_sentence(agreement.agreement({}))
 
 
 def test_no_models_give_an_empty_table_with_its_columns():

@@ -76,7 +76,7 @@ def test_folds_are_pooled_by_repeat():
 def test_an_image_of_two_folds_of_a_repeat_is_refused():
     table = folded(study(1))
     table.loc[0, "image_id"] = table.loc[1, "image_id"]
-    with pytest.raises(InputError, match=r"activity3/vit, seed 0: image '0001' is judged twice"):
+    with pytest.raises(InputError, match=r"activity3/vit, seed 0: image '0001' is predicted twice"):
         bootstrap.intervals(table, scheme="cv")
 
 

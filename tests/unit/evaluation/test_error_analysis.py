@@ -100,7 +100,7 @@ def test_photos_without_boxes_are_a_bin_of_their_own():
     assert row["unknown"] == 2
     assert (row["first_photos"], row["last_photos"]) == (1, 1)
     assert error_analysis.contrast_sentence(row).endswith(
-        "Photos without person boxes, left out: 2."
+        "Photos without person boxes, excluded: 2."
     )
 
 
@@ -205,7 +205,7 @@ def test_a_shown_difference_in_words():
         "note": "",
     }
     assert error_analysis.contrast_sentence(row) == (
-        "clip_ic is wrong on 14 of 30 photos with the smallest people (47 % [30, 64]) and on 5 of "
+        "clip_ic misclassifies 14 of 30 photos with the smallest people (47 % [30, 64]) and 5 of "
         "30 with the largest (17 % [7, 34]): a difference of 30 points [6, 50], p = 0.030 after "
         "Holm's correction."
     )
@@ -214,13 +214,13 @@ def test_a_shown_difference_in_words():
 def test_a_difference_that_is_not_shown_in_words():
     told = error_analysis.contrast_sentence(contrast(2, 4))
     assert told == (
-        "a: no difference is shown between photos that are darkest and that are brightest: wrong "
-        "on 2 of 10 (20 % [6, 51]) and on 4 of 10 (40 % [17, 69]), a difference of −20 points "
-        "[−52, 19], p = 0.628 after Holm's correction."
+        "a: no significant difference between photos that are darkest and that are brightest: "
+        "error rates 2 of 10 (20 % [6, 51]) and 4 of 10 (40 % [17, 69]), a difference of −20 "
+        "points [−52, 19], p = 0.628 after Holm's correction."
     )
     assert "a difference of −1 point [" in error_analysis.contrast_sentence(contrast(50, 51, 100))
     small = error_analysis.contrast_sentence(contrast(10, 0))
-    assert small.startswith("a is wrong on 10 of 10 photos that are darkest (100 %")
+    assert small.startswith("a misclassifies 10 of 10 photos that are darkest (100 %")
     assert "p < 0.001" in small
 
 
@@ -248,11 +248,11 @@ def test_missing_boxes_and_alike_photos_in_words():
         )
     )
     assert told["people"] == (
-        "a, number of people: not known, as no photo has person boxes (person_boxes, a column of "
+        "a, number of people: unknown, no photo has person boxes (person_boxes, a column of "
         "the manifest)."
     )
     assert told["resolution"] == (
-        "a, resolution: no comparison, as too many photos are alike in it to be divided."
+        "a, resolution: not compared, too many photos are alike in it to be divided."
     )
 
 
@@ -338,7 +338,7 @@ def test_wrong_by_all_is_what_no_model_gets_right():
     truth = [(0.2 + 0.05 + 0.01) / 3, 0.1, 0.1]
     assert table["probability_of_truth"].tolist() == pytest.approx(truth)
     assert error_analysis.wrong_by_all_sentence(table, 3, 4) == (
-        "All 3 models are wrong on 3 of 4 photos. Such a photo is hard, or its label is wrong."
+        "All 3 models misclassify 3 of 4 photos. These photos are hard or mislabelled."
     )
 
 
@@ -354,5 +354,5 @@ def test_no_photo_wrong_by_all_and_one_model_alone_are_empty_tables_with_a_sente
     assert alone.empty
     assert none.columns.tolist()[-2:] == ["answer_a", "answer_b"]
     told = error_analysis.wrong_by_all_sentence(none, 2, 2)
-    assert told == "There is no photo, of 2, that all 2 models get wrong."
-    assert "takes two models" in error_analysis.wrong_by_all_sentence(alone, 1, 2)
+    assert told == "None of 2 photos is misclassified by all 2 models."
+    assert "require at least two models" in error_analysis.wrong_by_all_sentence(alone, 1, 2)

@@ -84,7 +84,7 @@ def test_photos_of_the_study_are_left_out_and_counted():
 
 def test_a_dataset_that_is_the_study_is_refused():
     one = images(a="1" * 64)
-    with pytest.raises(InputError, match="all 1 photos that could be had are the study's own"):
+    with pytest.raises(InputError, match="all 1 available photos are part of the study"):
         external.photos(MANIFEST, one, one)
 
 

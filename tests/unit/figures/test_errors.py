@@ -102,13 +102,13 @@ def test_figure_5_shows_the_most_confident_wrong_answer_of_each_model_and_class(
     assert shapes == [(140, 280), (280, 140), (280, 280)]  # whole and undistorted
     empty = grid[1, 1]
     assert not empty.images
-    assert [text.get_text() for text in empty.texts] == ["none wrong"]
+    assert [text.get_text() for text in empty.texts] == ["no errors"]
     assert OVER in texts(drawn).replace("\n", " ")
 
 
 def test_figure_5_with_no_error_at_all_is_a_picture_too(paths):
     drawn = error_figures.failures(failures([]), ["vit"], ["a", "b"], paths, OVER)
-    assert texts(drawn).count("none wrong") == 2
+    assert texts(drawn).count("no errors") == 2
     assert_nothing_overlaps(drawn)
 
 
@@ -133,8 +133,7 @@ def test_figure_5_of_many_classes_shows_the_most_confident_errors_of_each_model(
     grid = np.array(drawn.axes).reshape(2, error_figures.CLASSES)
     below = [axes.get_xlabel().replace("\n", " ").replace("_ ", "_") for axes in grid[0]]
     assert below == [
-        f"label riding_a_vehicle_{i} answer riding_a_vehicle_0, {i + 1} %"
-        for i in range(49, 43, -1)
+        f"label riding_a_vehicle_{i} pred. riding_a_vehicle_0, {i + 1} %" for i in range(49, 43, -1)
     ]
     assert [len(axes.images) for axes in grid[1]] == [1, 0, 0, 0, 0, 0]
     assert grid[1, 1].texts[0].get_text() == "no more"
@@ -144,7 +143,7 @@ def test_photos_wrong_by_all_are_at_most_twelve(paths):
     drawn = error_figures.wrong_by_all(wrong(15), paths, "All are wrong on 15.", OVER)
     shown = [axes for axes in drawn.axes if axes.images]
     assert len(shown) == 12
-    assert {axes.get_xlabel() for axes in shown} == {"label sitting\nanswer walking_running"}
+    assert {axes.get_xlabel() for axes in shown} == {"label sitting\npred. walking_running"}
     said = texts(drawn).replace("\n", " ")
     assert "All are wrong on 15. The 12 hardest:" in said
     assert OVER in said
@@ -216,7 +215,9 @@ def test_agreement_has_room_for_long_names(count):
 
 
 def test_one_model_has_nobody_to_agree_with():
-    assert "Agreement takes two models" in texts(error_figures.agreement(pairs(["a"]), ["a"], OVER))
+    assert "Agreement requires at least two models" in texts(
+        error_figures.agreement(pairs(["a"]), ["a"], OVER)
+    )
 
 
 @pytest.mark.parametrize(

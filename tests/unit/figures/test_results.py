@@ -51,7 +51,7 @@ def test_the_axis_says_which_photos_are_judged():
 def test_accuracy_draws_each_value_where_it_is():
     (axes,) = results.accuracy(table(), SEEDS, 0.345, "test").axes
     drawn = {line.get_label(): line for line in axes.lines}
-    assert drawn["largest class: 34.5 %"].get_xdata()[0] == 0.345
+    assert drawn["majority class: 34.5 %"].get_xdata()[0] == 0.345
     assert drawn["paper, on its photos"].get_xdata().tolist() == [0.4138]
     assert drawn["one seed"].get_xdata().tolist() == [0.45, 0.55, 0.4]
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["cnn_gen", "new"]
@@ -64,7 +64,7 @@ def test_one_seed_and_no_paper_have_no_word_of_intervals_or_paper():
     alone = table(runs=1).assign(accuracy_paper=np.nan)
     figure = results.accuracy(alone, SEEDS, 0.345, "test")
     words = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert words == ["largest class: 34.5 %", "one seed", "mean"]
+    assert words == ["majority class: 34.5 %", "one seed", "mean"]
 
 
 def test_confusion_says_shares_and_photos_where_they_are():

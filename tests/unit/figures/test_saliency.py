@@ -35,7 +35,7 @@ def test_localisation_has_a_dot_a_method_and_chance():
 
 def test_nothing_to_hold_maps_against_is_said():
     said = words(saliency_figures.localisation(summary().head(0), ""))
-    assert "No model's maps can be held against person boxes." in said
+    assert "No model has maps that can be compared with person boxes." in said
 
 
 def test_maps_lie_where_the_model_sees(tmp_path):
@@ -58,7 +58,7 @@ def test_maps_lie_where_the_model_sees(tmp_path):
     )
     figure = saliency_figures.maps(examples, paths, grids, regions, boxes, "vit, seed 0")
     said = words(figure)
-    assert any("answer: standing" in text for text in said)
+    assert any("predicted: standing" in text for text in said)
     assert "vit, seed 0" in said
     assert any("30 %" in text for text in said)
     photo, first, _ = figure.axes
@@ -91,7 +91,7 @@ def test_of_many_classes_the_likeliest_have_maps(tmp_path):
 def test_no_maps_is_said():
     empty = pd.DataFrame(columns=["why", "image_id", "label", "predicted", "prob_a", "prob_b"])
     said = words(saliency_figures.maps(empty, {}, {}, {}, {}, ""))
-    assert "No fine-tuned transformer has maps to show." in said
+    assert "There are no saliency maps: no model is a fine-tuned transformer." in said
 
 
 def test_opacity_follows_the_value():

@@ -57,7 +57,7 @@ def test_each_metric_has_a_panel_with_the_best_model_first():
         assert axes.yaxis_inverted()
     (legend,) = drawn.legends
     assert legend.get_title().get_text() == "over 29 test photos"
-    assert [text.get_text() for text in legend.get_texts()] == ["largest class: 34.5 %"]
+    assert [text.get_text() for text in legend.get_texts()] == ["majority class: 34.5 %"]
 
 
 def test_pairs_are_read_from_both_sides_and_stars_follow_holm():
@@ -135,11 +135,11 @@ def test_a_panel_a_fill_shows_what_is_covered_with_the_best_model_first():
     for axes in (first, second):
         points = {bars.get_label(): bars.lines[0].get_xdata().tolist() for bars in axes.containers}
         assert points["nothing covered"] == [0.9, 0.5]
-        assert points["as much background covered"] == pytest.approx([0.8, 0.4])
+        assert points["equal area of background covered"] == pytest.approx([0.8, 0.4])
         assert points["person covered"] == [0.4, 0.4]
     (legend,) = drawn.legends
     assert legend.get_title().get_text() == (
-        "over 26 to 27 test photos and 5 seeds\nleft out: 2 to 3 with people over more than half"
+        "over 26 to 27 test photos and 5 seeds\nexcluded: 2 to 3 with people over more than half"
     )
 
 

@@ -46,7 +46,7 @@ def test_the_best_is_ringed_in_every_panel():
     for axes in drawn().axes:
         lines, _ = parts(axes)
         xs, ys = lines["one combination"].get_data()
-        (x,), (y,) = lines["the lowest loss"].get_data()
+        (x,), (y,) = lines["lowest loss"].get_data()
         assert (x, y) == (xs[2], ys[2])
 
 
@@ -60,8 +60,8 @@ def test_best_median_and_spread_are_told():
     (legend,) = drawn().legends
     assert legend.get_title().get_text().splitlines() == [
         "clip_lp_ft: 5 combinations, one seed, 28 validation photos",
-        "loss: best 0.20, median 0.70, spread 0.20 to 0.90 (IQR 0.20)",
-        "accuracy: best 100.0 %, median 75.0 %, spread 25.0 to 100.0 % (IQR 25.0)",
+        "loss: best 0.20, median 0.70, range 0.20 to 0.90 (IQR 0.20)",
+        "accuracy: best 100.0 %, median 75.0 %, range 25.0 to 100.0 % (IQR 25.0)",
     ]
 
 
@@ -90,7 +90,7 @@ def test_an_alpha_curve_has_a_line_a_seed_their_mean_and_the_chosen_alphas():
     accuracy, loss = curve(2).axes
     lines = [line for line in accuracy.lines if line.get_label() == "one seed"]
     assert [line.get_ydata().tolist() for line in lines] == [[0.5, 0.75, 0.5], [0.5, 0.5, 1.0]]
-    dots = [line for line in accuracy.lines if line.get_label() == "its chosen alpha"]
+    dots = [line for line in accuracy.lines if line.get_label() == "selected alpha"]
     assert [(*dot.get_xdata(), *dot.get_ydata()) for dot in dots] == [(0.5, 0.75), (1.0, 1.0)]
     (mean,) = (line for line in loss.lines if line.get_label() == "mean over seeds")
     assert mean.get_xdata().tolist() == [0, 0.5, 1]
@@ -104,7 +104,7 @@ def test_an_alpha_curve_says_what_it_is_over(seeds, told):
     (legend,) = curve(seeds).legends
     assert legend.get_title().get_text() == f"clip_wise_ft: {told}, 28 validation photos"
     words = [text.get_text() for text in legend.get_texts()]
-    assert words == ["one seed", "its chosen alpha", "mean over seeds"][: 1 + seeds]
+    assert words == ["one seed", "selected alpha", "mean over seeds"][: 1 + seeds]
 
 
 @pytest.mark.parametrize("kind", ["png", "svg"])

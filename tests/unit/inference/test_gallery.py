@@ -101,12 +101,12 @@ class Reader(HTMLParser):
 def test_the_page_tells_the_model_the_threshold_and_each_photo(built):
     page = Reader(built([("a.jpg", 0.9), ("b.jpg", 0.55), ("c.jpg", 0.02), ("d.jpg", None)]))
     for words in (
-        "4 photos: clip_text answers 2, abstains on 1, and 1 cannot be read",
-        "clip_text (fine_tune, seed 3) tells sitting, standing apart",
-        "81\xa0% of 29 test photos (95\xa0% interval 70 to 90)",
+        "4 photos: clip_text predicts 2, abstains on 1, and 1 cannot be read",
+        "clip_text (fine_tune, seed 3) distinguishes sitting, standing.",
+        "81\xa0% on 29 test photos (95\xa0% interval 70 to 90)",
         "temperature 1.25",
-        "confidence is below 70 %, from which on it was right on at least 90 % of those",
-        "What an answer hangs on is not shown: it is no transformer.",
+        "confidence is below 70 %; at or above it the accuracy on those is at least 90 %.",
+        "Saliency maps are not shown: it is no transformer.",
         "sitting: 2 photos",
         "standing: 1 photo ",
         "sitting 55 % abstained b.jpg sitting 55 % standing 45 %",
@@ -155,14 +155,14 @@ def test_overlays_lie_where_the_model_looked(built):
     laid = [a for _, a in page.tags if a.get("class") == "overlay"]
     assert [a["src"] for a in laid] == ["data:image/png;base64,AA"]
     assert laid[0]["style"] == "left: 12.5%; top: 0.0%; width: 75.0%; height: 100.0%"
-    assert "Show what an answer hangs on" in page.text
+    assert "Show saliency maps" in page.text
     assert "no transformer" not in page.text
 
 
 def test_what_is_not_known_of_the_model_is_said(built):
     never = {"tested": {}, "threshold": np.nextafter(1, 2)}
     page = Reader(built([("a.jpg", 0.9)], used=USED | never))
-    assert "How accurate it is on photos that it was not trained on is not known" in page.text
+    assert "Its accuracy on photos that it was not trained on is not known" in page.text
     assert "abstains on every photo" in page.text
 
 
@@ -178,7 +178,7 @@ def test_a_long_list_of_unreadable_photos_is_cut(built, monkeypatch):
     assert "5 photos that cannot be read" in page.text
     assert "bad1.jpg" in page.text
     assert "bad2.jpg" not in page.text
-    assert "3 more are in predictions.csv alone" in page.text
+    assert "3 more are only in predictions.csv" in page.text
 
 
 def test_of_many_classes_the_likeliest_are_shown(tmp_path):
@@ -191,7 +191,7 @@ def test_of_many_classes_the_likeliest_are_shown(tmp_path):
         predictions, predictions, {"a": tmp_path / "a.png"}, {}, "", USED, classes, TEMPLATE
     )
     page = Reader(made)
-    assert "tells 50 classes apart" in page.text
+    assert "distinguishes 50 classes" in page.text
     bars = [attributes["title"] for _, attributes in page.tags if "title" in attributes]
     assert bars == [f"class_{i}" for i in (49, 48, 47, 46, 45)]
     hues = re.findall(r"width: ([\d.]+)%; --class: (#\w+)", made)

@@ -58,7 +58,7 @@ def test_urls_are_the_column_of_that_name(tmp_path):
     [
         (b"urls,label\nx,y\n", 'no column url; its first row is urls, label. Did you mean "urls"?'),
         (b"", "no column url; its first row is empty"),
-        (b"url\n", "holds no row"),
+        (b"url\n", "has no rows"),
         (b"id,url\n1,a.jpg\n2,\n", "row 3: no url"),
         (b"id,url\n1\n", "row 2: no url"),
         (b"url\n\xff\xfe\n", "is no CSV in UTF-8"),
@@ -75,7 +75,7 @@ def test_what_is_wrong_with_a_csv_is_told(tmp_path, content, message):
 
 
 def test_a_csv_that_is_not_there(tmp_path):
-    with pytest.raises(InputError, match=r"no folder and no file .*gone\.csv; mend the path"):
+    with pytest.raises(InputError, match=r"no folder or file .*gone\.csv; check the path"):
         listing.urls(tmp_path / "gone.csv")
 
 

@@ -101,7 +101,7 @@ def test_the_photos_of_urls_come_into_the_cache(tmp_path, server):
 
 def test_a_csv_none_of_whose_photos_can_be_had(tmp_path, server):
     (tmp_path / "photos.csv").write_text(f"url\n{server.url}/status/404/b\n")
-    with pytest.raises(InputError, match=r"1 of 1 photos of .*photos\.csv cannot be had"):
+    with pytest.raises(InputError, match=r"could not fetch 1 of 1 photos of .*photos\.csv"):
         predict.of_urls(tmp_path / "photos.csv", LIMITS, dataset(tmp_path))
 
 
@@ -250,10 +250,10 @@ def test_progress_is_told_with_rate_and_time_to_go(tmp_path, monkeypatch, caplog
     with caplog.at_level(logging.INFO, "stillact"):
         asked([path] * 3)
     first, last = caplog.messages
-    assert first.startswith("asked about 2 of 3 photos, ")
-    assert first.endswith("s to go")
-    assert last.startswith("asked about 3 of 3 photos, ")
-    assert last.endswith("about 0 s to go")
+    assert first.startswith("2 of 3 photos predicted, ")
+    assert first.endswith("s remaining")
+    assert last.startswith("3 of 3 photos predicted, ")
+    assert last.endswith("about 0 s remaining")
 
 
 PHOTOS = pd.DataFrame({"path": ["a.jpg", "b, c.jpg", 'd "e".jpg', "f\ng.jpg"], "reason": ""})

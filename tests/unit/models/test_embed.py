@@ -86,12 +86,12 @@ def test_batches_are_halved_until_they_fit(told):
     assert tight.sizes == [64, 32, 16, 16, 16, 16, 16, 16, 4]
     halved = [line for line in told() if "out of GPU memory" in line]
     assert halved == [
-        f"out of GPU memory: batches of {size} photos from now on" for size in (32, 16)
+        f"out of GPU memory: reducing the batch size to {size} photos" for size in (32, 16)
     ]
 
 
 def test_a_photo_that_does_not_fit_alone_is_told():
-    with pytest.raises(InputError, match="does not hold the embedding of one of the photos"):
+    with pytest.raises(InputError, match="out of GPU memory for a batch of one of the photos"):
         embed.of_photos(Fake(holds=0), photos(3))
 
 

@@ -165,7 +165,7 @@ def test_a_branch_is_recorded_as_its_commit_and_a_damaged_file_fetched_again(hub
     file = Path(record["folder"], "model.safetensors")
     file.write_bytes(b"damaged")
     again = fetch(hub.url, tmp_path, revision="main", licence="Apache-2.0")
-    assert f"{file}: not as it was fetched" in again.stderr
+    assert f"{file}: missing or changed since it was fetched" in again.stderr
     assert json.loads(again.stdout) == record
     assert file.read_bytes() == FILES["model.safetensors"]
 
@@ -228,8 +228,8 @@ def refused(hub, tmp_path, monkeypatch):
         (403, {"X-Error-Code": "GatedRepo"}, "Accept its terms at http://127.0.0.1"),
         (403, {}, "Accept its terms at http://127.0.0.1"),
         (404, {"X-Error-Code": "RevisionNotFound"}, "Correct the name or the revision"),
-        (429, {}, "too many requests: wait some minutes"),
-        (502, {}, "Try again: files that came are kept. Where a proxy leads out, set HTTPS_PROXY"),
+        (429, {}, "Too many requests to the hub: wait some minutes"),
+        (502, {}, "Try again: files fetched so far are kept. Behind a proxy, set HTTPS_PROXY"),
     ],
 )
 def test_each_refusal_of_a_hub_has_its_way_out(hub, refused, status, headers, words):
@@ -240,7 +240,7 @@ def test_each_refusal_of_a_hub_has_its_way_out(hub, refused, status, headers, wo
 def test_weights_with_other_bytes_than_the_hub_tells(hub, refused, tmp_path):
     good = hub.files["model.safetensors"]
     hub.files["model.safetensors"] = good[:-1] + bytes([good[-1] ^ 1])  # as long, and sound
-    assert "model.safetensors came damaged" in refused()
+    assert "model.safetensors is damaged" in refused()
     hub.files["model.safetensors"] = good
     record = weights.fetch(block(weights="hub:some/model", revision=COMMIT), "mine", tmp_path)
     assert record["files"][1]["sha256"] == hashlib.sha256(good).hexdigest()
@@ -290,7 +290,7 @@ def test_truncated_weights_are_told(tmp_path, suffix, kept):
     save_file(tensors, file) if suffix == ".safetensors" else torch.save(tensors, file)
     whole = file.read_bytes()
     file.write_bytes(whole[: int(len(whole) * kept)])
-    assert "cut short" in message(file)
+    assert "truncated" in message(file)
 
 
 def block(**changes) -> Backbone:
@@ -383,7 +383,7 @@ def test_what_does_not_fit_is_listed():
         "vit_x",
         "4 missing: c1, c2, c3, ...",
         "1 unexpected: d",
-        "1 of another shape: a (3, 2) in place of (2, 3)",
+        "1 of another shape: a (3, 2) instead of (2, 3)",
     ):
         assert part in str(error.value)
     weights.require_fit(Path("w.bin"), "vit_x", *weights.differences(want, want))
@@ -393,8 +393,8 @@ def test_what_does_not_fit_is_listed():
     ("changes", "fault"),
     [
         ({"weights": "hub:some/model"}, "needs a revision"),
-        ({"weights": "hub:model", "revision": COMMIT}, "is no hub id"),
-        ({"weights": "here", "revision": COMMIT}, "leave it out with a local path"),
+        ({"weights": "hub:model", "revision": COMMIT}, "is not a hub id"),
+        ({"weights": "here", "revision": COMMIT}, "remove it for a local path"),
         ({"weights": "here", "licence": None, "loader": "keras"}, "open_clip"),
         ({"wieghts": "here"}, "weights"),
     ],

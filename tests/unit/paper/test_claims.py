@@ -273,8 +273,8 @@ def test_a_claim_whose_models_the_study_lacks_is_left_out_with_a_note():
     table, note = judged(holdout(a=GOOD, b=BAD), other, BETTER, elsewhere, unknown)
     assert table["claim"].tolist() == ["a beats b"]
     assert note == (
-        "Left out, without runs of c: a beats c. Left out, without runs of a, b: a beats b there. "
-        "Left out, without runs of seven: some differ."
+        "Omitted, no runs of c: a beats c. Omitted, no runs of a, b: a beats b there. "
+        "Omitted, no runs of seven: some differ."
     )
 
 
@@ -282,7 +282,7 @@ def test_a_study_with_one_model_has_no_claim_to_judge():
     table, note = judged(holdout(a=GOOD), BETTER, SAME)
     assert table.empty
     assert table.columns.tolist() == ["claim", "verdict", "evidence"]
-    assert note.count("without runs of b") == 2
+    assert note.count("no runs of b") == 2
 
 
 def test_a_class_that_no_test_photo_has():

@@ -203,7 +203,7 @@ def test_readable_has_a_part_for_each_metric(reported):
     assert rows[1] == ["1", "0.450", "–", "0.3241†", "+0.126"]  # no spread with one run
     assert rows[5] == ["1", "0.350", "–", "0.3853", "−0.035"]
     assert note.startswith("On the 29 test photos of activity3.")
-    assert "right on 40.0\xa0% of this study's photos and on 13 of 29 (44.8\xa0%)" in note
+    assert "scores 40.0\xa0% on this study's photos and 13 of 29 (44.8\xa0%) on" in note
 
 
 @pytest.mark.parametrize(("mean", "marked"), [(0.39, True), (0.4, True), (0.41, False)])
@@ -232,7 +232,7 @@ def test_another_task_has_nothing_of_the_papers(reported):
     table, note = readable(summary_of(("a", "test", 5, 0.5)), reported, None, task="mine")
     assert "paper" not in table
     assert "difference" not in table
-    assert "of this study's photos; accuracies" in note
+    assert "on this study's photos; accuracies" in note
     assert "not known" not in note
     assert "paper" not in note
 
@@ -270,7 +270,7 @@ def test_readable_sizes():
         ]
     )
     _, note = comparison.readable_sizes(of_paper)
-    assert "285 photos of its own, 98 of walking_running, 95 of sitting and 92 of standing" in note
+    assert "uses 285 photos, 98 of walking_running, 95 of sitting and 92 of standing" in note
 
 
 def test_every_table_has_a_title():

@@ -204,7 +204,7 @@ def test_new_photos_have_the_views_that_can_be_made_of_them(files, base, tmp_pat
 @pytest.mark.parametrize("view", ["letterbox", "person"])
 def test_new_photos_without_such_a_view_are_told(files, view):
     set_up = tta.setup(plan("zero_shot", "whole", view), files, CPU)
-    with pytest.raises(InputError, match=f"{view} cannot be had of photos that are not the study"):
+    with pytest.raises(InputError, match=f"{view} is unavailable for photos outside the study"):
         set_up.inputs(torch.zeros(2, 3, SIZE, SIZE), None)
 
 

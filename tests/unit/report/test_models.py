@@ -3,11 +3,14 @@ from support.reports import page
 
 def test_each_model_is_explained_from_the_config(study):
     text = page(study).cells("The models")
-    assert "fnn_base A dense network, trained from random weights." in text
+    assert "fnn_base A fully connected network, trained from random weights." in text
     assert "cnn_gen A convolutional network with augmentation, batch norm and dropout, " in text
     assert "vit The pretrained vit, trained further together with a new last layer." in text
-    assert "clip_em A dense network, trained on what the pretrained clip makes of a photo" in text
-    assert "to each class's prompts; clip stays as it is." in text
+    assert (
+        "clip_em A fully connected network, trained on the embeddings of the pretrained clip"
+        in text
+    )
+    assert "to each class's prompts; clip is frozen." in text
     backbone = study.config.backbones["siglip2"].weights.removeprefix("hub:")
     assert f"siglip2: {backbone}" in page(study).text
     head = study.config.models["clip_ic"].model_copy(update={"head": "text", "prompts": "words"})

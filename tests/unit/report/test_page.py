@@ -58,18 +58,18 @@ def test_a_study_of_a_users_own_has_no_word_of_what_it_lacks(study):
         claims=None,
         browser=None,
     )
-    assert "fnn_base tells sitting and standing apart best" in made.text
+    assert "fnn_base is the most accurate model for sitting and standing" in made.text
     assert (
-        "Always answering the largest class is right on 50.0 % of this study's 6 test photos; "
+        "The majority-class baseline scores 50.0 % on this study's 6 test photos; "
         in made.cells("Table 2.")
     )
-    for word in ("Table 5", "Figure 3", "Which augmentation?", "sitting or standing?", "285"):
-        assert word not in made.text.partition("The whole config")[0]
+    for word in ("Table 5", "Figure 3", "Augmentation Table 3", "on sitting and standing", "285"):
+        assert word not in made.text.partition("Full config")[0]
         assert word in page(study).text
-    assert "paper" not in made.cells("How to read the tables").partition("What else could")[0]
-    assert "sit_stand" not in made.cells("The photos")
-    assert "features" not in made.cells("What does a model cost?").partition("How sure?")[0]
-    for word in ("class counts of the paper's", "Here CLIP itself", "paper's own Table 7"):
+    assert "paper" not in made.cells("Table cells show").partition("Comparison of recipes")[0]
+    assert "sit_stand" not in made.cells("Photos Table 1")
+    assert "features" not in made.cells("Computational cost").partition("Statistics")[0]
+    for word in ("class counts of the paper's", "CLIP is frozen", "paper's own Table 7"):
         assert word not in made.text
         assert word in page(study).text
 
@@ -101,26 +101,26 @@ def test_no_two_classes_have_one_colour(study):
     assert words.startswith("c0 c1 c2 c3 c4 c5 c6")
     assert not roles
     words, roles = legend(many(study, 8))
-    assert words.startswith("true class wrong answer all others")
+    assert words.startswith("true class wrong prediction all others")
     assert roles
 
 
 def test_many_classes_are_counted_in_the_headline(study):
-    assert "cnn_base tells c0, c1, c2, c3, c4, c5 and c6 apart best" in many(study, 7).text
-    assert "cnn_base tells 50 classes apart best" in many(study, 50).text
+    assert "most accurate model for c0, c1, c2, c3, c4, c5 and c6: " in many(study, 7).text
+    assert "most accurate model for 50 classes: " in many(study, 50).text
 
 
 def test_page_tells_what_was_run(study):
     text = page(study).text
-    assert "40 rows in the manifest: 40 photos, 0 left out" in text
+    assert "40 rows in the manifest: 40 photos, 0 excluded" in text
     assert "10 test; sit_stand: 13 train, 7 validation, 6 test; seed 42" in text
-    assert "2 runs, 2 min 2 s added up over the runs" in text
+    assert "2 runs, 2 min 2 s in total" in text
     assert "python 3.12.1, torch 2.14.0" in text
     assert "cnn_base activity3 2 4,287,875 11 61.0 701" in text
     assert "sitting 6 4 3 13" in text  # train, validation, test, all
     rate = study.config.recipes.from_scratch.learning_rate
     assert f"learning_rate: {rate}" in text
-    assert "Figure 1. Examples" in text
+    assert "Figure 1. Random examples" in text
     assert "File: figures/photo.png" in text
     assert "1 pair is divided between two subsets" in text
 
@@ -159,22 +159,21 @@ def test_what_corruption_costs_is_told_and_shown(study, tmp_path):
         figures={**study.figures, "robustness_activity3": tmp_path / "plot.svg"},
     )
     assert (
-        "vit is right on 80.0 % of the 29 photos, and on 60.0 % when they are corrupted (−20 "
-        "points, 95 % interval −30 to −10); it loses most by fog (−20 points, 95 % interval −30 to "
-        "−10)."
+        "vit: accuracy 80.0 % on the 29 clean photos, 60.0 % under corruption (−20 points, 95 % "
+        "interval −30 to −10); largest drop: fog (−20 points, 95 % interval −30 to −10)."
     ) in made.text
-    assert "vit fog 3 0.6 −0.2 [−0.3, −0.1]" in made.cells("Answers about corrupted photos")
+    assert "vit fog 3 0.6 −0.2 [−0.3, −0.1]" in made.cells("Robustness to corruptions: activity3.")
     assert "robustness_activity3-figure" in made.all("id")
-    assert "No model was asked about corrupted photos" not in made.text
+    assert "No model was evaluated on corrupted photos" not in made.text
 
 
 def test_where_nothing_is_asked_the_report_says_how_to(study):
     made = page(study)
-    assert "name models of activity3 under robustness.models in the config" in made.text
-    assert "Named there, but not asked" not in made.text
+    assert "list models of activity3 under robustness.models in the config" in made.text
+    assert "Listed there, but not evaluated" not in made.text
     asking = study.config.robustness.model_copy(update={"models": ["clip_views", "other"]})
     settings = study.config.model_copy(update={"robustness": asking})
-    told = "since they are no models of activity3, or views: clip_views, other."
+    told = "not models of activity3 or use test-time augmentation: clip_views, other."
     assert told in page(study, config=settings).text
 
 
@@ -189,7 +188,7 @@ def test_every_table_and_figure_names_its_blocks_of_the_config(study):
         f"config-{key}" for key in ("photos", "deploy", "predict")
     }  # no part of the study
     assert shown & set(made.all("id")) == shown - afterwards
-    assert "from_scratch: learning_rate:" in made.cells("The whole config")
+    assert "from_scratch: learning_rate:" in made.cells("Full config")
 
 
 def test_what_is_not_there_is_said(study):
@@ -199,19 +198,19 @@ def test_what_is_not_there_is_said(study):
     assert len(made.scripts) == 1
     assert "Statistics over models are not part of this study." in text
     assert "Calibration is not part of this study." in text
-    assert "No model of this study is a fine-tuned one, and maps are made of those." in text
-    assert "There are no predictions, and so no errors to look at." in text
-    assert "The paper's claims are not judged in this study." in text
-    assert "There are no predictions to look through." in text
+    assert "No model of this study is fine-tuned; saliency maps require one." in text
+    assert "There are no predictions, so there is no error analysis." in text
+    assert "The paper's claims are not evaluated in this study." in text
+    assert "There are no predictions to show." in text
     assert "Loss by epoch is not part of this study." in text
     assert "No model of activity3 has results on the test photos." in text
-    assert "No run has left a record of its cost." in text
+    assert "No run has a record of its cost." in text
     assert "Table 1 is not part of this study." in text
     assert "Figure 1 is not part of this study." in text
     for number in range(2, 8):
-        assert f"No row of Table {number} is part of this study; the paper's has" in text
+        assert f"No row of Table {number} is part of this study; the paper's contains" in text
     assert "Figure 3 is not part of this study." in text
-    assert "Which class is taken for which is not part of this study." in text
+    assert "Confusion matrix is not part of this study." in text
     assert "No photo is an exact or near-duplicate of another." in text
 
 
@@ -219,8 +218,8 @@ def test_photos_left_out_are_listed_with_their_reasons(study):
     images = study.images.copy()
     images.loc[3, ["status", "reason", "url"]] = ["missing", "HTTP 404", "http://host/a.jpg"]
     text = page(study, images=images).text
-    assert "40 rows in the manifest: 39 photos, 1 left out" in text
-    assert "1 of 40 photos could not be had and is left out of everything below" in text
+    assert "40 rows in the manifest: 39 photos, 1 excluded" in text
+    assert "1 of 40 photos is unavailable and excluded from everything below" in text
     assert "p3 HTTP 404 http://host/a.jpg" in text
 
 
@@ -263,11 +262,11 @@ def test_cost_has_every_model_of_every_task(study):
         meta("vit", 0, seconds=2405.0, parameters=85800963, peak_memory_mb=5100),
         meta("vit", 0, run=run, seconds=1234.5),
     ]
-    text = page(study, metas=metas).cells("What does a model cost?")
+    text = page(study, metas=metas).cells("Computational cost")
     assert "clip_em activity3 1 4,287,875 10 2.5 700" in text
     assert "vit activity3 1 85,800,963 10 2,405.0 5,100" in text
     assert "vit sit_stand 1 4,287,875 10 1,234.5 700" in text
-    assert "the features that they learn from are computed once" in text
+    assert "the input features are computed once" in text
 
 
 def test_same_study_same_page(study):
@@ -280,7 +279,7 @@ def test_same_study_same_page(study):
 )
 def test_durations_are_told_in_words(study, seconds, said):
     text = page(study, metas=[meta("cnn_base", 0, seconds=seconds)]).text
-    assert f"1 run, {said} added" in text
+    assert f"1 run, {said} in total" in text
 
 
 def test_another_dataset_has_its_section(study):
@@ -299,9 +298,11 @@ def test_another_dataset_has_its_section(study):
         figures={**study.figures, "external": study.figures["table_7"]},
         shown={"external/summary": summary, "external/classes": classes},
     )
-    assert "vit does best on the 40 photos of stanford40: it is right on 70 % [60, 80]" in made.text
-    assert "cnn_base, the best on those (90 %), is right on 70 %" in made.text
-    assert "3 more are the study's own" in made.text
-    assert "vit 40 3 5 0.7 [0.6, 0.8] −0.1 [−0.2, 0]" in made.cells("Models on the other dataset.")
-    assert "vit sitting 0.25" in made.cells("Classes of the other dataset.")
-    assert "No second dataset is named" not in made.text
+    assert "vit is the most accurate on the 40 photos of stanford40: 70 % [60, 80]" in made.text
+    assert "cnn_base, the most accurate on those (90 %), reaches 70 %" in made.text
+    assert "3 photos that are also part of the study are excluded" in made.text
+    assert "vit 40 3 5 0.7 [0.6, 0.8] −0.1 [−0.2, 0]" in made.cells(
+        "Models on the external dataset."
+    )
+    assert "vit sitting 0.25" in made.cells("Classes of the external dataset.")
+    assert "No external dataset is configured" not in made.text

@@ -422,7 +422,7 @@ def test_the_models_of_a_recipe():
         ([("models.vit.features", "embedding")], "models.vit: unknown key 'features'"),
         ([("models.clip_cs.prompts", None)], "features: similarity needs prompts"),
         ([("models.clip_ic.head", "text")], "models.clip_ic: head: text needs prompts"),
-        ([("models.clip_em.prompts", "words")], "prompts: words is not used; leave it out"),
+        ([("models.clip_em.prompts", "words")], "prompts: words is not used; remove it"),
         (
             [("models.clip_cs.prompts", "word")],
             "models.clip_cs.prompts: unknown name 'word'. Did you mean \"words\"?",

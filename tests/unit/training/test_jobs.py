@@ -201,29 +201,41 @@ def test_a_job_killed_before_its_outputs_are_on_record_trains_nothing_again(trai
     assert begun == []
 
 
-def test_a_job_waits_for_one_that_trains_the_same_runs(tmp_path, train, monkeypatch):
-    """As when Snakemake was killed and started again, and its job lives on."""
-    fork = multiprocessing.get_context("fork")
-    begun, go_on = fork.Event(), fork.Event()
-    real = jobs._train
+def train_when_told(inputs, folders, unfinished, arrived, begun, go_on):
+    """In a process of its own: says that it has come to the lock, and that a training has begun;
+    waits before it goes on."""
+    real, locked = jobs._train, run_dirs.locked
+
+    def lock(*args):
+        arrived.set()
+        return locked(*args)
 
     def train_one(*args):
         begun.set()
         go_on.wait(60)
         real(*args)
 
+    jobs._train, run_dirs.locked = train_one, lock
+    jobs.train_runs(from_scratch.setup, plan(), inputs, folders, unfinished, "cpu", 1)
+
+
+def test_a_job_waits_for_one_that_trains_the_same_runs(tmp_path, train, inputs):
+    """As when Snakemake was killed and started again, and its job lives on."""
+    spawn = multiprocessing.get_context("spawn")  # after autograd has run there is no forking
+    begun, go_on, arrived = spawn.Event(), spawn.Event(), [spawn.Event(), spawn.Event()]
     expected = [contents(folder) for folder in train(results="whole")]
-    monkeypatch.setattr(jobs, "_train", train_one)
-    two = [fork.Process(target=train), fork.Process(target=train)]
+    folders = [tmp_path / "results" / str(run) for run in RUNS]
+    given = (inputs, folders, tmp_path / "results/unfinished")
+    two = [spawn.Process(target=train_when_told, args=(*given, at, begun, go_on)) for at in arrived]
     two[0].start()
     assert begun.wait(60)
     two[1].start()
-    time.sleep(0.5)  # for the second one to come to where it waits
+    assert arrived[1].wait(60)
+    time.sleep(0.2)  # for it to wait there
     go_on.set()
     for job in two:
-        job.join(60)
+        job.join(120)
     assert [job.exitcode for job in two] == [0, 0]
-    folders = [tmp_path / "results" / str(run) for run in RUNS]
     assert [contents(folder) for folder in folders] == expected
 
 

@@ -400,7 +400,9 @@ def test_a_batch_that_does_not_fit_goes_through_in_parts(tmp_path, caplog, room,
 
 
 def test_a_photo_that_does_not_fit_says_what_to_do(tmp_path):
-    with pytest.raises(InputError, match=r"one photo's training step; .*device: cpu"):
+    with pytest.raises(
+        InputError, match=r"out of GPU memory for the training step of one photo; .*device: cpu"
+    ):
         fit(Small(0), tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Rule audit: duplicates, and whether any pair stands on both sides of the split."""
+"""Rule audit: duplicates, their labels, and whether any pair crosses the split."""
 
 from stillact.core import logs
 from stillact.core.tables import read_csv, write_csv

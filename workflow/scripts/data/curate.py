@@ -1,4 +1,4 @@
-"""Rule curate: COCO's caption and instance files to a manifest."""
+"""Rule curate: a manifest from COCO's caption and instance files."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rule duplicates: photos that are the same or nearly so."""
+"""Rule duplicates: exact and near-duplicate photos."""
 
 from pathlib import Path
 
@@ -9,6 +9,6 @@ from stillact.data.fetch.cache import cached
 
 with logs.job(snakemake.log[0]):
     params = snakemake.params[0]
-    had = read_csv(snakemake.input.images).query("status == 'ok'")
-    paths = [cached(Path(params["cache"]), sha256) for sha256 in had["sha256"]]
-    write_csv(duplicates.find(had, paths, params["max_distance"]), snakemake.output[0])
+    images = read_csv(snakemake.input.images).query("status == 'ok'")
+    paths = [cached(Path(params["cache"]), sha256) for sha256 in images["sha256"]]
+    write_csv(duplicates.find(images, paths, params["max_distance"]), snakemake.output[0])

@@ -1,4 +1,4 @@
-"""Rule fetch: bring the photos into the cache and say of each what was had."""
+"""Rule fetch: fetch the photos into the cache, and write the table of their metadata."""
 
 from pathlib import Path
 

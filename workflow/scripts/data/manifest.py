@@ -1,4 +1,4 @@
-"""Rule manifest: check the user's manifest and bring it into one form."""
+"""Rule manifest: validate the user's manifest and write it in a standard form."""
 
 from stillact.core import logs
 from stillact.core.tables import write_csv

@@ -1,4 +1,4 @@
-"""Rule pack: every photo decoded once, into one array, and the table that names its rows."""
+"""Rule pack: decode every photo once into one array, and write the index of its rows."""
 
 from stillact.core import logs
 from stillact.data import preprocess

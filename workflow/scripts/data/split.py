@@ -8,9 +8,9 @@ from stillact.data import splits
 with logs.job(snakemake.log[0]):
     params = snakemake.params[0]
     images = read_csv(snakemake.input.images)
-    had = images.loc[images["status"] == "ok", "id"]
+    available = images.loc[images["status"] == "ok", "id"]
     manifest = read_csv(snakemake.input.manifest)
-    manifest = manifest[manifest["id"].isin(had)]
+    manifest = manifest[manifest["id"].isin(available)]
     duplicates = read_csv(snakemake.input.duplicates)
     holdout, kfold = splits.tables(
         manifest,

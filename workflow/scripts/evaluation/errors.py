@@ -1,4 +1,4 @@
-"""Rule errors: where the models of a task err, on the holdout and fold by fold."""
+"""Rule errors: error analysis of the models of a task, holdout and cross-validated."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ with logs.job(snakemake.log[0]):
     given = {scheme: by_model(predictions, scheme=scheme) for scheme in SCHEMES}
 
     def in_both(table) -> pd.DataFrame:
-        """A table of the holdout, and of cross-validation, one after the other."""
+        """A table for the holdout and for cross-validation, concatenated."""
         tables = {scheme: table(models) for scheme, models in given.items()}
         return pd.concat(tables, names=["scheme"]).reset_index(0)
 

@@ -15,7 +15,7 @@ with logs.job(snakemake.log[0]):
     scaled, _ = calibration.temperature_scaled(predictions)
 
     def in_both(table, rows=predictions, **options) -> pd.DataFrame:
-        """A table of the holdout, and of cross-validation, one after the other."""
+        """A table for the holdout and for cross-validation, concatenated."""
         return pd.concat([table(rows, scheme=scheme, **options) for scheme in SCHEMES])
 
     write_csv(in_both(bootstrap.intervals), out.pooled)

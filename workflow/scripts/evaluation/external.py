@@ -1,4 +1,4 @@
-"""Rule external: how the models do on a second dataset, as tables and drawn."""
+"""Rule external: metrics of the models on a second dataset, as tables and a figure."""
 
 import pandas as pd
 

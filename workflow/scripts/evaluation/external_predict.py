@@ -1,4 +1,4 @@
-"""Rule external_predict: what all runs of a model say of a second dataset's photos."""
+"""Rule external_predict: predictions of all runs of a model on a second dataset."""
 
 from pathlib import Path
 
@@ -22,15 +22,17 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     setup = setup_of(plan)(plan, files, device)
     runs = [trained.load(setup, weights) for weights in files["asked"]]
 
-    def ask(photos: np.ndarray) -> np.ndarray:
+    def probabilities(photos: np.ndarray) -> np.ndarray:
         pixels = torch.from_numpy(photos).permute(0, 3, 1, 2)
         return np.stack(trained.of_runs(runs, pixels), 1)
 
     tables = [read_csv(files[name]) for name in ("external", "external_images", "study_images")]
     photos, left_out = external.photos(*tables)
-    logs.logger.info("%d photos, %d left out that the study has", len(photos), left_out)
-    asked = [(str(cached(Path(params["cache"]), sha)), "") for sha in photos["sha256"]]
+    logs.logger.info("%d photos, %d excluded because the study has them", len(photos), left_out)
+    cached_photos = [(str(cached(Path(params["cache"]), sha)), "") for sha in photos["sha256"]]
     limits = Fetch(**params["fetch"])
-    told = predict.answers(asked, setup.preprocessing, limits, ask, snakemake.threads)
-    who = [Run.at(weights.parent) for weights in files["asked"]]
-    write_csv(external.table(photos, told, who, plan.classes), snakemake.output[0])
+    predicted = predict.answers(
+        cached_photos, setup.preprocessing, limits, probabilities, snakemake.threads
+    )
+    names = [Run.at(weights.parent) for weights in files["asked"]]
+    write_csv(external.table(photos, predicted, names, plan.classes), snakemake.output[0])

@@ -1,4 +1,4 @@
-"""Rule metrics: each run scored, and each model over its runs."""
+"""Rule metrics: metrics of each run, and of each model over its runs."""
 
 import pandas as pd
 

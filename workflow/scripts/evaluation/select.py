@@ -1,4 +1,4 @@
-"""Rule select: one model chosen in each run without its test photos, and every recipe compared."""
+"""Rule select: model selection in each run without its test photos; comparison of all recipes."""
 
 import json
 from pathlib import Path
@@ -16,10 +16,11 @@ with logs.job(snakemake.log[0]):
     metas = [json.loads(Path(path).read_text(encoding="utf-8")) for path in snakemake.input.metas]
     scores = selection.scores(predictions, settings["candidates"], settings["by"])
     together = pd.concat([predictions, selection.selected(predictions, scores)])
-    told = pd.DataFrame(
+    chosen_settings = pd.DataFrame(
         {**meta["run"], "settings": selection.describe(meta["chosen"])} for meta in metas
     )
-    scores = scores.merge(told.drop(columns="task"), on=["split", "seed", "model"], how="left")
+    chosen_settings = chosen_settings.drop(columns="task")
+    scores = scores.merge(chosen_settings, on=["split", "seed", "model"], how="left")
     write_csv(scores, out.scores)
     write_csv(scores[scores["chosen"]].drop(columns="chosen"), out.chosen)
     views = {Run.at(Path(path).parent): read_csv(path) for path in snakemake.input.views}

@@ -1,4 +1,4 @@
-"""Rule sweep: every combination of the settings of one model, judged on the validation photos."""
+"""Rule sweep: a grid of settings of one model, evaluated on the validation photos."""
 
 import pandas as pd
 

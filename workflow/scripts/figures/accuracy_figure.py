@@ -1,4 +1,4 @@
-"""Rule accuracy_figure: the accuracies of a table's rows."""
+"""Rule accuracy_figure: dot plot of the accuracies in a table."""
 
 from stillact.core import logs
 from stillact.core.tables import read_csv

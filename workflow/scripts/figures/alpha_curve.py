@@ -1,4 +1,4 @@
-"""Rule alpha_curve: how well weights between zero-shot and fine-tuned do on validation photos."""
+"""Rule alpha_curve: validation scores of weights between zero-shot and fine-tuned (WiSE-FT)."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Rule confusion_figure: which class each model takes for which."""
+"""Rule confusion_figure: confusion matrices of the models."""
 
 from stillact.core import logs
 from stillact.core.tables import read_csv

@@ -1,4 +1,4 @@
-"""Rule error_figures: error rates, agreement, and the photos that all models get wrong, drawn."""
+"""Rule error_figures: figures of error rates, agreement, and photos that all models misclassify."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from stillact.figures import style
 NAMES = ("rates", "agreement", "wrong_by_all")
 
 with logs.job(snakemake.log[0]):
-    given, task = snakemake.input, snakemake.wildcards.task
+    given = snakemake.input
     pooled = read_csv(given.pooled)
     scheme, models, over = statistics_figures.drawn(pooled)
     tables = {name: read_csv(given[name]) for name in NAMES}
@@ -29,11 +29,12 @@ with logs.job(snakemake.log[0]):
     sha256 = read_csv(given.images).set_index("id")["sha256"]
     cache = Path(snakemake.params[0]["cache"])
     paths = {image: cached(cache, sha256[image]) for image in wrong["image_id"]}
-    made = {
-        "error_rates": error_figures.error_rates(rates, shown, over),
-        "agreement": error_figures.agreement(agreement, models, over),
-        "wrong_by_all": error_figures.wrong_by_all(wrong, paths, sentence, over),
-    }
-    for path in snakemake.output:
-        name = path.rsplit("/", 1)[1].split(f"_{task}.")[0]
-        style.save(made[name], path)
+    made = [
+        error_figures.error_rates(rates, shown, over),
+        error_figures.agreement(agreement, models, over),
+    ]
+    for files in (snakemake.output.svg, snakemake.output.png):
+        for figure, path in zip(made, files, strict=True):
+            style.save(figure, path)
+    photos_figure = error_figures.wrong_by_all(wrong, paths, sentence, over)
+    style.save(photos_figure, snakemake.output.photos)

@@ -1,6 +1,6 @@
-"""Rule evaluation_figures: how sure the results of a task are, drawn.
+"""Rule evaluation_figures: figures of intervals, pairwise comparisons and calibration of a task.
 
-Drawn from cross-validation where every model of the holdout has it, and from the holdout where not.
+They show cross-validation if every model of the holdout is cross-validated, else the holdout.
 """
 
 from stillact.core import logs
@@ -21,11 +21,11 @@ with logs.job(snakemake.log[0]):
     )
     plain = drawn["calibration"].query("temperature_scaled == 'no'")
     p = "p_holm" if scheme == "cv" else "mcnemar_p_holm"
-    made = {
-        "pooled": statistics_figures.pooled(drawn["pooled"], rate, over),
-        "pairs": statistics_figures.pairs(drawn["pairs"], models, p, over),
-        "reliability": statistics_figures.reliability(drawn["reliability"], plain, over),
-    }
-    for path in snakemake.output:
-        name = path.rsplit("/", 1)[1].split(f"_{snakemake.wildcards.task}.")[0]
-        style.save(made[name], path)
+    made = [
+        statistics_figures.pooled(drawn["pooled"], rate, over),
+        statistics_figures.pairs(drawn["pairs"], models, p, over),
+        statistics_figures.reliability(drawn["reliability"], plain, over),
+    ]
+    for paths in (snakemake.output.svg, snakemake.output.png):
+        for figure, path in zip(made, paths, strict=True):
+            style.save(figure, path)

@@ -1,4 +1,4 @@
-"""Rule failures_figure: the most confident wrong answer of each model on each class."""
+"""Rule failures_figure: the most confident error of each model on each class."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rule figure_1: examples of each class."""
+"""Rule figure_1: example photos of each class."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rule figure_4: photos beside the maps of each class."""
+"""Rule figure_4: example photos with the saliency map of each class."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ with logs.job(snakemake.log[0]):
     if model is None and models:
         model = localisation_summary.best(read_csv(source.summary), params["task"], models)
     examples = localisation_summary.examples(read_csv(source.predictions), model, params["seed"])
-    if model not in models:  # none, or one that is no transformer
+    if model not in models:  # none, or not a transformer
         examples = examples.head(0)
     write_csv(examples.assign(model=model), snakemake.output.csv)
     ids = maps[model]["image_ids"].tolist() if model in models else []

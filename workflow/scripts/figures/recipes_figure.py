@@ -1,4 +1,4 @@
-"""Rule recipes_figure: the accuracy of every recipe, drawn."""
+"""Rule recipes_figure: dot plot of the accuracy of every recipe."""
 
 from stillact.core import logs
 from stillact.core.tables import read_csv

@@ -1,4 +1,4 @@
-"""Rule deploy: the model to use on new photos, and how its probabilities are to be taken."""
+"""Rule deploy: the model for new photos, with its temperature and threshold."""
 
 import json
 from pathlib import Path
@@ -30,4 +30,4 @@ with logs.job(snakemake.log[0]):
     }
     with replacing(snakemake.output[0]) as part:
         Path(part).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    logs.logger.info("to be used: %s, chosen on %s", run, found["chosen_on"])
+    logs.logger.info("deployed: %s, selected on %s", run, found["chosen_on"])

@@ -1,4 +1,4 @@
-"""Rule export: the model that is used, as files that need nothing of this project, and its card."""
+"""Rule export: the deployed model as files independent of this project, and its model card."""
 
 import json
 import shutil
@@ -33,6 +33,6 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
         made = export.described(used, reads, export.write(used, photos, part))
         text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
         (part / "config.json").write_text(text, encoding="utf-8")
-        told = model_card.told(made, used.record, meta, used.plan, tables, dataset)
-        (part / "README.md").write_text(model_card.render(files["card"], told), encoding="utf-8")
+        card = model_card.told(made, used.record, meta, used.plan, tables, dataset)
+        (part / "README.md").write_text(model_card.render(files["card"], card), encoding="utf-8")
         shutil.copyfile(files["example"], part / "predict.py")

@@ -1,4 +1,4 @@
-"""Rule find_photos: the photos that predict is asked about; those of URLs come into the cache."""
+"""Rule find_photos: list the input photos of predict; photos of URLs are fetched into the cache."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rule gallery: some of the photos that were asked about, and what the answers hang on."""
+"""Rule gallery: a selection of the predicted photos, with saliency maps."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rule predict_photos: what the model that is used says of photos that nobody has labelled."""
+"""Rule predict_photos: predictions of the deployed model on unlabelled photos."""
 
 from pathlib import Path
 
@@ -16,12 +16,12 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
     used = deployed.load(Path(snakemake.input.used), params["models"], device)
 
-    def ask(photos: np.ndarray) -> np.ndarray:
+    def probabilities(photos: np.ndarray) -> np.ndarray:
         return used.probabilities(torch.from_numpy(photos).permute(0, 3, 1, 2))
 
     photos = read_csv(snakemake.input.photos)
     found = list(zip(photos["file"], photos["reason"], strict=True))
     limits = Fetch(**params["fetch"])
-    told = predict.answers(found, used.preprocessing, limits, ask, snakemake.threads)
+    rows = predict.answers(found, used.preprocessing, limits, probabilities, snakemake.threads)
     threshold = used.record["threshold"]
-    predict.write(photos, told, used.classes, threshold, Path(snakemake.output[0]))
+    predict.write(photos, rows, used.classes, threshold, Path(snakemake.output[0]))

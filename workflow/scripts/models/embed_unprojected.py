@@ -1,4 +1,4 @@
-"""Rule embed_unprojected: what a backbone's projection is applied to, of every photo, and it."""
+"""Rule embed_unprojected: a backbone's features of every photo, and the projection after them."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
-"""Rule fetch_weights: the weights of one backbone brought into the cache, and their record.
+"""Rule fetch_weights: fetch the weights of one backbone into the cache, and record them.
 
-They are loaded once, so that weights which do not fit are told now, not by the jobs that use them.
+They are loaded once, so that weights that do not fit are reported here, not in later jobs.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Rule pack_backbone: every photo decoded once, in the way of a backbone's authors."""
+"""Rule pack_backbone: decode every photo once, with the preprocessing of a backbone's authors."""
 
 from pathlib import Path
 

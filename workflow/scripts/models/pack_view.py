@@ -1,4 +1,4 @@
-"""Rule pack_view: every photo decoded once more, as another view of it for a backbone."""
+"""Rule pack_view: decode every photo again, as another view of it for a backbone."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rule claims: what the paper claims, and what the study says to it."""
+"""Rule claims: the paper's claims with verdicts of the study."""
 
 from pathlib import Path
 
@@ -9,10 +9,10 @@ from stillact.paper import claims
 with logs.job(snakemake.log[0]):
     source, out = snakemake.input, snakemake.output
     predictions = {Path(path).stem: read_csv(path) for path in source.predictions}
-    said_of = read_csv(source.claims).query("task in @predictions")  # others are no concern of it
+    of_tasks = read_csv(source.claims).query("task in @predictions")  # tasks of this study only
     table, note = claims.evaluate(
-        said_of, read_csv(source.runs), predictions, **snakemake.params[0]
+        of_tasks, read_csv(source.runs), predictions, **snakemake.params[0]
     )
     write_csv(table, out.csv)
-    said = f"{claims.RULE} {note}".strip()
-    text_tables.write(out.md, table, caption="The paper's claims", note=said, words=3)
+    footnote = f"{claims.RULE} {note}".strip()
+    text_tables.write(out.md, table, caption="The paper's claims", note=footnote, words=3)

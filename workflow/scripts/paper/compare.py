@@ -1,4 +1,4 @@
-"""Rule compare: a table of models beside the paper's figures."""
+"""Rule compare: a table of models, with the paper's values for comparison."""
 
 from stillact.core import logs, text_tables
 from stillact.core.tables import read_csv, write_csv

@@ -1,4 +1,4 @@
-"""Rule paper_tests: the analyses of variance and the t-test that the paper reports."""
+"""Rule paper_tests: the analyses of variance and the t-test reported in the paper."""
 
 from dataclasses import asdict
 

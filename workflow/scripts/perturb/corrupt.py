@@ -1,4 +1,4 @@
-"""Rule corrupt: what a model's runs say of the test photos made worse."""
+"""Rule corrupt: predictions of a model's runs on corrupted test photos."""
 
 import time
 
@@ -11,7 +11,7 @@ from stillact.perturb import corruption
 from stillact.recipes.setups import plan_of, setup_of
 from stillact.training import jobs, loop, trained
 
-TOGETHER = 5  # runs that are in memory, for which photos are corrupted once
+TOGETHER = 5  # runs in memory at a time; photos are corrupted once for all of them
 
 with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     given = snakemake.params[0]
@@ -20,15 +20,15 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
     setup = setup_of(plan)(plan, files, device)
     pixels, photos = trained.test_photos(files, plan.classes)
-    asked = corruption.asked(given["corruptions"], given["severities"])
+    corruptions = corruption.asked(given["corruptions"], given["severities"])
     tables = []
     for batch in batches(files["weights"], TOGETHER):
         runs = {Run.at(path.parent): trained.load(setup, path) for path in batch}
         start = time.perf_counter()
-        for version in corruption.versions(pixels, photos, setup.preprocessing, asked):
+        for version in corruption.versions(pixels, photos, setup.preprocessing, corruptions):
             tables.append(corruption.ask(runs, version, photos, plan.classes))
             logs.logger.info(
-                "%s, severity %d: %d runs asked about %d photos, after %.1f s",
+                "%s, severity %d: predictions of %d runs on %d photos, after %.1f s",
                 version.corruption,
                 version.severity,
                 len(runs),

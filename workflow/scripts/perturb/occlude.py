@@ -1,4 +1,4 @@
-"""Rule occlude: what a model's runs say of the test photos with people or background covered."""
+"""Rule occlude: predictions of a model's runs on test photos with people or background covered."""
 
 import pandas as pd
 
@@ -16,14 +16,14 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     setup = setup_of(plan)(plan, files, device)
     pixels, photos = trained.test_photos(files, plan.classes)
     regions = occlusion.regions_of(photos, setup.preprocessing)
-    photos["person_share"] = [of.share for of in regions]
+    photos["person_share"] = [region.share for region in regions]
     versions = occlusion.versions(pixels, regions)
-    asked = []
+    tables = []
     for weights in files["weights"]:
         run = trained.load(setup, weights)
-        who = Run.at(weights.parent)
-        asked.append(occlusion.ask(run.probabilities, versions, photos, who, plan.classes))
+        name = Run.at(weights.parent)
+        tables.append(occlusion.ask(run.probabilities, versions, photos, name, plan.classes))
         logs.logger.info(
-            "%s: asked about %d versions of %d photos", who, len(versions), len(photos)
+            "%s: predictions on %d versions of %d photos", name, len(versions), len(photos)
         )
-    write_csv(pd.concat(asked), snakemake.output[0])
+    write_csv(pd.concat(tables), snakemake.output[0])

@@ -1,4 +1,4 @@
-"""Rule occlusion: what covering people costs the models of a task, as a table and drawn."""
+"""Rule occlusion: accuracy of a task's models with people covered, as a table and a figure."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Rule robustness: what corrupted photos cost the models of a task, as a table and drawn."""
+"""Rule robustness: drop in accuracy of a task's models under corruptions, as a table and figure."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Rule plan: what the study takes, told before it is begun."""
+"""Rule plan: cost estimate of the study before it runs."""
 
 from pathlib import Path
 

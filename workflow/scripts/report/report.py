@@ -1,4 +1,4 @@
-"""Rule report: the study told on one page."""
+"""Rule report: the HTML report of the study."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Rule localisation: where the fine-tuned models look, over photos."""
+"""Rule localisation: localisation metrics of the saliency maps, averaged over photos."""
 
 from pathlib import Path
 
@@ -16,6 +16,6 @@ with logs.job(snakemake.log[0]):
     write_csv(summary, out.csv)
     write_csv(localisation_summary.notes(tables, reasons), out.notes)
     photos = max((table["image_id"].nunique() for table in tables.values()), default=0)
-    figure = saliency_figures.localisation(summary, f"over {photos} test photos, one run a model")
+    figure = saliency_figures.localisation(summary, f"over {photos} test photos, one run per model")
     for path in (out.svg, out.png):
         style.save(figure, path)

@@ -1,4 +1,4 @@
-"""Rule saliency_maps: where a fine-tuned model's first run looks on the test photos."""
+"""Rule saliency_maps: saliency maps of a fine-tuned model's first run on the test photos."""
 
 from pathlib import Path
 

@@ -18,5 +18,5 @@ with logs.job(snakemake.log[0]):
         threads=snakemake.threads,
         code=snakemake.params.code,
         keep_weights=bool(snakemake.output.get("weights")),
-        inner=snakemake.params.get("inner", False),  # a point of the sweep has none
+        inner=snakemake.params.get("inner", False),  # not set for points of the sweep
     )

@@ -549,22 +549,22 @@ def test_failures_are_told_by_reason(get, server, tmp_path):
         get(urls, on_missing="fail", attempts=2)
     shown = "\n".join(f"    row{i}  {server.url}/status/404/{i}" for i in range(5))
     assert str(error.value) == (
-        "9 of 10 photos of m.csv cannot be had:\n"
+        "could not fetch 9 of 10 photos of m.csv:\n"
         "  HTTP 404 Not Found: 7. Correct the url in the manifest, or remove the row.\n"
         f"{shown}\n"
         "    ... and 2 more\n"
-        "  HTTP 500 Internal Server Error: 1. Try again: what has been fetched is kept.\n"
+        "  HTTP 500 Internal Server Error: 1. Try again: photos fetched so far are kept.\n"
         f"    row9  {server.url}/status/500/y\n"
-        "  not an image: 1. Open it in a browser; the url must give a photo "
+        "  not an image: 1. Open it in a browser; the url must lead to a photo "
         "(JPEG, PNG, WEBP, GIF, BMP, TIFF).\n"
         f"    row7  {server.url}/html/x  (starts with '<!DOCTYPE html')\n"
-        "To go on without them: on_missing: drop, under dataset in config.yaml."
+        "To continue without them, set dataset.on_missing: drop in config.yaml."
     )
     assert intact(tmp_path / "cache") == {sha(photo("good"))}
 
 
 def test_nothing_to_be_had_ends_the_study_all_the_same(get, server):
-    with pytest.raises(InputError, match=r"2 of 2 photos of m\.csv cannot be had") as error:
+    with pytest.raises(InputError, match=r"could not fetch 2 of 2 photos of m\.csv") as error:
         get([f"{server.url}/status/404/{i}" for i in range(2)], on_missing="drop")
     assert "on_missing" not in str(error.value)
 
@@ -640,7 +640,7 @@ def too_much(server, tmp_path):
         assert result["told"] == (
             f"cannot write to the photo cache {cache} (dataset.cache in config.yaml): {why}, at "
             f"{big} ({len(server.contents['big'])} bytes). Make room there, or name another "
-            "folder; what has been fetched is kept"
+            "folder; photos fetched so far are kept"
         )
         a, url = sha(photo("a")), sha(small.encode())
         assert result["files"] == {f"{a[:2]}/{a}": len(photo("a")), f"urls/{url}": 64}
@@ -713,7 +713,7 @@ def test_progress_in_lines(get, server, monkeypatch, caplog):
     get([f"{server.url}/photo/{i}" for i in range(3)] + [f"{server.url}/status/404/x"])
     assert len(caplog.messages) == 5
     assert caplog.messages[1].startswith("fetch: 2 of 4 photos, ")
-    assert caplog.messages[1].endswith(" s to go")
+    assert caplog.messages[1].endswith(" s left")
     assert caplog.messages[4].startswith("fetch: 4 of 4 photos in ")
     assert caplog.messages[4].endswith("(3 fetched, 1 missing)")
 

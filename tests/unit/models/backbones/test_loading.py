@@ -404,7 +404,7 @@ def test_an_unknown_name_is_told_with_the_nearest(tmp_path, loader, name, neares
 def test_timm_weights_that_do_not_fit_are_told_by_their_keys(small):
     told = message("timm", "vit_small_patch16_224", small)
     assert "120 missing: blocks.10.attn.proj.bias, " in told
-    assert "cls_token (1, 1, 192) in place of (1, 1, 384)" in told
+    assert "cls_token (1, 1, 192) instead of (1, 1, 384)" in told
     tensors = weights.read(small / "model.safetensors")
     tensors["stray"] = tensors.pop("cls_token")
     save_file(tensors, small / "model.safetensors")
@@ -418,7 +418,7 @@ def test_open_clip_weights_that_do_not_fit_are_told_by_their_keys(tmp_path):
     larger = torch.zeros(65, tensors["visual.positional_embedding"].shape[1])
     save_file({**tensors, "visual.positional_embedding": larger}, file)
     told = message("open_clip", SMALL, file)
-    assert "visual.positional_embedding (65, 384) in place of (50, 384)" in told
+    assert "visual.positional_embedding (65, 384) instead of (50, 384)" in told
     del tensors["ln_final.bias"]
     save_file({**tensors, "stray": torch.zeros(1)}, file)
     assert "1 missing: ln_final.bias; 1 unexpected: stray" in message("open_clip", SMALL, file)
@@ -450,7 +450,7 @@ def test_transformers_weights_that_do_not_fit_are_told_by_their_keys(tmp_path):
     save_file(tensors, file, metadata={"format": "pt"})
     told = message("transformers", "vit", tmp_path)
     assert "1 missing: pooler.dense.bias; 1 unexpected: stray" in told
-    assert "layernorm.bias (3,) in place of (32,)" in told
+    assert "layernorm.bias (3,) instead of (32,)" in told
     assert "type 'vit'" in message("transformers", "siglip", tmp_path)
 
 
@@ -485,7 +485,7 @@ def test_truncated_weights_are_told(tmp_path, loader):
     save_file({"a": torch.zeros(100)}, file)
     file.write_bytes(file.read_bytes()[:-1])
     name = {"open_clip": SMALL, "timm": "vit_tiny_patch16_224"}[loader]
-    assert "cut short" in message(loader, name, file)
+    assert "truncated" in message(loader, name, file)
 
 
 def rewrite(file: Path, change: Callable[[dict], dict]) -> None:

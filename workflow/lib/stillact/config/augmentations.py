@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from stillact.config.types import Block, Fraction, Positive, ordered
 
 Chance = Annotated[Fraction, Field(description="Probability that an image is changed.")]
-Jitter = Annotated[float, Field(ge=0, description="Factor drawn from 1 minus this to 1 plus this.")]
+Jitter = Annotated[float, Field(ge=0, description="Factor drawn from [1 - value, 1 + value].")]
 
 
 class VerticalFlip(Block):
@@ -22,7 +22,7 @@ class HorizontalFlip(Block):
 
 class Perspective(Block):
     name: Literal["perspective"]
-    distortion: Annotated[Fraction, Field(description="How far corners may move.")] = 0.5
+    distortion: Annotated[Fraction, Field(description="Largest corner displacement.")] = 0.5
     p: Chance = 0.5
 
 
@@ -46,14 +46,15 @@ class ColourJitter(Block):
     contrast: Jitter = 0.4
     saturation: Jitter = 0.4
     hue: Annotated[
-        float, Field(ge=0, le=0.5, description="Largest shift, as a share of the colour circle.")
+        float,
+        Field(ge=0, le=0.5, description="Largest hue shift, as a share of the colour circle."),
     ] = 0.1
 
 
 class GaussianBlur(Block):
     name: Literal["gaussian_blur"]
-    min_sigma: Annotated[Positive, Field(description="Pixels at an input of 128 px.")] = 0.1
-    max_sigma: Annotated[Positive, Field(description="Pixels at an input of 128 px.")] = 2.0
+    min_sigma: Annotated[Positive, Field(description="Pixels, at an input size of 128.")] = 0.1
+    max_sigma: Annotated[Positive, Field(description="Pixels, at an input size of 128.")] = 2.0
 
     @model_validator(mode="after")
     def _order(self) -> "GaussianBlur":
@@ -62,9 +63,9 @@ class GaussianBlur(Block):
 
 class Rotation(Block):
     name: Literal["rotation"]
-    degrees: Annotated[float, Field(ge=0, le=180, description="Largest turn to either side.")] = (
-        15.0
-    )
+    degrees: Annotated[
+        float, Field(ge=0, le=180, description="Largest rotation to either side.")
+    ] = 15.0
 
 
 class Greyscale(Block):

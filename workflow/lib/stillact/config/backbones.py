@@ -1,4 +1,4 @@
-"""Blocks of the config: pretrained models, and the texts that stand for a class."""
+"""Blocks of the config: pretrained models, and the prompts of the classes."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -15,7 +15,7 @@ from stillact.config.types import (
 
 
 class Backbone(Block):
-    """A pretrained model: which library builds it, under which name, and where its weights are."""
+    """A pretrained model: the library that builds it, its name there, and its weights."""
 
     loader: Annotated[
         Literal["open_clip", "transformers", "timm"],
@@ -27,7 +27,7 @@ class Backbone(Block):
             min_length=1,
             description="Architecture: a name of open_clip.list_models() or timm.list_models(); "
             "for transformers the model type: clip, siglip (SigLIP2 at a fixed size too) or vit. "
-            "local-dir: (open_clip, timm) takes it from the config in the weights' folder.",
+            "local-dir: (open_clip, timm) reads it from the config in the weights' folder.",
         ),
     ]
     weights: Annotated[
@@ -39,25 +39,26 @@ class Backbone(Block):
     ]
     revision: Annotated[
         str | None,
-        Field(min_length=1, description="The hub's commit (40 hex digits), tag or branch."),
+        Field(min_length=1, description="Commit (40 hex digits), tag or branch on the hub."),
     ] = None
     licence: Annotated[str | None, Field(description="Licence of the weights.")] = None
     geometry: Annotated[
         Geometry | None,
-        Field(description="How a photo becomes square; null: as the authors of the weights do it."),
+        Field(description="Method to make a photo square; null: that of the weights' authors."),
     ] = None
 
     @model_validator(mode="after")
     def _source(self) -> "Backbone":
         if self.repository is None and self.revision is not None:
             fault(
-                "revision: {revision} belongs to weights on the hub; leave it out with a local "
+                "revision: {revision} applies to weights on the hub only; remove it for a local "
                 "path",
                 revision=repr(self.revision),
             )
         if self.repository is not None and not re.fullmatch(r"[\w.-]+/[\w.-]+", self.repository):
             fault(
-                "weights: {weights} is no hub id; write hub:owner/model", weights=repr(self.weights)
+                "weights: {weights} is not a hub id; write hub:owner/model",
+                weights=repr(self.weights),
             )
         if self.repository is not None and self.revision is None:
             fault(
@@ -68,7 +69,7 @@ class Backbone(Block):
 
     @property
     def repository(self) -> str | None:
-        """The id on the hub, or None where the weights are a local path."""
+        """The repository id on the hub, or None for a local path."""
         return self.weights[4:] if self.weights.startswith("hub:") else None
 
 
@@ -83,7 +84,7 @@ def prompts_where_used(block: Any, key: str, values: tuple[str, ...]) -> Any:
         fault("{key}: {value} needs prompts; name a prompt set", key=key, value=value)
     if value not in values and block.prompts is not None:
         fault(
-            "prompts: {prompts} is not used; leave it out, or set {key}: {values}",
+            "prompts: {prompts} is not used; remove it, or set {key}: {values}",
             prompts=block.prompts,
             key=key,
             values=" or ".join(values),
@@ -92,11 +93,12 @@ def prompts_where_used(block: Any, key: str, values: tuple[str, ...]) -> Any:
 
 
 class Templates(Block):
-    """A prompt set made of another one: each of its texts in each template."""
+    """A prompt set derived from another one: each of its texts in each template."""
 
-    of: Annotated[Name, Field(description="The prompt set whose texts are put in.")]
+    of: Annotated[Name, Field(description="Prompt set whose texts are inserted.")]
     templates: Annotated[
-        list[Text], Field(min_length=1, description="Texts with one {} where the other's go.")
+        list[Text],
+        Field(min_length=1, description="Texts with one {}, the place of the inserted text."),
     ]
 
     @model_validator(mode="after")
@@ -118,7 +120,7 @@ def _has_templates(block: Any) -> bool:
 
 Texts = Annotated[
     dict[Name, Annotated[list[Text], Field(min_length=1)]],
-    Field(description="For each class the texts that stand for it."),
+    Field(description="Texts of each class."),
 ]
 PromptSet = Annotated[
     Annotated[Texts, Tag("texts")] | Annotated[Templates, Tag("templates")],

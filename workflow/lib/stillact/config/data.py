@@ -23,45 +23,46 @@ class Dataset(Block):
         str,
         Field(
             min_length=1,
-            description="CSV of labelled photo URLs. A path under results/ is made by a rule: "
+            description="CSV of labelled photo URLs. Paths under results/ are created by a rule: "
             "results/synthetic/manifest.csv (rendered scenes), results/curate/manifest.csv (COCO).",
         ),
     ]
     classes: Annotated[
-        list[Name], Field(min_length=2, description="Labels that the manifest may hold, in order.")
+        list[Name], Field(min_length=2, description="Labels allowed in the manifest, in order.")
     ]
     local_dirs: Annotated[
         list[str],
-        Field(description="Folders searched for a photo's file name before the network."),
+        Field(description="Folders searched for a photo's file name before its URL is fetched."),
     ] = []
     cache: Annotated[
         str, Field(min_length=1, description="Folder of fetched photos; survives `rm -r results`.")
     ] = "cache"
     on_missing: Annotated[
         Literal["fail", "drop"],
-        Field(description="What a photo that cannot be had does: end the study, or be left out."),
+        Field(description="Unavailable photos: end the study (fail), or leave them out (drop)."),
     ] = "fail"
     allow_private_hosts: Annotated[
         bool,
         Field(
-            description="Whether URLs may lead to this machine or its own network. false for a "
-            "manifest from others; behind a proxy only addresses in numbers are then judged."
+            description="Whether URLs may lead to this machine or its private network. Set false "
+            "for a manifest from others; behind a proxy, only numeric addresses are then checked."
         ),
     ] = True
 
 
 class Fetch(Block):
-    concurrency: Annotated[Count, Field(description="Requests under way at once.")] = 16
-    per_host: Annotated[Count, Field(description="Requests under way at once to one host.")] = 8
-    timeout_s: Annotated[Positive, Field(description="Seconds without a byte.")] = 30.0
-    attempts: Annotated[Count, Field(description="Tries a URL, first one included.")] = 5
+    concurrency: Annotated[Count, Field(description="Concurrent requests.")] = 16
+    per_host: Annotated[Count, Field(description="Concurrent requests per host.")] = 8
+    timeout_s: Annotated[Positive, Field(description="Timeout without data, seconds.")] = 30.0
+    attempts: Annotated[Count, Field(description="Attempts per URL, the first one included.")] = 5
     backoff_s: Annotated[
-        Positive, Field(description="Seconds before the second try; doubles with each, jittered.")
+        Positive,
+        Field(description="Seconds before the second attempt; doubles each time, with jitter."),
     ] = 1.0
     max_wait_s: Annotated[
-        Positive, Field(description="Longest wait between tries in seconds, Retry-After included.")
+        Positive, Field(description="Longest wait between attempts, seconds, Retry-After included.")
     ] = 60.0
-    max_redirects: Annotated[int, Field(ge=0, description="Redirects followed a URL.")] = 5
+    max_redirects: Annotated[int, Field(ge=0, description="Redirects followed per URL.")] = 5
     max_bytes: Annotated[Count, Field(description="Largest file accepted, bytes.")] = 50_000_000
     max_pixels: Annotated[
         int, Field(ge=1, le=178_000_000, description="Largest photo accepted, pixels.")
@@ -78,15 +79,16 @@ class Curate(Block):
     annotations_url: Annotated[str, Field(description="The official annotations archive (zip).")]
     captions_member: Annotated[str, Field(description="Captions file inside that archive.")]
     instances_member: Annotated[str, Field(description="Instances file inside that archive.")]
-    verbs: Annotated[dict[Name, list[str]], Field(description="Verb forms that name a class.")]
-    person_nouns: Annotated[list[str], Field(description="Nouns that name a person.")]
+    verbs: Annotated[dict[Name, list[str]], Field(description="Verb forms of each class.")]
+    person_nouns: Annotated[list[str], Field(description="Nouns for a person.")]
     max_words_between: Annotated[
-        int, Field(ge=0, description="Most words between a person noun and a verb.")
+        int, Field(ge=0, description="Largest number of words between a person noun and a verb.")
     ]
     min_person_fraction: Annotated[
-        Fraction, Field(description="Smallest share of the image for its largest person box.")
+        Fraction,
+        Field(description="Smallest share of the image covered by its largest person box."),
     ]
-    images_per_class: Annotated[dict[Name, Count], Field(description="Rows taken a class.")]
+    images_per_class: Annotated[dict[Name, Count], Field(description="Rows per class.")]
 
 
 class Duplicates(Block):
@@ -95,16 +97,16 @@ class Duplicates(Block):
         Field(
             ge=0,
             le=64,
-            description="Photos whose 64-bit perceptual hashes differ in at most "
-            "this many bits are near-duplicates.",
+            description="Largest Hamming distance between the 64-bit perceptual hashes of "
+            "near-duplicates, bits.",
         ),
     ]
 
 
 class Fractions(Block):
-    train: Annotated[Fraction, Field(description="Trained on.")]
-    validation: Annotated[Fraction, Field(description="Decides when training ends.")]
-    test: Annotated[Fraction, Field(description="Judged on, once.")]
+    train: Annotated[Fraction, Field(description="Used for training.")]
+    validation: Annotated[Fraction, Field(description="Used for early stopping.")]
+    test: Annotated[Fraction, Field(description="Held out for the final evaluation.")]
 
     @model_validator(mode="after")
     def _sum(self) -> "Fractions":
@@ -112,7 +114,7 @@ class Fractions(Block):
         if not math.isclose(total, 1, abs_tol=1e-9):
             fault(
                 "train {train} + validation {validation} + test {test} = {total}; they must "
-                "add up to 1",
+                "sum to 1",
                 **self.model_dump(),
                 total=round(total, 9),
             )
@@ -120,18 +122,18 @@ class Fractions(Block):
 
 
 class KFold(Block):
-    folds: Annotated[int, Field(ge=2, description="Folds a repeat.")]
-    repeats: Annotated[Count, Field(description="Repeats, each with its own shuffle.")]
+    folds: Annotated[int, Field(ge=2, description="Folds per repeat.")]
+    repeats: Annotated[Count, Field(description="Repeats, each with a different shuffle.")]
 
 
 class Splits(Block):
-    seed: Annotated[Seed, Field(description="Seed of the holdout split and of the folds.")]
+    seed: Annotated[Seed, Field(description="Random seed of the holdout split and of the folds.")]
     fractions: Annotated[Fractions, Field(description="Shares of the holdout split.")]
     kfold: Annotated[KFold, Field(description="Repeated stratified k-fold.")]
 
 
 class External(Block):
-    """A second dataset with the main task's classes, on which nothing is trained or chosen."""
+    """A second dataset with the main task's classes, not used for training or selection."""
 
-    name: Annotated[Name, Field(description="Its name, shown in the report.")]
+    name: Annotated[Name, Field(description="Name of the dataset, shown in the report.")]
     manifest: Annotated[Text, Field(description="CSV like dataset.manifest.")]

@@ -1,4 +1,4 @@
-"""Blocks of the config: what is computed of the trained models."""
+"""Blocks of the config: evaluation and use of the trained models."""
 
 from typing import Annotated, Literal
 
@@ -9,12 +9,12 @@ from stillact.config.types import Block, Count, Fraction, Name, Positive, known,
 
 
 class Statistics(Block):
-    """The paper's tests, on the main task's test photos, with seeds as replicates. A model that the
-    study does not have is left out, and named there."""
+    """The paper's hypothesis tests, on the main task's test photos, with seeds as replicates. A
+    model that the study lacks is skipped, and the results name it."""
 
     anova: Annotated[
         dict[Name, list[Name]],
-        Field(description="Analyses of variance: the models that each compares."),
+        Field(description="Analyses of variance: the models compared by each."),
     ]
     t_test: Annotated[
         list[Name], Field(min_length=2, max_length=2, description="Two models, paired by seed.")
@@ -22,26 +22,34 @@ class Statistics(Block):
 
 
 class Explain(Block):
-    """Where the fine-tuned transformers of the main task look, on its test photos, with the first
-    seed."""
+    """Saliency maps of the fine-tuned transformers of the main task, on its test photos, with the
+    first seed."""
 
     layers: Annotated[
         list[Count | Literal["all"]],
-        Field(min_length=1, description="LeGrad: the last so many blocks; the first one is drawn."),
+        Field(
+            min_length=1,
+            description="LeGrad: numbers of last blocks; the first entry is the one plotted.",
+        ),
     ]
     model: Annotated[
         Name | None,
         Field(description="Fine-tuned model of figure 4; null: the best one on validation."),
     ] = None
-    steps: Annotated[Count, Field(description="Insertion and deletion: steps from none to all.")]
+    steps: Annotated[
+        Count, Field(description="Insertion and deletion: steps from 0 to 100 % of the pixels.")
+    ]
     shuffled_labels: Annotated[
         bool,
-        Field(description="Train each once more, on shuffled labels: do maps hang on learning?"),
+        Field(
+            description="Also train each model on shuffled labels, to test whether its maps depend "
+            "on what it learned."
+        ),
     ]
 
 
-# What can be wrong with a photo: what imagecorruptions makes of it, and what `corruptions` does.
-# All but the last two come at severities.
+# Corruptions of a photo: those of the package imagecorruptions, and those of `corruptions`. All but
+# the last two have severities.
 OF_IMAGECORRUPTIONS = (
     "gaussian_noise",
     "shot_noise",
@@ -66,22 +74,22 @@ OF_IMAGECORRUPTIONS = (
 WITHOUT_SEVERITY = ("grey", "person_covered")
 CORRUPTIONS = (*OF_IMAGECORRUPTIONS, "low_resolution", *WITHOUT_SEVERITY)
 
-Severity = Annotated[int, Field(ge=1, le=5, description="1 for mild, 5 for severe.")]
+Severity = Annotated[int, Field(ge=1, le=5, description="From 1 (mild) to 5 (severe).")]
 
 
 class Robustness(Block):
-    """Models asked about the main task's test photos again, made worse."""
+    """Robustness of models to corruptions of the main task's test photos."""
 
     models: Annotated[
         list[Name],
-        Field(description="Those that the main task has, but no views; none: nothing is asked."),
+        Field(description="Models of the main task, except tta; an empty list skips the test."),
     ]
     corruptions: Annotated[
         list[Name],
         Field(
             min_length=1,
-            description="Of imagecorruptions, and low_resolution, each at every severity; and "
-            "grey, person_covered.",
+            description="Names of imagecorruptions and low_resolution, each at every severity; "
+            "grey and person_covered, without severities.",
         ),
     ]
     severities: Annotated[list[Severity], Field(min_length=1)]
@@ -95,26 +103,26 @@ class Robustness(Block):
 
 
 class Sweep(Block):
-    """One fine-tuned model trained with every combination of settings: how much hangs on them. It
-    is judged on the validation photos of the main task, with the first seed."""
+    """Sensitivity of one fine-tuned model to its settings: trained with every combination, and
+    evaluated on the validation photos of the main task, with the first seed."""
 
     model: Annotated[Name | None, Field(description="A fine-tuned model; null: no sweep.")]
     learning_rate: Annotated[list[Positive], Field(min_length=1)]
     layer_decay: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)]
     augment: Annotated[
         dict[Name, list[Augmentation]],
-        Field(min_length=1, description="Strengths of augmentation, by name."),
+        Field(min_length=1, description="Augmentation strengths, by name."),
     ]
 
 
 class Predict(Block):
-    """How the model that is used answers."""
+    """Predictions of the deployed model."""
 
     accuracy: Annotated[
         Fraction,
         Field(
-            description="Abstain below the confidence from which on the answers on validation "
-            "photos are right at this rate."
+            description="Abstain below the lowest confidence from which on the accuracy on "
+            "validation photos reaches this value."
         ),
     ] = 0.9
     gallery: Annotated[

@@ -8,25 +8,26 @@ from stillact.config.types import Block, Count, Name, Positive, Seed
 
 
 class Synthetic(Block):
-    images_per_class: Annotated[dict[Name, Count], Field(description="Scenes rendered a class.")]
-    seed: Annotated[Seed, Field(description="Seed of the scenes.")]
+    images_per_class: Annotated[dict[Name, Count], Field(description="Rendered scenes per class.")]
+    seed: Annotated[Seed, Field(description="Random seed of the scenes.")]
 
 
 class Tower(Block):
-    """How one of the tiny towers of the built-in default is trained."""
+    """Training of one of the tiny towers of the synthetic dataset."""
 
     epochs: Annotated[Count, Field(description="Passes over the captioned scenes.")]
     learning_rate: Annotated[
-        Positive, Field(description="Highest step size of AdamW; Muon's is five times that.")
+        Positive,
+        Field(description="Peak learning rate of AdamW; that of Muon is five times as high."),
     ]
 
 
 class Pretrain(Block):
-    """The built-in default's own backbones: tiny towers trained on captioned scenes."""
+    """The backbones of the synthetic dataset: tiny towers trained on captioned scenes."""
 
-    scenes: Annotated[Count, Field(description="Scenes rendered, as many of each label.")]
-    shards: Annotated[Count, Field(description="Jobs that render them, side by side.")]
-    seed: Annotated[Seed, Field(description="Seed of the scenes and of the towers.")]
+    scenes: Annotated[Count, Field(description="Rendered scenes, equally many per label.")]
+    shards: Annotated[Count, Field(description="Parallel rendering jobs.")]
+    seed: Annotated[Seed, Field(description="Random seed of the scenes and of the towers.")]
     size: Annotated[
         int, Field(ge=32, le=224, multiple_of=16, description="Side of the input, pixels.")
     ]
@@ -34,17 +35,19 @@ class Pretrain(Block):
         int,
         Field(ge=32, multiple_of=32, description="Width of the image tower; heads are 32 wide."),
     ]
-    layers: Annotated[Count, Field(description="Blocks of the image tower.")]
+    layers: Annotated[Count, Field(description="Transformer blocks of the image tower.")]
     text_width: Annotated[
         int, Field(ge=32, multiple_of=32, description="Width of the text tower; heads are 32 wide.")
     ]
-    text_layers: Annotated[Count, Field(description="Blocks of the text tower.")]
-    batch_size: Annotated[int, Field(ge=2, description="Scenes a step.")]
-    weight_decay: Annotated[float, Field(ge=0, description="Not on biases, norms and embeddings.")]
+    text_layers: Annotated[Count, Field(description="Transformer blocks of the text tower.")]
+    batch_size: Annotated[int, Field(ge=2, description="Scenes per step.")]
+    weight_decay: Annotated[
+        float, Field(ge=0, description="Not applied to biases, norms and embeddings.")
+    ]
     towers: Annotated[
         dict[Literal["vit", "clip", "siglip"], Tower],
         Field(
-            description="What is trained: vit on the place of limbs and other attributes; clip "
-            "and siglip, which start from the vit, on captions."
+            description="Trained towers: vit on limb positions and other attributes; clip and "
+            "siglip, initialised from the vit, on captions."
         ),
     ]

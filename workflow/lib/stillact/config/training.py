@@ -1,6 +1,6 @@
-"""Blocks of the config: how parameters are fitted."""
+"""Blocks of the config: training settings, and the plan of a run."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -8,27 +8,27 @@ from stillact.config.types import Block, Count, Fraction, Positive
 
 
 class Training(Block):
-    """AdamW on the cross-entropy; ends `patience` epochs after the best validation loss."""
+    """AdamW on the cross-entropy; stops `patience` epochs after the best validation loss."""
 
-    learning_rate: Annotated[Positive, Field(description="Adam's step size, at its highest.")]
+    learning_rate: Annotated[Positive, Field(description="Peak learning rate.")]
     schedule: Annotated[
         Literal["constant", "cosine"],
-        Field(description="Step size after the warm-up: constant, or falling to 0 as a cosine."),
+        Field(description="Learning rate after the warm-up: constant, or cosine decay to 0."),
     ] = "constant"
     warmup: Annotated[
-        Fraction, Field(description="Share of all steps in which the step size rises from 0.")
+        Fraction, Field(description="Share of all steps with a linear warm-up from 0.")
     ] = 0.0
-    weight_decay: Annotated[float, Field(ge=0, description="Shrinkage a step, times step size.")]
+    weight_decay: Annotated[float, Field(ge=0, description="Decoupled weight decay.")]
     clip_norm: Annotated[
-        Positive | None, Field(description="Longest gradient (L2 norm); null: not clipped.")
+        Positive | None, Field(description="Maximum gradient norm (L2); null: no clipping.")
     ] = None
     label_smoothing: Annotated[
-        Fraction, Field(description="Share of a label spread evenly over the classes.")
+        Fraction, Field(description="Share of the label spread uniformly over the classes.")
     ] = 0.0
-    batch_size: Annotated[Count, Field(description="Photos a step.")]
-    max_epochs: Annotated[Count, Field(description="Passes over the training photos at most.")]
+    batch_size: Annotated[Count, Field(description="Batch size.")]
+    max_epochs: Annotated[Count, Field(description="Maximum number of epochs.")]
     patience: Annotated[
-        Count, Field(description="Epochs without a better validation loss before the end.")
+        Count, Field(description="Epochs without a lower validation loss before training stops.")
     ]
 
 
@@ -37,53 +37,56 @@ class LinearProbe(Block):
 
     c: Annotated[
         list[Positive],
-        Field(min_length=1, description="Inverse strengths of the L2 penalty to choose from."),
+        Field(min_length=1, description="Candidate inverse strengths of the L2 penalty."),
     ]
     folds: Annotated[
-        int, Field(ge=2, description="Folds of the training photos on which C is chosen.")
+        int, Field(ge=2, description="Inner folds of the training photos on which C is chosen.")
     ]
 
 
-LIBRARIES = ("open_clip_torch", "timm", "transformers")  # that build backbones
+LIBRARIES = ("open_clip_torch", "timm", "transformers")  # build the backbones
 
 
 class Plan(Block):
-    """All that the result of a run depends on, besides its files, its split and its seed.
+    """Everything that the result of a run depends on, except its files, its split and its seed.
 
-    Each recipe has a plan of its own, with `classes`, and mostly `training`.
+    Each recipe defines a subclass with `classes` and, in most cases, `training`.
     """
 
     recipe: str
+    if TYPE_CHECKING:
+        classes: list[str]
+        training: Any
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """The installed packages whose versions a run depends on."""
+        """Installed packages whose versions a run depends on."""
         return ("torch", "torchvision", "numpy")
 
     def reads(self) -> dict[str, str]:
-        """The files that the recipe reads, by name, below a study's folder."""
+        """Input files of the recipe, by name, relative to the study's folder."""
         raise NotImplementedError
 
 
 def record(backbone: str) -> dict[str, str]:
-    """What a run reads of a backbone: where its weights are and what they are."""
+    """The file that describes a backbone's weights and their location."""
     return {"record": f"results/backbones/{backbone}/weights.json"}
 
 
 def packed(backbone: str) -> dict[str, str]:
-    """The photos preprocessed for a backbone."""
+    """Files of the photos preprocessed for a backbone."""
     folder = f"results/backbones/{backbone}"
     return {"array": f"{folder}/photos.npy", "index": f"{folder}/photos.csv"}
 
 
 def embeddings(backbone: str) -> dict[str, str]:
-    """The embeddings of the photos by a frozen backbone."""
+    """Files of the photos' embeddings by a frozen backbone."""
     folder = f"results/embeddings/{backbone}"
     return {"embeddings": f"{folder}/images.npy", "index": f"{folder}/images.csv"}
 
 
 def texts(backbone: str, prompts: str | None) -> dict[str, str]:
-    """The embeddings of a prompt set by a backbone; none without one."""
+    """Files of a prompt set's embeddings by a backbone; empty without a prompt set."""
     if prompts is None:
         return {}
     folder = f"results/embeddings/{backbone}/texts_{prompts}"

@@ -1,4 +1,4 @@
-"""Types that the blocks of the config share, and the faults that they report."""
+"""Types shared by the blocks of the config, and their validation errors."""
 
 from typing import Annotated, Any, ClassVar, Literal, NoReturn
 
@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from stillact.core.errors import did_you_mean
 
-# Names end up in file names and Snakemake wildcards.
+# Names are used in file names and Snakemake wildcards.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -18,9 +18,9 @@ Geometry = Literal["resize_crop", "letterbox"]
 
 
 class Block(BaseModel):
-    """A block of the config: unknown keys are errors that name the nearest known key."""
+    """A block of the config; an unknown key is an error that suggests the closest known key."""
 
-    renamed: ClassVar[dict[str, str]] = {}  # keys of earlier versions, and where they are now
+    renamed: ClassVar[dict[str, str]] = {}  # keys of earlier versions: their new names
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 

@@ -1,4 +1,4 @@
-"""Which files of this project a script depends on, and a digest of what they do."""
+"""The project files that a script depends on, and a digest of their code."""
 
 import ast
 import functools
@@ -6,36 +6,37 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-# Modules that hold what is shown to people: no result depends on them.
+# Modules of user-facing messages only: no result depends on them.
 MESSAGES_ONLY = frozenset({"core/errors.py", "core/logs.py", "core/version.py"})
-_LOGGERS = {"logger", "log", "warnings", "logging"}
+_LOGGERS = {"logger", "logging", "warnings", "fault"}  # `fault` raises, of a config
+_NO_RESULT = {"annotation", "returns", "type_comment", "ctx"}  # fields of a syntax node
 
 
 def source_digest(starts: Iterable[Path], lib: Path) -> str:
-    """A digest of what the `closure` of some files does, as 16 hexadecimal digits.
+    """Digest of the code of some files and their imports (`closure`), 16 hexadecimal digits.
 
-    It covers the syntax of each file but for what changes no result: layout, comments, docstrings,
-    annotations, the descriptions of config keys, the texts of errors raised and of log calls, and
-    the modules of `MESSAGES_ONLY`.
+    It covers the syntax of each file except what changes no result: layout, comments, docstrings,
+    annotations, descriptions of config keys, texts of raised errors and of log calls, and the
+    modules of `MESSAGES_ONLY`.
 
     Args:
-        starts: a script, and modules that it is given by name.
-        lib: the folder in which imports are looked up.
+        starts: a script, and the modules that it imports by name at run time.
+        lib: folder in which imports are resolved.
     """
     files = {file for start in starts for file in closure(start, lib)}
-    digests = sorted(_digest(file) for file in files if not _is_message(file))
+    digests = sorted(_digest(file) for file in files if not _holds_messages(file))
     return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
 
 
-def _is_message(file: Path) -> bool:
+def _holds_messages(file: Path) -> bool:
     return "/".join(file.parts[-2:]) in MESSAGES_ONLY
 
 
 def closure(script: Path, lib: Path) -> list[Path]:
-    """The script and every module under `lib` that it imports, directly or through another.
+    """The script and every module under `lib` that it imports, directly or indirectly.
 
-    Imports are read with `ast`, wherever they stand in a file, without running anything. A package
-    counts as its `__init__.py`; imports of anything that is not under `lib` are passed over.
+    Imports anywhere in a file are read with `ast`, without executing it. A package counts as its
+    `__init__.py`; imports from outside `lib` are ignored.
 
     Returns:
         The script first, then the modules by name.
@@ -50,20 +51,20 @@ def closure(script: Path, lib: Path) -> list[Path]:
     return [script, *sorted(found)]
 
 
-@functools.cache  # many scripts depend on the same files, and each start asks for all of them
+@functools.cache  # many scripts share dependencies, and every start of the workflow reads all
 def _parsed(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"))
 
 
 @functools.cache
 def imports(file: Path, lib: Path) -> frozenset[Path]:
-    """The files under `lib` that a file imports itself."""
+    """Files under `lib` that a file imports directly."""
     names = _imported(_parsed(file))
     return frozenset(module for name in names for module in _modules(name, lib))
 
 
 def _imported(tree: ast.Module) -> set[str]:
-    """The names that a file imports: modules, and what may be one."""
+    """Imported names: modules, and attributes that may be modules."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -74,7 +75,7 @@ def _imported(tree: ast.Module) -> set[str]:
 
 
 def _modules(name: str, lib: Path) -> list[Path]:
-    """The files that importing `name` runs: each package on the way, and the module itself."""
+    """Files executed by importing `name`: each parent package, and the module itself."""
     files = []
     path = lib
     for part in name.split("."):
@@ -85,45 +86,49 @@ def _modules(name: str, lib: Path) -> list[Path]:
 
 @functools.cache
 def _digest(file: Path) -> str:
-    return hashlib.sha256(repr(_meaning(_parsed(file))).encode()).hexdigest()
+    parts: list[str] = []
+    _write(_parsed(file), parts)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _meaning(node: object, spoken: bool = False) -> object:
-    """A tree as nested tuples, without what changes no result; equal for every version of Python
-    that parses it alike.
+def _write(node: object, parts: list[str], in_message: bool = False) -> None:
+    """Append a canonical form of a syntax tree to `parts`, without what changes no result; equal
+    for all Python versions that parse it alike.
 
     Args:
-        spoken: whether the node stands in a message, in which strings do not count.
+        in_message: whether the node is part of a message, in which strings are ignored.
     """
-    if isinstance(node, list):
-        return [_meaning(item, spoken) for item in node]
-    if not isinstance(node, ast.AST):
-        return node
     if isinstance(node, ast.Constant):
-        return "text" if spoken and isinstance(node.value, str) else repr(node.value)
-    spoken = spoken or _speaks(node)
-    fields = [
-        (name, _meaning(value, spoken))
-        for name, value in _fields(node)
-        if value is not None and value != []
-    ]
-    return (type(node).__name__, *fields)
+        is_text = in_message and isinstance(node.value, str)
+        parts.append("text" if is_text else repr(node.value))
+    elif isinstance(node, ast.AST):
+        in_message = in_message or _is_message(node)
+        parts.append(type(node).__name__)
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if name in _NO_RESULT or value is None or value == []:
+                continue
+            parts.append(name)
+            _write(_counted(node, name, value), parts, in_message)
+    elif isinstance(node, list):
+        parts.append(str(len(node)))
+        for item in node:
+            _write(item, parts, in_message)
+    else:
+        parts.append(repr(node))
 
 
-def _fields(node: ast.AST) -> Iterable[tuple[str, object]]:
-    """The fields of a node that count."""
-    for name, value in ast.iter_fields(node):
-        if name in ("annotation", "returns", "type_comment", "ctx"):
-            continue
-        if name == "body" and isinstance(value, list):
-            value = [child for child in value if not _is_text(child)]
-        if name == "keywords" and isinstance(node, ast.Call) and _called(node) == "Field":
-            value = [keyword for keyword in value if keyword.arg != "description"]
-        yield name, value
+def _counted(node: ast.AST, name: str, value: object) -> object:
+    """A field of a node without docstrings and descriptions."""
+    if name == "body" and isinstance(value, list):
+        return [child for child in value if not _is_text(child)]
+    if name == "keywords" and isinstance(node, ast.Call) and _called(node) == "Field":
+        return [keyword for keyword in node.keywords if keyword.arg != "description"]
+    return value
 
 
 def _is_text(statement: ast.stmt) -> bool:
-    """Whether a statement is nothing but a string, as docstrings are."""
+    """Whether a statement is a bare string, such as a docstring."""
     value = getattr(statement, "value", None)
     return (
         isinstance(statement, ast.Expr)
@@ -132,20 +137,17 @@ def _is_text(statement: ast.stmt) -> bool:
     )
 
 
-def _speaks(node: ast.AST) -> bool:
-    """Whether a node is an error raised or a log call."""
+def _is_message(node: ast.AST) -> bool:
+    """Whether a node raises an error or logs."""
     if isinstance(node, ast.Raise):
         return True
-    root = node.value.func if _is_call(node) else None
+    is_call = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+    root = node.value.func if is_call else None  # type: ignore[attr-defined]
     while isinstance(root, ast.Attribute):
         root = root.value
         if isinstance(root, ast.Attribute) and root.attr == "logger":
             return True
     return isinstance(root, ast.Name) and root.id in _LOGGERS
-
-
-def _is_call(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
 
 
 def _called(call: ast.Call) -> str | None:

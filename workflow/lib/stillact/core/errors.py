@@ -5,11 +5,11 @@ from collections.abc import Iterable
 
 
 class InputError(Exception):
-    """Something the user gave is wrong. The message names the file, the row or key, the value,
-    and what to do; it is shown without a traceback."""
+    """Invalid user input. The message names the file, the row or key, the value, and what to do;
+    it is shown without a traceback."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """' Did you mean "x"?' for the nearest of `known`, or '' when none is near."""
+    """' Did you mean "x"?' for the closest match among `known`, or '' if there is none."""
     near = difflib.get_close_matches(word, list(known), n=1)
     return f' Did you mean "{near[0]}"?' if near else ""

@@ -1,4 +1,4 @@
-"""The identity of one training run, and what follows from it: its folder and its seeds."""
+"""The identity of a training run, which determines its folder and its seeds."""
 
 import hashlib
 import re
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SUBSETS = ("train", "validation", "test")  # of the photos, in every split
-INNER = "inner"  # of answers, on a fold's training photos, by networks fitted without them
-SHUFFLED = "shuffled"  # the holdout split, trained on labels in random order
+INNER = "inner"  # out-of-fold predictions on a fold's training photos
+SHUFFLED = "shuffled"  # the holdout split, trained on permuted labels
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training: a model on a task, with one split of the photos and one seed."""
+    """One training run: a model on a task, with one split of the photos and one seed."""
 
     task: str
     model: str
@@ -28,7 +28,7 @@ class Run:
 
     @property
     def folder(self) -> str:
-        """Where its files are, under the project's folder."""
+        """The folder of its files, relative to the project's folder."""
         return f"results/runs/{self}"
 
     def __str__(self) -> str:
@@ -37,17 +37,17 @@ class Run:
     def rng_seed(self, purpose: str) -> int:
         """A seed in [0, 2^63) for `purpose` ("start", "epoch 3").
 
-        It depends on the run's identity alone, not on which process trains it or in what order.
-        The model's name is left out: models of one shape start from the same weights and see the
-        photos in the same order, so that a difference between them is theirs.
+        It depends only on the run's identity, not on which process trains it or in what order.
+        The model's name is left out: models with the same architecture start from the same weights
+        and see the photos in the same order, so that differences are due to the models.
         """
         text = f"{self.task}/{self.split}/{self.seed}/{purpose}"
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
-def batches(these: Sequence, runs_per_job: int) -> list[list]:
-    """Seeds or splits in the order given, `runs_per_job` a batch.
+def batches(items: Sequence, runs_per_job: int) -> list[list]:
+    """Split seeds or splits, in the given order, into batches of `runs_per_job`.
 
-    What is appended after full batches makes batches of its own: the others stay as they are.
+    Items appended after full batches form new batches; existing batches do not change.
     """
-    return [list(these[i : i + runs_per_job]) for i in range(0, len(these), runs_per_job)]
+    return [list(items[i : i + runs_per_job]) for i in range(0, len(items), runs_per_job)]

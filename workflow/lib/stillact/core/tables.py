@@ -1,4 +1,4 @@
-"""Files in and out: tables that always give the same bytes, and no half-written file."""
+"""File input and output: reproducible CSV tables, and atomic writes."""
 
 import contextlib
 import hashlib
@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pandas as pd
 
-# Columns that look like numbers and are not.
+# Columns whose values may look like numbers but are text.
 TEXT = {"id", "image_id", "image_id_a", "image_id_b", "url", "sha256", "manifest_sha256", "group"}
 TEXT |= {"task", "model", "split", "subset", "label", "augmentation", "class", "text"}
 TEXT |= {"status", "reason", "mode", "person_boxes", "path", "file", "abstain"}
 TEXT |= {"model_a", "model_b", "answer", "predicted", "rule", "bin", "first", "last"}
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet's formula starts with
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # first characters of a spreadsheet formula
 
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A file beside `path` to write to; it becomes `path` in one step when the block ends well,
-    and is gone when it does not."""
+    """A temporary file beside `path`, renamed to `path` atomically when the block succeeds, and
+    removed when it fails."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")
@@ -31,7 +31,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def write_csv(frame: pd.DataFrame, path: str | Path) -> None:
-    """Write `frame` as UTF-8 CSV with a header and without its index, in one step.
+    """Write `frame` atomically as UTF-8 CSV with a header and without its index.
 
     Floats are written with the fewest digits that read back as the same number.
     """
@@ -40,7 +40,7 @@ def write_csv(frame: pd.DataFrame, path: str | Path) -> None:
 
 
 def read_csv(path: str | Path) -> pd.DataFrame:
-    """Read a table of `write_csv`: text columns stay text, an empty cell of theirs is ''."""
+    """Read a table of `write_csv`: text columns stay text, and their empty cells are ''."""
     header = pd.read_csv(path, nrows=0, encoding="utf-8").columns
     text = [column for column in header if column in TEXT]
     return pd.read_csv(

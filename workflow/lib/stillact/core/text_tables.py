@@ -1,7 +1,7 @@
-"""Tables to be read, as Markdown and as LaTeX.
+"""Tables for readers, as Markdown and as LaTeX.
 
-pandas' own writers are not used: they need two more packages where Table 1 is made, and have no
-place for a note below the table or a rule between its parts.
+pandas' own writers are not used: they need two more packages in the environment of Table 1, and
+support neither a note below the table nor a rule between its parts.
 """
 
 import re
@@ -13,7 +13,7 @@ import pandas as pd
 from stillact.core.tables import replacing
 
 MARKDOWN = str.maketrans({"\\": r"\\", "|": r"\|", "*": r"\*", "<": "&lt;", "\n": " "})
-# Plain ASCII for what the project writes itself, so that it compiles under any encoding and font.
+# The project's own texts become plain ASCII, which compiles under any encoding and font.
 LATEX = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -37,16 +37,17 @@ LATEX = str.maketrans(
 def write(
     path: str | Path, table: pd.DataFrame, *, caption: str, note: str, words: int = 1
 ) -> None:
-    """Write a table to a file, in one step: Markdown or LaTeX by its ending, .md or .tex.
+    """Write a table to a file atomically, as Markdown (.md) or LaTeX (.tex).
 
     LaTeX is for \\input, with \\usepackage{booktabs}; the file's name is the table's label, as in
-    \\ref{tab:table_2}. It numbers tables itself, Markdown does by the name: "Table 2".
+    \\ref{tab:table_2}. LaTeX numbers tables itself; in Markdown the name gives the number
+    ("Table 2").
 
     Args:
-        table: text, as it is to be read. Where the first column has empty cells, the others begin
-            a part of the table, which LaTeX rules off.
-        caption, note: plain text above the table and below it.
-        words: how many columns, from the left, hold words; the others hold numbers.
+        table: formatted text. If the first column has empty cells, each non-empty one begins a
+            part of the table, which LaTeX separates by a rule.
+        caption, note: plain text above and below the table.
+        words: number of columns, from the left, that hold words; the others hold numbers.
     """
     path = Path(path)
     how = {".md": _markdown, ".tex": _latex}[path.suffix]
@@ -94,7 +95,7 @@ def _cells(row, escapes: dict) -> list[str]:
 
 
 def percent(share: float) -> str:
-    """A share (0 to 1) in per cent, the sign kept with its number."""
+    """A share (0 to 1) in per cent, with a non-breaking space before the sign."""
     return f"{100 * share:.1f}\xa0%"
 
 

@@ -1,4 +1,4 @@
-"""Boxes in pictures, and where they lie once `preprocess.square` has packed the photo."""
+"""Boxes in photos, and their coordinates after `preprocess.square`."""
 
 import math
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from stillact.data.preprocessing import Preprocessing
 
 
 class Box(NamedTuple):
-    """A rectangle in a picture: its edges in pixels from the picture's top left corner."""
+    """A rectangle in a photo: its edges in pixels from the photo's top left corner."""
 
     left: float
     top: float
@@ -40,7 +40,7 @@ class Box(NamedTuple):
 
 
 def clipped(boxes: Iterable[Box], width: float, height: float) -> list[Box]:
-    """The boxes cut to a picture of this size, pixels; those that lie beside it are left out."""
+    """The boxes clipped to a photo of this size, pixels; boxes outside it are dropped."""
     cut = [
         Box(max(left, 0), max(top, 0), min(right, width), min(bottom, height))
         for left, top, right, bottom in boxes
@@ -50,16 +50,16 @@ def clipped(boxes: Iterable[Box], width: float, height: float) -> list[Box]:
 
 @dataclass(frozen=True)
 class View:
-    """How an upright photo lies in its packed square.
+    """The mapping from an upright photo to its packed square.
 
-    A point (x, y) of the photo, in its pixels from its top left corner, lies at scale * (x, y) +
-    corner in those of the square.
+    A point (x, y) of the photo, in pixels from its top left corner, maps to scale * (x, y) +
+    corner in pixels of the square.
 
     size: side of the square, pixels.
     photo: width and height of the photo, pixels.
-    scale: packed pixels a pixel of the photo, along x and y.
-    corner: where the photo's top left corner lies, x and y in packed pixels: below 0 where the
-        photo is cropped, above 0 where it is padded.
+    scale: packed pixels per pixel of the photo, along x and y.
+    corner: position of the photo's top left corner, x and y in packed pixels: negative where the
+        photo is cropped, positive where it is padded.
     """
 
     size: int
@@ -69,7 +69,7 @@ class View:
 
     @classmethod
     def of(cls, preprocessing: Preprocessing, width: int, height: int) -> "View":
-        """The view of an upright photo of `width` by `height` pixels by a preprocessing."""
+        """The view of an upright photo of `width` by `height` pixels under a preprocessing."""
         size, side = preprocessing.size, preprocessing.side
         scaled = preprocessing.scaled(width, height)
         canvas = scaled if preprocessing.geometry == "resize_crop" else (side, side)
@@ -81,8 +81,8 @@ class View:
         return cls(size, (width, height), scale, tuple(corner))
 
     def boxes(self, boxes: Iterable[Box]) -> list[Box]:
-        """Boxes in pixels of the photo as boxes in packed pixels, clipped to what is seen; those of
-        which nothing is seen are left out."""
+        """Map boxes from pixels of the photo to packed pixels, clipped to the visible part; boxes
+        outside it are dropped."""
         (across, down), (x, y) = self.scale, self.corner
         packed = [
             Box(
@@ -96,8 +96,8 @@ class View:
         return clipped(packed, self.size, self.size)
 
     def mask(self, boxes: Iterable[Box]) -> np.ndarray:
-        """The packed pixels that lie in any of the boxes (in pixels of the photo), bool (size,
-        size). A pixel belongs to a box when its centre does."""
+        """Mask of the packed pixels inside any of the boxes (in pixels of the photo), bool (size,
+        size). A pixel belongs to a box if its centre does."""
         mask = np.zeros((self.size, self.size), bool)
         for box in self.boxes(boxes):
             left, top, right, bottom = map(_nearest, box)
@@ -106,7 +106,7 @@ class View:
 
     @property
     def region(self) -> tuple[float, float, float, float]:
-        """What is seen of the photo: left, top, width and height in its pixels."""
+        """The visible part of the photo: left, top, width and height in its pixels."""
         (seen,) = self.boxes([Box(0, 0, *self.photo)])
         (across, down), (x, y) = self.scale, self.corner
         return (
@@ -118,5 +118,5 @@ class View:
 
 
 def _nearest(edge: float) -> int:
-    """The first pixel whose centre lies at or behind an edge."""
+    """The first pixel whose centre lies at or beyond an edge."""
     return math.ceil(edge - 0.5)

@@ -1,19 +1,19 @@
-"""COCO's caption and instance files to a manifest, by a rule that anyone can rerun.
+"""A manifest from COCO's caption and instance files, by a reproducible rule.
 
-The paper does not publish which COCO photos it used. The rule here takes photos whose captions
-agree on one activity, and orders them so that the clearest come first:
+The paper does not publish which COCO photos it used. This rule selects photos whose captions agree
+on one activity, the clearest first:
 
 1. A caption is lower-cased and split into words (`\\w+`).
-2. An image is a candidate for a class if no caption of it holds a verb of another class.
+2. An image is a candidate for a class if none of its captions contains a verb of another class.
 3. A caption votes for a class if a person noun is followed by one of the class's verbs with at
    most `max_words_between` words between them.
 4. Candidates with at least one vote whose largest person box covers at least
-   `min_person_fraction` of the image are kept.
-5. Within a class they are ordered by votes, then by that fraction (both largest first), then by
-   image id, and the first `images_per_class` are taken.
+   `min_person_fraction` of the image are eligible.
+5. Within a class they are sorted by votes, then by that fraction (both descending), then by image
+   id, and the first `images_per_class` are selected.
 
-Crowd regions count as person boxes: they hold persons too, and files that have lost COCO's
-`iscrowd` mark then give the same manifest.
+Crowd regions count as person boxes: they contain persons too, and files without COCO's `iscrowd`
+flag then give the same manifest.
 """
 
 import hashlib
@@ -32,18 +32,18 @@ from stillact.config.data import Curate
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
 
-ATTEMPTS = 3  # of the one download; each starts afresh
-PROGRESS_BYTES = 25_000_000  # between two lines of the log
+ATTEMPTS = 3  # of the download; each starts from the beginning
+PROGRESS_BYTES = 25_000_000  # between two log lines
 IMAGE_FIELDS = ["id", "file_name", "coco_url", "width", "height", "license"]
 WAYS_OUT = "set curate.captions and curate.instances to local copies of COCO's files"
 
 
 def annotations(settings: Curate, cache: Path) -> tuple[Path, Path]:
-    """The captions file and the instances file: the local ones that the settings name, or those
-    of the official archive, which is downloaded once into `cache`.
+    """The captions file and the instances file: the local files of the settings, or those of the
+    official archive, which is downloaded once into `cache`.
 
     Raises:
-        InputError: a local file is not there, or the archive cannot be had or lacks a member.
+        InputError: a local file is missing, or the archive is unavailable or lacks a member.
     """
     url = settings.annotations_url
     folder = Path(cache) / "annotations" / hashlib.sha256(url.encode()).hexdigest()[:16]
@@ -57,7 +57,7 @@ def _annotation(key: str, local: str | None, member: str, url: str, folder: Path
     if local is not None:
         if not Path(local).is_file():
             raise InputError(
-                f"curate.{key}: no file at {local!r}; mend the path, or set it to null"
+                f"curate.{key}: no file at {local!r}; check the path, or set it to null"
             )
         return Path(local)
     target = folder / PurePosixPath(member).name
@@ -70,7 +70,7 @@ def _annotation(key: str, local: str | None, member: str, url: str, folder: Path
 
 
 def _download(url: str, target: Path) -> None:
-    """The file at `url`, whole or not at all."""
+    """Download the file at `url` completely or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_suffix(".part")
     for attempt in range(1, ATTEMPTS + 1):
@@ -82,7 +82,7 @@ def _download(url: str, target: Path) -> None:
             logger.warning("%s: attempt %d of %d: %s", url, attempt, ATTEMPTS, reason)
             if attempt == ATTEMPTS:
                 raise InputError(
-                    f"curate.annotations_url: {url} cannot be had ({reason}); {WAYS_OUT}"
+                    f"curate.annotations_url: could not fetch {url} ({reason}); {WAYS_OUT}"
                 ) from error
             time.sleep(attempt)
     if not zipfile.is_zipfile(part):
@@ -114,7 +114,7 @@ def _extract(archive: Path, member: str, target: Path, key: str, url: str) -> No
         with zipfile.ZipFile(archive) as bundle:
             if member not in bundle.namelist():
                 raise InputError(
-                    f"{key}: {url} holds no {member!r}; name a member that it holds, or {WAYS_OUT}"
+                    f"{key}: {url} has no member {member!r}; name an existing one, or {WAYS_OUT}"
                 )
             with bundle.open(member) as source, part.open("wb") as file:
                 shutil.copyfileobj(source, file)
@@ -130,7 +130,7 @@ def _extract(archive: Path, member: str, target: Path, key: str, url: str) -> No
 def curate(
     captions: Path, instances: Path, settings: Curate, local_dirs: list[str]
 ) -> pd.DataFrame:
-    """The manifest that the rule gives.
+    """The manifest selected by the rule.
 
     Args:
         captions: COCO captions file (`images`, `licenses`, `annotations` with `caption`).
@@ -139,14 +139,14 @@ def curate(
         local_dirs: folders searched for each photo's file name, for its sha256.
 
     Returns:
-        One row an image, classes in the order of `settings.images_per_class`, images in the
-        order of the rule. Columns: id, label, caption_votes (captions that vote), the
+        One row per image, classes in the order of `settings.images_per_class`, images in the
+        order of the rule. Columns: id, label, caption_votes (number of voting captions),
         largest_person_fraction (0 to 1, four decimals), url, license_id, license_url, width and
-        height (pixels), sha256 ('' where no local folder has the photo) and person_boxes
+        height (pixels), sha256 ('' if no local folder has the photo) and person_boxes
         ("x y width height" in pixels, one decimal, joined by ";", largest first). All strings.
 
     Raises:
-        InputError: a file is not of COCO's format, or a class has too few candidates.
+        InputError: a file is not in COCO format, or a class has too few candidates.
     """
     without_verbs = [c for c in settings.images_per_class if not settings.verbs.get(c)]
     if without_verbs:
@@ -186,10 +186,10 @@ def _load(path: Path) -> dict:
         content = json.loads(Path(path).read_bytes())
     except (ValueError, OSError) as error:
         raise InputError(
-            f"{path}: not a whole JSON file ({error}); get it again from COCO's annotations archive"
+            f"{path}: not a complete JSON file ({error}); download COCO's annotations archive again"
         ) from error
     if not isinstance(content, dict):
-        raise InputError(f"{path}: not a COCO file: its top level is no object")
+        raise InputError(f"{path}: not a COCO file: its top level is not an object")
     return content
 
 
@@ -206,8 +206,8 @@ def _records(path: Path, content: dict, key: str, fields: list[str]) -> pd.DataF
 
 
 def _person_boxes(path: Path) -> pd.DataFrame:
-    """One row an image: area of its largest person box in square pixels, and all of them as text;
-    index image_id."""
+    """One row per image: area of its largest person box in square pixels, and all its boxes as
+    text; index image_id."""
     content = _load(path)
     categories = _records(path, content, "categories", ["id", "name"])
     persons = categories.id[categories.name == "person"]
@@ -219,9 +219,9 @@ def _person_boxes(path: Path) -> pd.DataFrame:
         box = pd.DataFrame(rows.bbox.tolist(), index=rows.index, columns=list("xywh"), dtype=float)
     except (TypeError, ValueError) as error:
         raise InputError(
-            f"{path}: 'annotations' holds a 'bbox' that is not four numbers ({error})"
+            f"{path}: 'annotations' has a 'bbox' that is not four numbers ({error})"
         ) from error
-    # COCO holds a few boxes without extent; at one decimal they would be no boxes.
+    # COCO has a few boxes of zero width or height; at one decimal they would be invalid.
     box = box[(box.w >= 0.1) & (box.h >= 0.1)]
     box = box.assign(image_id=rows.image_id, area=box.w * box.h)
     box = box.sort_values(["area", *"xywh"], ascending=[False] + [True] * 4)
@@ -231,7 +231,7 @@ def _person_boxes(path: Path) -> pd.DataFrame:
 
 
 def _candidates(captions: pd.DataFrame, settings: Curate) -> pd.DataFrame:
-    """Images with verbs of one class and a vote for it: columns image_id, label, votes."""
+    """Images with verbs of exactly one class and votes for it: columns image_id, label, votes."""
     nouns = set(settings.person_nouns)
     verbs = {label: set(forms) for label, forms in settings.verbs.items()}
     rows = []
@@ -253,25 +253,25 @@ def _votes(words: list[str], nouns: set[str], verbs: set[str], max_between: int)
 
 
 def _first(candidates: pd.DataFrame, settings: Curate) -> pd.DataFrame:
-    """The rows that each class takes, in the order of the rule."""
+    """The selected rows of each class, in the order of the rule."""
     ordered = candidates.sort_values(
         ["votes", "fraction", "image_id"], ascending=[False, False, True]
     )
     taken = []
     for label, wanted in settings.images_per_class.items():
         of_class = ordered[ordered.label == label]
-        logger.info("%s: %d candidates, %d taken", label, len(of_class), wanted)
+        logger.info("%s: %d candidates, %d selected", label, len(of_class), wanted)
         if len(of_class) < wanted:
             raise InputError(
-                f"curate.images_per_class: {label}: {wanted} asked for, but the rule leaves "
-                f"{len(of_class)} candidates; ask for fewer, or lower curate.min_person_fraction"
+                f"curate.images_per_class: {label}: {wanted} requested, but the rule leaves "
+                f"{len(of_class)} candidates; request fewer, or lower curate.min_person_fraction"
             )
         taken.append(of_class.head(wanted))
     return pd.concat(taken, ignore_index=True)
 
 
 def _local_sha256(file_name: str, local_dirs: Iterable[str]) -> str:
-    # The name alone: a path in the annotations must not lead out of the folder.
+    # Only the name is used: a path in the annotations must not lead out of the folder.
     for folder in local_dirs:
         path = Path(folder) / PurePosixPath(file_name).name
         if path.is_file():

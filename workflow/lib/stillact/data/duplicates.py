@@ -1,12 +1,12 @@
-"""Photos that are the same, byte for byte or to the eye.
+"""Exact and near-duplicate photos.
 
 Two photos are near-duplicates when their perceptual hashes (pHash: the signs of the 8x8 lowest
 frequencies of a 32x32 grey copy around their median; library ImageHash) differ in few of 64 bits.
-Resized, recompressed or slightly recoloured copies are found so; cropped, turned or mirrored ones
-are not.
+This finds resized, recompressed or slightly recoloured copies, but not cropped, rotated or mirrored
+ones.
 
 A photo without visible structure has only noise at those frequencies. It gets no perceptual hash
-and matches byte-identical copies alone.
+and matches only byte-identical copies.
 """
 
 import time
@@ -22,32 +22,32 @@ from stillact.core.errors import InputError
 from stillact.core.logs import logger
 
 COLUMNS = ["image_id_a", "image_id_b", "kind", "distance"]
-FLAT_RANGE = 8  # grey levels of 255: below it the 32x32 copy shows nothing but noise
+FLAT_RANGE = 8  # grey levels of 255: below this range the 32x32 copy is only noise
 DRAFT_SIDE = 128  # pixels: JPEGs are decoded at the smallest size that is at least this
-BLOCK = 256  # rows compared at once with all others: 41 MB of distances at 20,000 photos
+BLOCK = 256  # rows compared with all others at a time: 41 MB of distances at 20,000 photos
 
 
 def find(images: pd.DataFrame, paths: list[Path], max_distance: int) -> pd.DataFrame:
-    """All pairs of equal or nearly equal photos.
+    """Find all pairs of exact or near-duplicate photos.
 
     Args:
         images: rows of images.csv with status ok; columns id and sha256 are read.
         paths: the photos' files, in the order of `images`.
-        max_distance: bits, 0 to 64, that the hashes of near-duplicates differ in at most.
+        max_distance: largest Hamming distance between hashes of near-duplicates, bits, 0 to 64.
 
     Returns:
-        Columns image_id_a, image_id_b (a stands before b in `images`), kind ("exact": equal
-        sha256; "near") and distance (int, bits; 0 for exact), in the order of a, then b.
+        Columns image_id_a, image_id_b (a precedes b in `images`), kind ("exact": equal sha256;
+        "near") and distance (int, bits; 0 for exact), sorted by a, then b.
 
     Raises:
-        InputError: a file is no photo that Pillow can decode.
+        InputError: Pillow cannot decode a file.
     """
     start = time.monotonic()
     hashed = [_hash(path, image_id) for path, image_id in zip(paths, images.id, strict=True)]
     seconds = time.monotonic() - start
     flat = np.array([h is None for h in hashed], bool)
     logger.info(
-        "%d photos hashed in %.1f s (%.0f a second), %d of them flat",
+        "hashed %d photos in %.1f s (%.0f photos/s), %d of them without structure",
         len(hashed),
         seconds,
         len(hashed) / max(seconds, 1e-9),
@@ -59,10 +59,10 @@ def find(images: pd.DataFrame, paths: list[Path], max_distance: int) -> pd.DataF
 
 
 def _hash(path: Path, image_id: str) -> int | None:
-    """The 64-bit pHash of the upright photo, or None for a flat one."""
+    """The 64-bit pHash of the upright photo, or None for one without structure."""
     try:
         with warnings.catch_warnings(), Image.open(path) as image:
-            # Pillow warns of large photos (bounded at the fetch) and of palettes' transparency.
+            # Pillow warns about large photos (limited by fetch) and transparency of palettes.
             warnings.simplefilter("ignore")
             image.draft("L", (DRAFT_SIDE, DRAFT_SIDE))
             grey = ImageOps.exif_transpose(image).convert("L")
@@ -77,12 +77,12 @@ def _hash(path: Path, image_id: str) -> int | None:
 def _pairs(
     ids: np.ndarray, bits: np.ndarray, flat: np.ndarray, content: np.ndarray, max_distance: int
 ) -> pd.DataFrame:
-    """Compare each photo with those after it, a block of rows at a time.
+    """Compare each photo with those after it, one block of rows at a time.
 
     Args:
         ids: (N,) image ids.
         bits: (N,) uint64 hashes.
-        flat: (N,) bool, photos whose hash means nothing.
+        flat: (N,) bool, photos without structure, whose hash is ignored.
         content: (N,) int, equal where the bytes are equal.
         max_distance: as in `find`.
     """

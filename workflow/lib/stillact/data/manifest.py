@@ -1,4 +1,4 @@
-"""The manifest: a CSV with one labelled photo a row, checked before anything is done with it."""
+"""The manifest: a CSV with one labelled photo per row, and its validation."""
 
 import csv
 import hashlib
@@ -17,14 +17,14 @@ from stillact.data.boxes import Box
 
 COLUMNS = ("id", "label", "url", "split", "group", "sha256", "person_boxes")
 REQUIRED = ("url", "label")
-SHOWN = 20  # faults told in full
+SHOWN = 20  # faults listed in a message
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ID_RULE = "use up to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit"
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
-Fault = tuple[int, str]  # row as in a spreadsheet (the header is row 1), what is wrong
+Fault = tuple[int, str]  # row as in a spreadsheet (the header is row 1), and the fault
 
 
 def load(
@@ -34,17 +34,17 @@ def load(
 
     Args:
         path: CSV (UTF-8, commas, a header). `url` and `label` are required, the other `COLUMNS`
-            optional, any further column is ignored. Blanks around a cell are dropped, rows without
-            any content are skipped.
-        classes: the labels it may hold.
+            optional, any other column is ignored. Cells are stripped of white space, empty rows are
+            skipped.
+        classes: allowed labels.
         known: where these are set, for messages.
 
     Returns:
-        The `COLUMNS`, all strings, '' where nothing is given. An id that is not given is the first
-        12 hex digits of the SHA-256 of the url; sha256 is in lower case.
+        The `COLUMNS`, all strings, '' if not given. The default id is the first 12 hex digits of
+        the SHA-256 of the url; sha256 is in lower case.
 
     Raises:
-        InputError: the file cannot be read, or rows are at fault; one message tells all of them.
+        InputError: the file cannot be read, or rows are invalid; one message lists all faults.
     """
     header, rows = _read(path)
     _check_header(path, header)
@@ -81,7 +81,7 @@ def parse_boxes(text: str) -> list[Box]:
 
 
 def _read(path: str | Path) -> tuple[list[str], dict[int, list[str]]]:
-    """The header, and the cells of each row that has content, by row number."""
+    """The header, and the cells of each non-empty row, by row number."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             rows = [[cell.strip() for cell in row] for row in csv.reader(file, strict=True)]
@@ -100,15 +100,15 @@ def _read(path: str | Path) -> tuple[list[str], dict[int, list[str]]]:
     body = {number: row for number, row in enumerate(rows[1:], start=2) if any(row)}
     if not rows or not body:
         raise InputError(
-            f"manifest {path} holds no photos; it needs a header with the columns url and label, "
-            "and a row a photo"
+            f"manifest {path} has no photos; it needs a header with the columns url and label, "
+            "and one row per photo"
         )
     return [name.lower() for name in rows[0]], body
 
 
 def _check_header(path: str | Path, header: list[str]) -> None:
-    """Raise for a required column that is missing, one given twice, or a near miss of a known
-    one: its values would be ignored without a word."""
+    """Raise an InputError for a missing or repeated column, or a misspelt one, whose values would
+    be ignored silently."""
     faults = [
         f"column {name} is given twice; remove one" for name in COLUMNS if header.count(name) > 1
     ]
@@ -129,22 +129,22 @@ def _check_header(path: str | Path, header: list[str]) -> None:
 
 
 def _table(header: list[str], rows: dict[int, list[str]]) -> pd.DataFrame:
-    """The `COLUMNS` as text, with the row numbers as index; ids and hashes in their final form."""
+    """The `COLUMNS` as text, indexed by row number; ids and hashes in their final form."""
     empty = dict.fromkeys(COLUMNS, "")
     records = [empty | dict(zip(header, row, strict=False)) for row in rows.values()]
     table = pd.DataFrame(records, index=list(rows), columns=list(COLUMNS), dtype=str)
-    made = table["url"].map(lambda url: hashlib.sha256(url.encode()).hexdigest()[:12])
-    table["id"] = table["id"].where(table["id"] != "", made)
+    default = table["url"].map(lambda url: hashlib.sha256(url.encode()).hexdigest()[:12])
+    table["id"] = table["id"].where(table["id"] != "", default)
     table["sha256"] = table["sha256"].str.lower()
     return table
 
 
 def _beyond_header(columns: int, rows: dict[int, list[str]]) -> Iterator[Fault]:
-    rule = "put a cell that holds a comma in double quotes"
+    rule = "put a cell that contains a comma in double quotes"
     for number, row in rows.items():
         if any(row[columns:]):
             beyond = ",".join(row[columns:])
-            yield number, f"{beyond!r} stands beyond the last of {columns} columns; {rule}"
+            yield number, f"{beyond!r} is beyond the last of {columns} columns; {rule}"
 
 
 def _label_faults(labels: pd.Series, classes: list[str], known: str) -> Iterator[Fault]:
@@ -165,42 +165,42 @@ def _url_faults(urls: pd.Series, labels: pd.Series) -> Iterator[Fault]:
         elif (seen := first.setdefault(url, number)) != number:
             one, two = labels[seen], labels[number]
             also = f"with label {one!r}, here with {two!r}" if one != two else "with the same label"
-            yield number, f"{url!r} is in row {seen} already, {also}; remove one"
+            yield number, f"{url!r} is already in row {seen}, {also}; remove one"
 
 
 def _url_fault(url: str) -> str:
     if not url:
         return "empty; give an address or a path"
     if url.startswith(FORMULA):
-        return f"{url!r} would be a formula to a spreadsheet; put ./ in front of the path"
+        return f"{url!r} would be read as a formula by a spreadsheet; put ./ before the path"
     scheme = _SCHEME.match(url)
     if not scheme:
         return ""
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port  # both raise where the text cannot be one
+        host, _ = parts.hostname, parts.port  # both raise if the text is invalid
     except ValueError as error:
         return f"{url!r} is not an address: {error}; correct it"
     match parts.scheme:
         case "http" | "https" if not host:
-            return f"{url!r} names no host; write {parts.scheme}://host/path"
+            return f"{url!r} has no host; write {parts.scheme}://host/path"
         case "file" if host not in (None, "localhost") or not parts.path.startswith("/"):
             return f"{url!r} is not an absolute path; write file:///folder/photo.jpg"
         case "http" | "https" | "file":
             return ""
     return (
         f"{url!r} starts with {scheme[0]!r}; use http://, https://, file:// or a path "
-        "(with ./ before a path that holds a colon)"
+        "(with ./ before a path that contains a colon)"
     )
 
 
 def _id_faults(ids: pd.Series, urls: pd.Series) -> Iterator[Fault]:
     first: dict[str, int] = {}
-    for number, value in ids[~urls.duplicated()].items():  # a url given twice is told as such
+    for number, value in ids[~urls.duplicated()].items():  # repeated urls are reported separately
         if not _ID.fullmatch(value):
             yield number, f"{value!r} is not an id; {_ID_RULE}"
         elif (seen := first.setdefault(value, number)) != number:
-            yield number, f"{value!r} is in row {seen} already; give another"
+            yield number, f"{value!r} is already in row {seen}; use another"
 
 
 def _split_faults(splits: pd.Series) -> Iterator[Fault]:
@@ -212,12 +212,12 @@ def _split_faults(splits: pd.Series) -> Iterator[Fault]:
             hint = did_you_mean(split, SUBSETS)
             yield number, f"unknown split {split!r}.{hint} Allowed: {allowed}"
         else:
-            yield number, f"empty, while other rows have one; give {allowed}, or clear all"
+            yield number, f"empty, while other rows have one; set {allowed}, or clear all"
 
 
 def _group_faults(groups: pd.Series) -> Iterator[Fault]:
     for number, group in groups[groups.str.startswith(FORMULA)].items():
-        yield number, f"{group!r} would be a formula to a spreadsheet; start it with a letter"
+        yield number, f"{group!r} would be read as a formula by a spreadsheet; start with a letter"
 
 
 def _hash_faults(hashes: pd.Series) -> Iterator[Fault]:

@@ -1,4 +1,4 @@
-"""What the photos are before any model sees them: sizes, class counts, duplicates."""
+"""Summaries of the photos: sizes, class counts, duplicates."""
 
 from collections.abc import Sequence
 
@@ -8,26 +8,26 @@ MEASURES = ("width", "height", "aspect_ratio")
 
 
 def photos(images: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
-    """The photos that could be had, in the manifest's order.
+    """The available photos, in the manifest's order.
 
     Args:
-        images: images.csv, of which `id`, `status`, `width` and `height` are read.
-        manifest: manifest.csv, of which `id` and `label` are read.
+        images: images.csv, with `id`, `status`, `width` and `height`.
+        manifest: manifest.csv, with `id` and `label`.
 
     Returns:
         id, label, width and height in pixels (upright), aspect_ratio (width over height).
     """
-    had = images.loc[images["status"] == "ok", ["id", "width", "height"]]
-    table = manifest[["id", "label"]].merge(had, on="id")
+    available = images.loc[images["status"] == "ok", ["id", "width", "height"]]
+    table = manifest[["id", "label"]].merge(available, on="id")
     return table.assign(aspect_ratio=table["width"] / table["height"])
 
 
 def table_1(photos: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
-    """Counts and sizes a class, in the order of `classes`, then of all of them.
+    """Counts and sizes per class, in the order of `classes`, then overall.
 
     Args:
         photos: a table of `photos()`.
-        classes: labels, one row each; photos with another label are not counted.
+        classes: labels, one row each; photos with other labels are not counted.
 
     Returns:
         label (a class or "Overall"), count, share (of all counted, 0 to 1), and for width and
@@ -52,9 +52,9 @@ def table_1(photos: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
 def choose_examples(
     photos: pd.DataFrame, classes: Sequence[str], per_class: int, seed: int
 ) -> dict[str, list[str]]:
-    """Ids of `per_class` photos of each class (all, where there are fewer), drawn by `seed`.
+    """Sample the ids of `per_class` photos of each class (all, if there are fewer), by `seed`.
 
-    The order of the rows of `photos` does not matter.
+    The result does not depend on the order of the rows of `photos`.
     """
     chosen = {}
     for label in classes:
@@ -64,12 +64,12 @@ def choose_examples(
 
 
 def audit(duplicates: pd.DataFrame, manifest: pd.DataFrame, holdout: pd.DataFrame) -> pd.DataFrame:
-    """Each pair of duplicates with what makes it harmful.
+    """Each pair of duplicates with its labels and subsets.
 
     Args:
         duplicates: duplicates.csv: image_id_a, image_id_b, kind (exact or near), distance (bits).
-        manifest: manifest.csv, of which `id` and `label` are read.
-        holdout: holdout.csv, of which `image_id` and `subset` are read.
+        manifest: manifest.csv, with `id` and `label`.
+        holdout: holdout.csv, with `image_id` and `subset`.
 
     Returns:
         `duplicates` with label_a, label_b, labels_differ (yes or no), subset_a, subset_b (none
@@ -92,7 +92,7 @@ def _yes_no(flags: pd.Series) -> pd.Series:
 
 
 def audit_summary(audit: pd.DataFrame) -> str:
-    """What a table of `audit()` says, in a few sentences of plain text."""
+    """Summarise a table of `audit()` in a few sentences of plain text."""
     if audit.empty:
         return "No photo is an exact or near-duplicate of another."
     exact = int((audit["kind"] == "exact").sum())
@@ -123,11 +123,11 @@ def _are(count: int) -> str:
 
 
 def largest_class_rate(split: pd.DataFrame, subset: str) -> float:
-    """The accuracy (0 to 1) of answering always the commonest label of `subset`.
+    """The accuracy (0 to 1) of always predicting the most frequent label of `subset`.
 
     Args:
-        split: holdout.csv, of which `label` and `subset` are read.
-        subset: train, validation or test; must have photos.
+        split: holdout.csv, with `label` and `subset`.
+        subset: train, validation or test; not empty.
     """
     labels = split.loc[split["subset"] == subset, "label"]
     return labels.value_counts(normalize=True).max()

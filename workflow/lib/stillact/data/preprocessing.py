@@ -1,4 +1,4 @@
-"""How a photo becomes the square that a model sees."""
+"""Preprocessing settings: from a photo to the square input of a model."""
 
 import math
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What `preprocess.square` does to a photo.
+    """Settings of `preprocess.square`.
 
     size: side of the square, pixels.
     geometry: "resize_crop", "squash" or "letterbox".
     interpolation: "bicubic" or "bilinear".
-    crop: timm's crop_pct; below 1 the photo is scaled to floor(size / crop) in place of `size`, and
-        the centre of that is taken.
+    crop: timm's crop_pct; below 1 the photo is scaled to floor(size / crop) instead of `size`, and
+        its centre is cropped.
     """
 
     size: int
@@ -22,14 +22,14 @@ class Preprocessing:
 
     @property
     def side(self) -> int:
-        """What a photo is scaled to before its centre is taken, pixels."""
+        """The size that a photo is scaled to before the centre crop, pixels."""
         return math.floor(self.size / self.crop)
 
     def scaled(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height of the scaled photo, before it is cropped or padded, pixels.
+        """Width and height of the scaled photo, before cropping or padding, pixels.
 
         Args:
-            width, height: of the upright photo, pixels.
+            width, height: size of the upright photo, pixels.
         """
         side = self.side
         if self.geometry == "squash":

@@ -1,9 +1,9 @@
-"""Which photo is trained on and which is tested on.
+"""Stratified, grouped holdout and k-fold splits.
 
-Photos that belong together (a group of the manifest, or duplicates of each other) never stand on
-both sides of a split. Within that, every part of a split gets its share of every class, to within
-one photo where all photos stand alone. The assignment follows from the seed and the image ids; the
-order of the rows plays no part.
+Photos of one group (a group of the manifest, or duplicates of each other) are never on both sides
+of a split. Under this constraint, every part of a split gets its share of every class, to within
+one photo if no photos are grouped. The assignment depends only on the seed and the image ids, not
+on the order of the rows.
 """
 
 import math
@@ -21,7 +21,7 @@ from stillact.core.logs import logger
 from stillact.core.runs import SUBSETS
 
 SHOWN = 10  # pairs named in a warning
-LEAVE_OUT = "add images of it, or leave it out of dataset.classes and the tasks"
+LEAVE_OUT = "add images of it, or remove it from dataset.classes and the tasks"
 TOO_FEW_GROUPS = (
     "images of one group (the manifest's, or duplicates) stay together, and there are too few "
     "groups of this class; add images of it"
@@ -30,16 +30,16 @@ LOWER_FOLDS = ", or lower splits.kfold.folds"
 
 
 def groups(image_ids: list[str], duplicates: pd.DataFrame, given: list[str]) -> list[str]:
-    """The group of each image: what the manifest's groups and the duplicates together connect.
+    """The group of each image: connected components of the manifest's groups and the duplicates.
 
     Args:
         image_ids: (N,) unique ids.
         duplicates: pairs, columns image_id_a and image_id_b; ids that are not in `image_ids`
-            (photos that were left out) are passed over.
+            (dropped photos) are ignored.
         given: (N,) groups of the manifest, '' for none.
 
     Returns:
-        (N,) names: the smallest image id of the group.
+        (N,) group names: the smallest image id of the group.
     """
     ids = pd.Series(image_ids)
     row = pd.Series(range(len(ids)), index=ids)
@@ -63,23 +63,23 @@ def tables(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The holdout table and the k-fold table of one task.
 
-    The holdout is made over all classes of the dataset and then cut to the task's, so that an
-    image is in the same subset in every task; the folds are made over the task's own images.
+    The holdout is drawn over all classes of the dataset and then restricted to the task's, so that
+    an image is in the same subset in every task; the folds are drawn over the task's images only.
 
     Args:
         manifest: columns id, label and split ('' throughout, or a subset in every row).
         task_classes: labels of the task.
         group: group of each row of `manifest`, from `groups`.
         settings: seed, fractions and folds.
-        manifest_sha256: written beside every row.
+        manifest_sha256: hash written in every row.
 
     Returns:
         holdout (image_id, label, subset, manifest_sha256) and kfold (image_id, label, repeat,
-        fold, manifest_sha256; repeat and fold count from 0, an image is tested in its fold), in
+        fold, manifest_sha256; repeat and fold from 0, an image is in the test set of its fold), in
         the order of `manifest`.
 
     Raises:
-        InputError: as `holdout` and `kfold`.
+        InputError: as for `holdout` and `kfold`.
     """
     rows = pd.DataFrame(
         {
@@ -102,9 +102,9 @@ def tables(
 def holdout(rows: pd.DataFrame, settings: Splits) -> list[str]:
     """The subset of each row: train, validation or test.
 
-    A split that the manifest gives is used as it is. Otherwise validation and test take their
-    fraction of the rows, rounded up (as scikit-learn's train_test_split does), but at least one
-    row a class; train takes the rest.
+    A split given by the manifest is used unchanged. Otherwise validation and test take their
+    fraction of the rows, rounded up (as in scikit-learn's train_test_split), but at least one row
+    per class; train takes the rest.
 
     Args:
         rows: columns image_id, label, group and given ('' or a subset).
@@ -122,8 +122,8 @@ def holdout(rows: pd.DataFrame, settings: Splits) -> list[str]:
     train = len(rows) - sum(held_out)
     if train < classes:
         raise InputError(
-            f"splits.fractions leave {train} of {len(rows)} images for training, fewer than there "
-            "are classes; raise splits.fractions.train, or add images"
+            f"splits.fractions leave {train} of {len(rows)} images for training, fewer than the "
+            f"{classes} classes; raise splits.fractions.train, or add images"
         )
     rng = np.random.default_rng(settings.seed)
     parts = _assign(rows, np.array([train, *held_out]), rng)
@@ -135,8 +135,8 @@ def holdout(rows: pd.DataFrame, settings: Splits) -> list[str]:
 def kfold(rows: pd.DataFrame, settings: Splits) -> pd.DataFrame:
     """The fold of each row in each repeat: columns repeat, fold (from 0) and image_id.
 
-    In each repeat every row is in one fold; folds differ in size by at most one row where all
-    rows stand alone.
+    In each repeat every row is in one fold; fold sizes differ by at most one row if no rows are
+    grouped.
 
     Args:
         rows: columns image_id, label and group.
@@ -159,18 +159,18 @@ def kfold(rows: pd.DataFrame, settings: Splits) -> pd.DataFrame:
 
 
 def _assign(rows: pd.DataFrame, sizes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The part (0 to P - 1) of each row, stratified by label, groups kept whole.
+    """The part (0 to P - 1) of each row, stratified by label, groups not divided.
 
-    First every part gets one group of every class, the smallest there is. Then groups go in turn,
-    the largest first, where the part is furthest short of the quotas of their classes. Images
-    that stand alone come last and fill the quotas exactly.
+    First every part gets one group of every class, the smallest available. Then groups are assigned
+    in turn, the largest first, to the part that is furthest below the quotas of their classes.
+    Ungrouped images come last and fill the quotas exactly.
 
     Args:
         rows: columns image_id, label and group.
-        sizes: (P,) rows wanted a part.
-        rng: shuffles groups of one size.
+        sizes: (P,) target number of rows per part.
+        rng: shuffles groups of equal size.
     """
-    counts = pd.crosstab(rows.group, rows.label)  # sorted by name: the order of rows is gone
+    counts = pd.crosstab(rows.group, rows.label)  # sorted by name: independent of row order
     counts = counts.iloc[rng.permutation(len(counts))]
     members = counts.to_numpy()
     by_size = np.argsort(members.sum(1), kind="stable")
@@ -194,18 +194,18 @@ def _assign(rows: pd.DataFrame, sizes: np.ndarray, rng: np.random.Generator) -> 
 
 
 def _quotas(counts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Whole numbers of images a class and part, adding up to `counts` and to `sizes`.
+    """Integer numbers of images per class and part, with sums `counts` and `sizes`.
 
-    Each is the proportional share rounded up or down (the controlled rounding of a table, which
-    always exists), but at least one; where small classes leave no other way, others give.
+    Each is the proportional share rounded up or down (controlled rounding of a table, which always
+    exists), but at least one; if small classes make this infeasible, other cells deviate.
 
-    A linear program finds them: its matrix is that of a transport problem, whose corners are
-    whole numbers. A share is `base + up - under + over`, where `up` is the step to the rounded-up
-    share, and the steps beyond cost more than any sum of roundings can save.
+    They solve a linear program with the matrix of a transport problem, whose vertices are
+    integers. A share is `base + up - under + over`, where `up` is the step to the rounded-up
+    share; further steps cost more than any sum of roundings can save.
 
     Args:
-        counts: (C,) images a class.
-        sizes: (P,) images a part, with the same sum; at least C each, as counts are at least P.
+        counts: (C,) images per class.
+        sizes: (P,) images per part, with the same sum; at least C each, as counts are at least P.
     """
     share = np.outer(counts, sizes) / counts.sum()
     base = np.maximum(np.floor(share + 1e-9), 1)
@@ -229,9 +229,9 @@ def _quotas(counts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def _given(rows: pd.DataFrame) -> list[str]:
-    """The manifest's own split, checked."""
+    """The manifest's own split, after validation."""
     _every_class_everywhere(
-        rows.assign(part=rows.given), SUBSETS, "subset", "mend the manifest's column split"
+        rows.assign(part=rows.given), SUBSETS, "subset", "correct the manifest's column split"
     )
     pairs = []
     for _, members in rows[rows.groupby("group").given.transform("nunique") > 1].groupby("group"):
@@ -243,8 +243,8 @@ def _given(rows: pd.DataFrame) -> list[str]:
     if pairs:
         more = f", and {len(pairs) - SHOWN} more" if len(pairs) > SHOWN else ""
         logger.warning(
-            "the manifest's split parts images that belong together: %s%s; results on them look "
-            "better than they are",
+            "the manifest's split separates images of one group: %s%s; results on them are "
+            "optimistic",
             "; ".join(pairs[:SHOWN]),
             more,
         )
@@ -260,7 +260,7 @@ def _enough(rows: pd.DataFrame, need: int, what: str, remedy: str) -> None:
 
 
 def _every_class_everywhere(rows: pd.DataFrame, parts: Sequence, where: str, remedy: str) -> None:
-    """Raise an InputError if a class is missing from a part; column `part` holds each row's."""
+    """Raise an InputError if a class is missing from a part (column `part`)."""
     for label, held in rows.groupby("label").part.agg(set).items():
         for part in parts:
             if part not in held:

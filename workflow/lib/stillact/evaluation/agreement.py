@@ -1,4 +1,4 @@
-"""How far models give the same answers to the same photos, right or wrong."""
+"""Agreement between models: how often they predict the same class for the same photos."""
 
 from collections.abc import Mapping
 from itertools import combinations
@@ -18,27 +18,27 @@ AGREEMENT = ["model_a", "model_b", "photos", "same", "kappa", "ci_low", "ci_high
 def agreement(
     models: Mapping[str, Predictions], *, resamples: int = 2000, seed: int = 0
 ) -> pd.DataFrame:
-    """How far each pair of models gives the same answers (majority votes) to the same photos.
+    """Agreement of the majority votes of each pair of models.
 
-    Cohen's kappa, (same - chance) / (1 - chance), where chance is how often two would agree that
-    give each answer as often as these two do, but at random ("A coefficient of agreement for
-    nominal scales", Educ. Psychol. Meas. 20, 1960): 1 for the same answers throughout, 0 for no
-    more than chance, less for less.
+    Cohen's kappa, (same - chance) / (1 - chance), where chance is the agreement expected from two
+    independent models with the same class frequencies ("A coefficient of agreement for nominal
+    scales", Educ. Psychol. Meas. 20, 1960): 1 for identical predictions, 0 for agreement at the
+    level of chance, negative for less.
 
     Args:
-        models: of `predictions.by_model`.
-        resamples: of the bootstrap over photos. seed: of its draws.
+        models: from `predictions.by_model`.
+        resamples: number of bootstrap resamples of the photos. seed: random seed.
 
     Returns:
-        model_a, model_b; photos that both judge; same, the share of equal answers; kappa; ci_low
-        and ci_high, from the 2.5th to the 97.5th percentile of the resamples in which it is
-        defined, one photo fewer than there are in each (Rao and Wu, JASA 83, 1988); note, '' or
-        why there is no kappa. No rows for fewer than two models.
+        model_a, model_b; photos, the number predicted by both; same, the share of equal
+        predictions; kappa; ci_low and ci_high, the 2.5th and 97.5th percentile of the resamples in
+        which it is defined, each of one photo fewer than there are (Rao and Wu, JASA 83, 1988);
+        note, '' or why there is no kappa. No rows for fewer than two models.
     """
-    said = {model: verdicts(given) for model, given in models.items()}
+    voted = {model: verdicts(given) for model, given in models.items()}
     rows = []
-    for a, b in combinations(said, 2):
-        answers = pd.concat([said[a]["answer"], said[b]["answer"]], axis=1, join="inner")
+    for a, b in combinations(voted, 2):
+        answers = pd.concat([voted[a]["answer"], voted[b]["answer"]], axis=1, join="inner")
         classes = pd.Index(models[a].classes)
         codes = classes.get_indexer(answers.iloc[:, 0]), classes.get_indexer(answers.iloc[:, 1])
         numbers = _agreement(*codes, len(classes), resamples, np.random.default_rng(seed))
@@ -49,7 +49,7 @@ def agreement(
 def _agreement(
     a: np.ndarray, b: np.ndarray, classes: int, resamples: int, rng: np.random.Generator
 ) -> dict:
-    """The numbers of one pair, from the codes of their answers to each photo."""
+    """The values of one pair, from the codes of their predictions for each photo."""
     photos = len(a)
     if not photos:
         return {"note": APART}
@@ -66,11 +66,11 @@ def _agreement(
 
 
 def kappas(tables: np.ndarray) -> np.ndarray:
-    """Cohen's kappa of each table of counts; NaN where both give one and the same answer only.
+    """Cohen's kappa of each contingency table; NaN where both always predict the same one class.
 
     Args:
-        tables: (..., classes, classes): how often one gives the row's answer, the other the
-            column's.
+        tables: (..., classes, classes): counts, by the class that the first model predicts (row)
+            and the second (column).
     """
     photos = tables.sum((-2, -1))
     same = np.trace(tables, axis1=-2, axis2=-1) / photos
@@ -80,16 +80,16 @@ def kappas(tables: np.ndarray) -> np.ndarray:
 
 
 def agreement_sentence(table: pd.DataFrame) -> str:
-    """What a table of `agreement` says: who agree most, and who least."""
+    """Summary of a table of `agreement`: the pairs with the highest and the lowest kappa."""
     if table.empty:
-        return "Agreement takes two models, and here are not so many."
+        return "Agreement requires at least two models."
     known = table[table["kappa"].notna()].sort_values("kappa", kind="stable")
     if known.empty:
-        return f"No pair of models has a kappa: {'; '.join(table['note'].unique())}."
+        return f"Kappa is undefined for all pairs of models: {'; '.join(table['note'].unique())}."
     least, most = (_agree(known.iloc[place]) for place in (0, -1))
     if len(known) == 1:
         return f"{most}."
-    return f"Of {len(known)} pairs of models these agree most: {most}; and these least: {least}."
+    return f"Of {len(known)} pairs of models, the highest agreement: {most}; the lowest: {least}."
 
 
 def _agree(pair: pd.Series) -> str:
@@ -97,6 +97,6 @@ def _agree(pair: pd.Series) -> str:
         f"{pair[number]:z.2f}".replace("-", "−") for number in ("kappa", "ci_low", "ci_high")
     )
     return (
-        f"{pair['model_a']} and {pair['model_b']}, kappa {kappa} [{low}, {high}], the same answer "
-        f"to {hundredths(pair['same'])} % of {pair['photos']} photos"
+        f"{pair['model_a']} and {pair['model_b']}, kappa {kappa} [{low}, {high}], the same "
+        f"prediction for {hundredths(pair['same'])} % of {pair['photos']} photos"
     )

@@ -1,4 +1,4 @@
-"""Metrics of each model with intervals for the luck of the images and of the runs."""
+"""Metrics of each model with confidence intervals over images and runs."""
 
 import numpy as np
 import pandas as pd
@@ -19,33 +19,33 @@ def intervals(
     """Each metric, as the mean over a model's runs, with a 95 % bootstrap interval.
 
     A run is a seed on the holdout split, or a repeat of cross-validation with its folds pooled
-    (and a seed of it, where there are several). The same runs judge the same images, so that the
-    two kinds of luck are crossed, and each is drawn with replacement by itself: images with all
-    runs, runs with all images. A resample adds the two deviations to the value (as variances add;
-    Cameron, Gelbach and Miller, "Robust inference with multiway clustering", JBES 29, 2011). To
-    draw both at once, as the pigeonhole bootstrap does (Owen, Ann. Appl. Stat. 1, 2007), counts
-    the luck of a single answer three times, this twice, where once were right; with five runs it
-    made intervals up to a fifth wider. Of each kind one fewer is drawn than there are, so that few
-    do not vary too little (Rao and Wu, JASA 83, 1988). The interval reaches from the 2.5th to the
-    97.5th percentile.
+    (and a seed of it, where there are several). All runs predict the same images, so images and
+    runs are crossed factors, and each is resampled separately: images with all runs, runs with all
+    images. A resample adds the two deviations to the value (as variances add; Cameron, Gelbach and
+    Miller, "Robust inference with multiway clustering", JBES 29, 2011). Resampling both jointly,
+    as the pigeonhole bootstrap does (Owen, Ann. Appl. Stat. 1, 2007), counts the residual variance
+    of single predictions three times, this method twice, where once would be correct; with five
+    runs it made intervals up to a fifth wider. Of each factor one fewer is drawn than there are,
+    which corrects the variance of small samples (Rao and Wu, JASA 83, 1988). The interval reaches
+    from the 2.5th to the 97.5th percentile.
 
-    It is about other photos and other seeds, with the same training set (holdout) or training sets
-    that overlap as these do (cv); with one run it is about other photos alone, and with two to
-    five it is too narrow where runs differ much. Where a model is right on every photo its
-    accuracy's interval has no width; that of `statistics.wilson` has.
+    It covers other photos and other seeds, given the same training set (holdout) or training sets
+    that overlap as these do (cv); with one run it covers other photos only, and with two to five
+    runs it is too narrow where the variance between runs is large. For an accuracy of 1 the
+    interval has zero width; use `hypothesis_tests.wilson` there.
 
-    The same `seed` draws the same images for all models that judge as many.
+    The same `seed` draws the same images for all models with the same number of images.
 
     Args:
         predictions, scheme, subset: as in `predictions.by_model`.
-        resamples: of the bootstrap.
-        seed: of the draws.
+        resamples: number of bootstrap resamples.
+        seed: random seed.
 
     Returns:
-        task, model, scheme, subset, images, runs, metric, value, ci_low, ci_high; a row a model
-        and metric. accuracy, balanced_accuracy (mean recall of the classes that occur) and
-        macro_f1 (a class neither there nor predicted counts 0) are in [0, 1]; log_loss is in nats,
-        0 or more.
+        task, model, scheme, subset, images, runs, metric, value, ci_low, ci_high; one row per
+        model and metric. accuracy, balanced_accuracy (mean recall of the classes that occur) and
+        macro_f1 (a class neither present nor predicted counts 0) are in [0, 1]; log_loss is in
+        nats, 0 or more.
 
     Raises:
         InputError: as `predictions.by_model`.
@@ -86,11 +86,11 @@ def resample(given: Predictions, resamples: int, rng: np.random.Generator) -> di
 
 
 def mean(scores: np.ndarray, resamples: int = 2000, seed: int = 0) -> tuple[float, float, float]:
-    """The mean of a score that each run has on each image, and its 95 % interval as that of
-    `intervals`, not clipped to what a score may be.
+    """The mean of a score per run and image, and its 95 % interval as in `intervals`, not clipped
+    to the range of the score.
 
     Args:
-        scores: (runs, images), all there.
+        scores: (runs, images), without missing values.
         resamples, seed: as for `intervals`.
     """
     rng = np.random.default_rng(seed)
@@ -111,7 +111,7 @@ def _draw(rng: np.random.Generator, count: int, resamples: int) -> np.ndarray:
 def _scores(given: Predictions, weights: np.ndarray) -> dict[str, np.ndarray]:
     """Each metric of each run when image i counts weights[b, i] times, shape (b, runs).
 
-    A metric without an image to be taken over is NaN.
+    A metric over no image is NaN.
     """
     judged, predicted = given.judged, given.predicted
     right = predicted == given.labels
@@ -122,7 +122,7 @@ def _scores(given: Predictions, weights: np.ndarray) -> dict[str, np.ndarray]:
         return weights @ of.T.astype(float)
 
     recalls, f1s = [], []
-    with np.errstate(invalid="ignore"):  # 0 / 0: nothing to judge
+    with np.errstate(invalid="ignore"):  # 0 / 0: no image
         for code in range(len(given.classes)):
             true, claimed = judged & (given.labels == code), predicted == code
             hits, trues, claims = total(right & true), total(true), total(claimed)

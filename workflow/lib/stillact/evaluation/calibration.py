@@ -1,4 +1,4 @@
-"""Whether a model's probabilities mean what they say, and how to mend them."""
+"""Calibration of predicted probabilities, and temperature scaling."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from stillact.evaluation.predictions import SMALLEST, Predictions, by_model
 
 RUN = ["task", "model", "split", "seed"]
 HEAD = ["task", "model", "scheme", "subset"]
-TEMPERATURES = (0.2, 20.0)  # a few validation photos, all answered rightly, would take it to 0
+TEMPERATURES = (0.2, 20.0)  # bounds: on a few validation photos, all correct, it would tend to 0
 
 
 def scores(
@@ -26,33 +26,33 @@ def scores(
 ) -> pd.DataFrame:
     """Log loss, Brier score and calibration error of each model, each the mean over its runs.
 
-    A perfectly calibrated model shows a calibration error too, the larger the fewer the images. So
-    beside the one found stands what a model with these very confidences would show if they were
-    true: whether it is right is drawn anew from them. The runs share the luck of a draw, image by
-    image, as they share the images.
+    The calibration error of a perfectly calibrated model is positive too, and larger for fewer
+    images. The table therefore contains its expected value under perfect calibration with these
+    confidences: correctness is simulated from them. The runs share the random numbers per image,
+    as they share the images.
 
     Args:
         predictions, scheme, subset: as in `predictions.by_model`.
         bins: of `calibration_error`.
-        draws: how often all images are drawn anew. seed: of the draws.
+        draws: number of simulations. seed: random seed.
 
     Returns:
         task, model, scheme, subset, images, runs; log_loss (nats, 0 or more), brier ([0, 2]), ece
-        ([0, 1]); calibrated_mean, calibrated_low, calibrated_high: the calibrated model's ece and
-        its 95 % band, in which an ece says nothing against the model.
+        ([0, 1]); calibrated_mean, calibrated_low, calibrated_high: ece under perfect calibration
+        and its 95 % band; an ece within the band is no evidence of miscalibration.
 
     Raises:
         InputError: as `predictions.by_model`.
     """
     rows = []
     for model, given in by_model(predictions, scheme=scheme, subset=subset).items():
-        luck = np.random.default_rng(seed).random((draws, len(given.labels)))
+        uniform = np.random.default_rng(seed).random((draws, len(given.labels)))
         found, calibrated = [], np.zeros(draws)
         for seen, probabilities, labels in _runs(given):
             confidence, right = _top(probabilities, labels)
             ece = calibration_error(confidence, right, bins)
             found.append((log_loss(probabilities, labels), brier(probabilities, labels), ece))
-            calibrated += calibration_error(confidence, luck[:, seen] < confidence, bins)
+            calibrated += calibration_error(confidence, uniform[:, seen] < confidence, bins)
         calibrated /= len(found)
         band = calibrated.mean(), *np.percentile(calibrated, [2.5, 97.5])
         head = predictions["task"].iloc[0], model, scheme, subset
@@ -72,36 +72,38 @@ def reliability(
     draws: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """The points of each model's reliability diagram, the answers of all its runs together.
+    """The points of each model's reliability diagram, predictions of all its runs pooled.
 
     Args:
         predictions, scheme, subset, bins, draws, seed: as in `scores`.
 
     Returns:
-        task, model, scheme, subset, bin (from 0, ascending); confidence, the mean of the bin's
-        answers, and accuracy, the share of them that are right, in [0, 1]; answers, their number;
-        calibrated_low, calibrated_high: where 95 % of the accuracies lie if the confidences are
-        true, the luck of the images shared by the runs (the consistency bars of Bröcker and Smith,
-        "Increasing the reliability of reliability diagrams", Weather and Forecasting 22, 2007).
-        Bins that ties leave empty are not there.
+        task, model, scheme, subset, bin (from 0, ascending); confidence, the mean over the bin's
+        predictions, and accuracy, the share of correct ones, in [0, 1]; answers, their number;
+        calibrated_low, calibrated_high: the 95 % band of the accuracy under perfect calibration,
+        with random numbers per image shared by the runs (the consistency bars of Bröcker and
+        Smith, "Increasing the reliability of reliability diagrams", Weather and Forecasting 22,
+        2007). Bins that ties leave empty are omitted.
 
     Raises:
         InputError: as `predictions.by_model`.
     """
     rows = []
     for model, given in by_model(predictions, scheme=scheme, subset=subset).items():
-        luck = np.random.default_rng(seed).random((draws, len(given.labels)))
+        uniform = np.random.default_rng(seed).random((draws, len(given.labels)))
         head = predictions["task"].iloc[0], model, scheme, subset
-        rows += [(*head, place, *point) for place, point in enumerate(_points(given, bins, luck))]
+        rows += [
+            (*head, place, *point) for place, point in enumerate(_points(given, bins, uniform))
+        ]
     numbers = ["confidence", "accuracy", "answers", "calibrated_low", "calibrated_high"]
     return pd.DataFrame(rows, columns=[*HEAD, "bin", *numbers])
 
 
-def _points(given: Predictions, bins: int, luck: np.ndarray) -> Iterator[tuple]:
-    """For each bin confidence, accuracy, answers and the band of `reliability`.
+def _points(given: Predictions, bins: int, uniform: np.ndarray) -> Iterator[tuple]:
+    """Confidence, accuracy, number of predictions and band of `reliability`, per bin.
 
     Args:
-        luck: (draws, images), uniform in [0, 1]: the answer is right where it is below the
+        uniform: (draws, images), in [0, 1]: a prediction is correct where this is below its
             confidence.
     """
     runs = [(seen, *_top(of_run, labels)) for seen, of_run, labels in _runs(given)]
@@ -110,20 +112,20 @@ def _points(given: Predictions, bins: int, luck: np.ndarray) -> Iterator[tuple]:
     member = member[:, member.any(0)]
     counts = member.sum(0)
     ends = np.cumsum([len(seen) for seen, _, _ in runs])[:-1]
-    redrawn = sum(
-        (luck[:, seen] < of_run) @ of_bin
+    simulated = sum(
+        (uniform[:, seen] < of_run) @ of_bin
         for (seen, of_run, _), of_bin in zip(runs, np.split(member, ends), strict=True)
     )
-    band = np.percentile(redrawn / counts, [2.5, 97.5], axis=0)
+    band = np.percentile(simulated / counts, [2.5, 97.5], axis=0)
     found = confidence @ member / counts, right @ member / counts
     return zip(*found, counts.astype(int), *band, strict=True)
 
 
 def temperature_scaled(predictions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The test rows with each run's probabilities sharpened or softened by its own temperature,
-    fitted on the validation rows of the same run, never on test.
+    """Temperature scaling of the test rows, one temperature per run, fitted on the validation rows
+    of the same run.
 
-    A run without validation rows is left out and logged.
+    A run without validation rows is omitted and logged.
 
     Args:
         predictions: as in `predictions.by_model`, with the subsets validation and test.
@@ -139,7 +141,7 @@ def temperature_scaled(predictions: pd.DataFrame) -> tuple[pd.DataFrame, pd.Data
     for run, table in predictions.groupby(RUN, sort=False):
         validation, test = (table[table["subset"] == name] for name in ("validation", "test"))
         if validation.empty:
-            logger.warning("%s/%s/%s/seed_%s has no validation rows, so no temperature", *run)
+            logger.warning("%s/%s/%s/seed_%s has no validation rows: not scaled", *run)
             continue
         codes = classes.get_indexer(validation["label"])
         temperature = fit_temperature(validation[columns].to_numpy(), codes)
@@ -151,10 +153,10 @@ def temperature_scaled(predictions: pd.DataFrame) -> tuple[pd.DataFrame, pd.Data
 
 
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature T, within `TEMPERATURES`, under which the log loss of softmax(log p / T) is
-    least (Guo et al., "On calibration of modern neural networks", ICML 2017).
+    """The temperature T, within `TEMPERATURES`, that minimises the log loss of softmax(log p / T)
+    (Guo et al., "On calibration of modern neural networks", ICML 2017).
 
-    Above 1 the model was too sure. A model that gives every class the same probability keeps T = 1.
+    T > 1: the model was overconfident. For uniform probabilities T = 1.
 
     Args:
         probabilities: (images, classes). labels: (images,) indices of classes.
@@ -172,7 +174,7 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """softmax(log p / T), shape (images, classes); which class comes first stays as it is."""
+    """softmax(log p / T), shape (images, classes); does not change the predicted class."""
     return softmax(np.log(np.maximum(probabilities, SMALLEST)) / temperature, axis=1)
 
 
@@ -198,17 +200,17 @@ def brier(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 10) -> np.ndarray:
-    """The expected calibration error of the top class, in [0, 1]: mean over bins, weighted by
-    their images, of |share right - mean confidence| (Naeini et al., AAAI 2015; bins of equal mass
+    """The expected calibration error of the predicted class, in [0, 1]: mean over bins, weighted by
+    their images, of |accuracy - mean confidence| (Naeini et al., AAAI 2015; bins of equal mass
     as in Nguyen and O'Connor, EMNLP 2015).
 
-    Bins end at quantiles of the confidences; equal confidences share a bin, so that the order of
-    the images plays no part.
+    Bin edges are quantiles of the confidences; equal confidences share a bin, so the order of the
+    images has no effect.
 
     Args:
         confidence: (images,), probability of the predicted class.
         right: (images,) or (draws, images), whether that class is the true one.
-        bins: at most so many.
+        bins: maximum number of bins.
 
     Returns:
         One number, or (draws,).
@@ -223,7 +225,7 @@ def _membership(confidence: np.ndarray, bins: int) -> np.ndarray:
 
 
 def _runs(given: Predictions) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """For each run the indices of the images it judges, their probabilities and their labels."""
+    """For each run the indices of its images, their probabilities and their labels."""
     for judged, probabilities in zip(given.judged, given.probabilities, strict=True):
         seen = np.flatnonzero(judged)
         yield seen, probabilities[seen], given.labels[seen]

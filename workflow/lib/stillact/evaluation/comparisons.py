@@ -1,4 +1,4 @@
-"""Which of two models is better, and how sure one can be: a row a pair of models."""
+"""Pairwise comparisons of models with hypothesis tests: one row per pair of models."""
 
 import math
 from collections.abc import Sequence
@@ -23,18 +23,19 @@ def pairs(
     scheme: str = "cv",
     subset: str = "test",
 ) -> pd.DataFrame:
-    """Every pair of models compared on the folds and images that both have judged.
+    """Every pair of models compared on the folds and images that both have in common.
 
     Args:
         predictions, scheme, subset: as in `predictions.by_model`. The t-test needs "cv".
-        models: those without predictions are passed over.
+        models: those without predictions are skipped.
 
     Returns:
         model_a, model_b; folds, images that both have; difference of the accuracies, a minus b, in
         [-1, 1], as the mean over folds; t, df and p of `corrected_t_test` over folds (seeds of a
-        fold averaged first); mcnemar_b, images that only a gets right by the majority vote of its
-        runs, mcnemar_c, only b, and the p of `mcnemar`; `probability_of_improvement` of a over b;
-        p_holm and mcnemar_p_holm, p adjusted for all pairs (Holm, "A simple sequentially rejective
+        fold averaged first); mcnemar_b, images that only a classifies correctly by the majority
+        vote of its runs, mcnemar_c, only b, and the p of `mcnemar`; `probability_of_improvement`
+        of a over b; p_holm and mcnemar_p_holm, p adjusted for all pairs (Holm, "A simple
+        sequentially rejective
         multiple test procedure", Scand. J. Stat. 6, 1979); note, '' or why a number is missing.
         No rows for fewer than two models.
 
@@ -59,14 +60,14 @@ def corrected_t_test(differences: np.ndarray, test_to_train: float) -> tuple[flo
     """Nadeau and Bengio's corrected resampled t-test: t, degrees of freedom, two-sided p.
 
     t = mean / sqrt((1 / J + n_test / n_train) s^2) with J - 1 degrees of freedom, s^2 the sample
-    variance. The plain t-test's 1 / J takes the folds for independent, though their training sets
-    overlap; the second term stands for that (Nadeau and Bengio, "Inference for the generalization
-    error", Machine Learning 52, 2003; for repeated cross-validation Bouckaert and Frank, PAKDD
-    2004).
+    variance. The plain t-test's 1 / J assumes independent folds, though their training sets
+    overlap; the second term corrects for that (Nadeau and Bengio, "Inference for the
+    generalization error", Machine Learning 52, 2003; for repeated cross-validation Bouckaert and
+    Frank, PAKDD 2004).
 
     Args:
-        differences: (J,) of one metric, a fold each.
-        test_to_train: images tested on over images trained on, in one fold; 1 / 9 with ten folds.
+        differences: (J,) of one metric, one per fold.
+        test_to_train: ratio of test to training images in one fold; 1 / 9 with ten folds.
 
     Returns:
         With fewer than two folds t and p are NaN. Where all differences are the same, t is NaN,
@@ -83,17 +84,17 @@ def corrected_t_test(differences: np.ndarray, test_to_train: float) -> tuple[flo
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
-    """Exact two-sided p of McNemar's test; 1 where no image is answered differently.
+    """Exact two-sided p of McNemar's test; 1 without discordant images.
 
-    Binomial: of the images that one model alone gets right, a and b get each with probability 1/2
-    (McNemar, Psychometrika 12, 1947).
+    Binomial: under the null hypothesis each discordant image is correct for a or b with
+    probability 1/2 (McNemar, Psychometrika 12, 1947).
     """
     discordant = only_a + only_b
     return float(stats.binomtest(only_a, discordant).pvalue) if discordant else 1.0
 
 
 def probability_of_improvement(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> float:
-    """How likely a run of model a does better than a run of model b on the same split, in [0, 1].
+    """Probability that a run of model a outperforms a run of model b on the same split, in [0, 1].
 
     P = mean over splits of the share of all pairs (run of a, run of b) in which a is ahead, a tie
     counted half (Agarwal et al., "Deep reinforcement learning at the edge of the statistical
@@ -110,7 +111,7 @@ def probability_of_improvement(a: Sequence[np.ndarray], b: Sequence[np.ndarray])
 
 
 def holm(p: pd.Series) -> pd.Series:
-    """Holm's adjusted p, of as many tests as have a p; the others stay without."""
+    """Holm's adjusted p over the tests that have a p; NaN stays NaN."""
     adjusted = p.astype(float)
     known = adjusted.notna()
     if known.any():
@@ -119,9 +120,9 @@ def holm(p: pd.Series) -> pd.Series:
 
 
 def votes(given: Predictions) -> np.ndarray:
-    """(images,) the class that most runs predict, -1 for an image that none has judged.
+    """(images,) the class that most runs predict, -1 for an image without predictions.
 
-    Of classes with as many votes, the one with the higher mean probability counts.
+    Ties are broken by the higher mean probability.
     """
     codes = np.arange(len(given.classes))
     counts = (given.predicted[..., None] == codes).sum(0)
@@ -140,15 +141,15 @@ def _by_split(rows: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
 
 
 def _test_to_train(rows: pd.DataFrame) -> float:
-    """Images in a fold over images outside it, which count as trained on whether they were in the
-    batches or in the choice of the epoch; NaN where there is one split alone."""
+    """Images in a fold over images outside it, which count as training images whether they were
+    used for training or for early stopping; NaN where there is only one split."""
     inside = rows.groupby("split")["image_id"].nunique().mean()
     outside = rows["image_id"].nunique() - inside
     return inside / outside if outside else math.nan
 
 
 def _over_folds(a: dict[str, np.ndarray], b: dict[str, np.ndarray], test_to_train: float) -> dict:
-    """What the accuracies by split of two models say."""
+    """The columns of `pairs` that come from the accuracies per split of two models."""
     folds = [split for split in a if split in b]
     in_a, in_b = [a[split] for split in folds], [b[split] for split in folds]
     differences = np.array([x.mean() - y.mean() for x, y in zip(in_a, in_b, strict=True)])
@@ -175,7 +176,7 @@ def _note(differences: np.ndarray) -> str:
 
 
 def _over_images(a: Predictions, b: Predictions) -> dict:
-    """What the majority votes of two models say."""
+    """The columns of `pairs` that come from the majority votes of two models."""
     both = a.judged.any(0) & b.judged.any(0)
     right_a, right_b = (votes(model)[both] == model.labels[both] for model in (a, b))
     only_a, only_b = int((right_a & ~right_b).sum()), int((~right_a & right_b).sum())

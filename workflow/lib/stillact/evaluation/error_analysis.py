@@ -1,8 +1,7 @@
-"""Where models err: on photos of which kind, and which photos show it.
+"""Error analysis: error rates by properties of the photos, and examples of errors.
 
-An error here is a wrong majority vote of a model's runs (`comparisons.votes`). What goes with
-errors need not cause them: sizes, numbers and places of people go with each other and with the
-classes.
+An error here is a wrong majority vote of a model's runs (`comparisons.votes`). Associations are not
+causal: sizes, numbers and positions of people correlate with each other and with the classes.
 """
 
 import math
@@ -18,7 +17,7 @@ from stillact.evaluation.error_factors import FACTORS, PEOPLE, UNKNOWN, binned
 from stillact.evaluation.hypothesis_tests import format_p, wilson
 from stillact.evaluation.predictions import Predictions
 
-LEVEL = 0.05  # below it a difference counts as shown
+LEVEL = 0.05  # significance level
 
 NO_BOXES = "no photo has person boxes"
 ONE_BIN = "too many photos are alike in it to be divided"
@@ -31,11 +30,11 @@ FAILURE = ["rule", "model", "class", "image_id", "answer", "probability", "proba
 
 
 def verdicts(given: Predictions) -> pd.DataFrame:
-    """What a model says of each photo that it judges, by image_id.
+    """A model's prediction for each photo, by image_id.
 
     Returns:
-        label, the true class; answer, the majority vote of its runs; probability (of the answer)
-        and probability_of_truth, means over the runs that judge the photo, [0, 1].
+        label, the true class; answer, the majority vote of its runs; probability (of the predicted
+        class) and probability_of_truth, means over the runs that predict the photo, [0, 1].
     """
     voted = votes(given)
     seen = voted >= 0
@@ -53,28 +52,28 @@ def verdicts(given: Predictions) -> pd.DataFrame:
 
 
 def rates(models: Mapping[str, Predictions], factors: pd.DataFrame) -> pd.DataFrame:
-    """How often each model errs on photos of each kind.
+    """Error rate of each model per bin of each factor.
 
-    What is continuous is divided into three bins of equal mass, or into fewer where so many photos
-    are alike that a bin would have less than half of its mass. All models have the same bins, of
-    the photos that any of them judges.
+    Continuous factors are divided into three bins of equal mass, or into fewer where ties would
+    leave a bin with less than half of its mass. All models share the same bins, computed on the
+    photos that any of them predicts.
 
     Args:
-        models: of `predictions.by_model`.
-        factors: of `error_factors.factors`; a photo that is not in it is unknown.
+        models: from `predictions.by_model`.
+        factors: from `error_factors.factors`; photos that are missing there are unknown.
 
     Returns:
         model, factor, bin (its name, or "unknown" for photos without boxes), low and high (the
         smallest and largest value in it; none for cut_off), photos, errors, error_rate, and its
-        95 % Wilson interval ci_low, ci_high, [0, 1]. A row a bin with photos, in ascending order.
+        95 % Wilson interval ci_low, ci_high, [0, 1]. One row per non-empty bin, in ascending order.
     """
-    said = {model: verdicts(given) for model, given in models.items()}
-    judged = sorted({image for table in said.values() for image in table.index})
-    values = factors.set_index("image_id").reindex(judged)
+    voted = {model: verdicts(given) for model, given in models.items()}
+    predicted = sorted({image for table in voted.values() for image in table.index})
+    values = factors.set_index("image_id").reindex(predicted)
     bins = {factor: binned(factor, values[factor]) for factor in FACTORS}
     counts = [
         _counted(bins[factor], table).assign(model=model, factor=factor)
-        for model, table in said.items()
+        for model, table in voted.items()
         for factor in FACTORS
     ]
     columns = ["model", "factor", "bin", "low", "high", "photos", "errors"]
@@ -83,10 +82,10 @@ def rates(models: Mapping[str, Predictions], factors: pd.DataFrame) -> pd.DataFr
 
 
 def mean_over_models(rates: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The mean error rate of all models, as rows of `rates` of a model of that name.
+    """The mean error rate over all models, as rows of `rates` for a model called `name`.
 
-    errors is the mean number of them. The models share the photos, so that these stand in the
-    interval as one model's do.
+    errors is the mean number of errors. The models share the photos, so the interval is that of
+    one model.
     """
     of = ["factor", "bin", "low", "high"]
     groups = rates.groupby(of, sort=False, dropna=False)
@@ -102,9 +101,9 @@ def _with_rate(counts: pd.DataFrame) -> pd.DataFrame:
     return counts.assign(error_rate=errors / photos, ci_low=low, ci_high=high)
 
 
-def _counted(bins: pd.DataFrame, said: pd.DataFrame) -> pd.DataFrame:
-    """Photos and errors a bin."""
-    wrong = (said["answer"] != said["label"]).rename("wrong")
+def _counted(bins: pd.DataFrame, voted: pd.DataFrame) -> pd.DataFrame:
+    """Photos and errors per bin."""
+    wrong = (voted["answer"] != voted["label"]).rename("wrong")
     groups = bins.join(wrong, how="inner").groupby(["place", "bin", "low", "high"], dropna=False)
     return groups["wrong"].agg(photos="size", errors="sum").reset_index()
 
@@ -120,7 +119,7 @@ def contrasts(rates: pd.DataFrame) -> pd.DataFrame:
         (first_photos, ...); difference, first minus last, [-1, 1], with Newcombe's 95 % interval
         ci_low, ci_high (Statist. Med. 17, 1998, method 10: from the two Wilson intervals); p of
         Fisher's exact test, and p_holm, for all factors of the model; unknown, photos without
-        boxes, which are in neither; note, '' or why there are no numbers.
+        boxes, which are in neither; note, '' or why there are no values.
     """
     rows = []
     for (model, factor), table in rates.groupby(["model", "factor"], sort=False):
@@ -134,7 +133,7 @@ def contrasts(rates: pd.DataFrame) -> pd.DataFrame:
 
 
 def _contrast(bins: pd.DataFrame) -> dict:
-    """The numbers of one contrast, from the rows of its bins, or the note."""
+    """The values of one contrast, from the rows of its bins, or the note."""
     if len(bins) < 2:
         return {"note": NO_BOXES if bins.empty else ONE_BIN}
     first, last = bins.iloc[0], bins.iloc[-1]
@@ -156,14 +155,12 @@ def _contrast(bins: pd.DataFrame) -> dict:
 
 
 def contrast_sentence(contrast: Mapping) -> str:
-    """A row of `contrasts` in words, with its numbers; intervals in brackets, in per cent."""
+    """A row of `contrasts` as a sentence; intervals in brackets, in percent."""
     model, about = contrast["model"], FACTORS[contrast["factor"]].title.split(" (")[0]
     if contrast["note"] == NO_BOXES:
-        return (
-            f"{model}, {about}: not known, as {NO_BOXES} (person_boxes, a column of the manifest)."
-        )
+        return f"{model}, {about}: unknown, {NO_BOXES} (person_boxes, a column of the manifest)."
     if math.isnan(contrast["p"]):
-        return f"{model}, {about}: no comparison, as {contrast['note']}."
+        return f"{model}, {about}: not compared, {contrast['note']}."
     one, other = _kinds(contrast)
     (first, first_rate), (last, last_rate) = (_errors(contrast, end) for end in ("first", "last"))
     interval = ", ".join(hundredths(contrast[end]) for end in ("ci_low", "ci_high"))
@@ -173,21 +170,21 @@ def contrast_sentence(contrast: Mapping) -> str:
         f"{format_p(contrast['p_holm'])} after Holm's correction"
     )
     if contrast["p_holm"] < LEVEL:
-        told = (
-            f"{model} is wrong on {first} photos {one} ({first_rate}) and on {last} {other} "
+        text = (
+            f"{model} misclassifies {first} photos {one} ({first_rate}) and {last} {other} "
             f"({last_rate}): {tested}."
         )
     else:
-        told = (
-            f"{model}: no difference is shown between photos {one} and {other}: wrong on {first} "
-            f"({first_rate}) and on {last} ({last_rate}), {tested}."
+        text = (
+            f"{model}: no significant difference between photos {one} and {other}: error rates "
+            f"{first} ({first_rate}) and {last} ({last_rate}), {tested}."
         )
     unknown = int(contrast["unknown"])
-    return told + (f" Photos without person boxes, left out: {unknown}." if unknown else "")
+    return text + (f" Photos without person boxes, excluded: {unknown}." if unknown else "")
 
 
 def _kinds(contrast: Mapping) -> tuple[str, str]:
-    """What is said of the photos of the two bins."""
+    """Descriptions of the photos of the two bins."""
     if contrast["factor"] == "people":
         return PEOPLE[contrast["first"]], PEOPLE[contrast["last"]]
     factor = FACTORS[contrast["factor"]]
@@ -195,7 +192,7 @@ def _kinds(contrast: Mapping) -> tuple[str, str]:
 
 
 def _errors(contrast: Mapping, end: str) -> tuple[str, str]:
-    """Errors of photos in a bin, and their rate with its interval."""
+    """Errors and photos in a bin, and the error rate with its interval."""
     errors, photos = int(contrast[f"{end}_errors"]), int(contrast[f"{end}_photos"])
     low, high = wilson(errors / photos, photos)
     rate = f"{hundredths(errors / photos)} % [{hundredths(low)}, {hundredths(high)}]"
@@ -207,18 +204,18 @@ def hundredths(share: float) -> str:
 
 
 def failures(models: Mapping[str, Predictions]) -> pd.DataFrame:
-    """The photos that stand for each model's errors on each class, chosen by rule.
+    """Example photos of each model's errors on each class, selected by rule.
 
-    "most confident": the wrong answer with the highest probability. "closest call": the wrong
-    answer whose probability is nearest to that of the truth; a majority of runs can be wrong
-    where the mean is right. Of equals the first image_id.
+    "most confident": the error with the highest probability. "closest call": the error whose
+    probability is nearest to that of the true class; a majority of runs can be wrong where the
+    mean is right. Ties are broken by image_id.
 
     Args:
-        models: of `predictions.by_model`.
+        models: from `predictions.by_model`.
 
     Returns:
         rule, model, class (the true one), image_id, answer, probability and probability_of_truth
-        (as of `verdicts`). No row for a class that a model never gets wrong.
+        (as in `verdicts`). No row for a class without errors.
     """
     rows = []
     for model, given in models.items():
@@ -238,22 +235,22 @@ def failures(models: Mapping[str, Predictions]) -> pd.DataFrame:
 
 
 def wrong_by_all(models: Mapping[str, Predictions]) -> pd.DataFrame:
-    """The photos that all models judge and get wrong: hard, or wrongly labelled.
+    """The photos that all models misclassify: hard or mislabelled.
 
     Args:
-        models: of `predictions.by_model`.
+        models: from `predictions.by_model`.
 
     Returns:
-        image_id; label; probability_of_truth, the mean over models, [0, 1]; answer, the one that
-        most models give (of equals the first by name); answer_<model>, of each. Lowest probability
-        of the truth first. No rows for fewer than two models.
+        image_id; label; probability_of_truth, the mean over models, [0, 1]; answer, the most
+        frequent prediction (ties: the first by name); answer_<model>, of each. Lowest probability
+        of the true class first. No rows for fewer than two models.
     """
     head = ["image_id", "label", "probability_of_truth", "answer"]
     columns = [*head, *(f"answer_{model}" for model in models)]
     if len(models) < 2:
         return pd.DataFrame(columns=columns)
-    said = {model: verdicts(given) for model, given in models.items()}
-    both = pd.concat(said, axis=1, join="inner").swaplevel(axis=1)
+    voted = {model: verdicts(given) for model, given in models.items()}
+    both = pd.concat(voted, axis=1, join="inner").swaplevel(axis=1)
     label = both["label"].iloc[:, 0]
     wrong = both["answer"].ne(label, axis=0).all(axis=1)
     given = both.loc[wrong, "answer"]
@@ -269,12 +266,12 @@ def wrong_by_all(models: Mapping[str, Predictions]) -> pd.DataFrame:
 
 
 def wrong_by_all_sentence(table: pd.DataFrame, models: int, photos: int) -> str:
-    """What a table of `wrong_by_all` says, of so many models and photos judged."""
+    """Summary of a table of `wrong_by_all`, given the number of models and photos."""
     if models < 2:
-        return "To find what all models get wrong takes two models, and here are not so many."
+        return "Errors common to all models require at least two models."
     if table.empty:
-        return f"There is no photo, of {photos}, that all {models} models get wrong."
+        return f"None of {photos} photos is misclassified by all {models} models."
     return (
-        f"All {models} models are wrong on {len(table)} of {photos} photos. Such a photo is hard, "
-        "or its label is wrong."
+        f"All {models} models misclassify {len(table)} of {photos} photos. These photos are hard "
+        "or mislabelled."
     )

@@ -1,6 +1,6 @@
-"""What may make a photo hard: its people, its place, its light, and the bins of each.
+"""Factors of difficulty of a photo: people, position, resolution, brightness, and their bins.
 
-Sizes, numbers and places of people go with each other and with the classes.
+Sizes, numbers and positions of people correlate with each other and with the classes.
 """
 
 import math
@@ -19,9 +19,9 @@ from stillact.data.preprocess import square
 
 @dataclass(frozen=True)
 class Factor:
-    """What may make a photo hard.
+    """A factor that may affect the difficulty of a photo.
 
-    title: with its unit. first, last: what is said of the photos of the first and the last bin,
+    title: with its unit. first, last: description of the photos of the first and the last bin,
     after "photos".
     """
 
@@ -51,20 +51,20 @@ FACTORS = {
         "person cut off by the edge", "with the whole person", "with a person cut off by the edge"
     ),
 }
-# In words: a column of numbers would not be read back as text.
+# Spelled out: a column of numbers would not be read back as text.
 PEOPLE = {"one": "with one person", "two or three": "with two or three"}
 PEOPLE |= {"four or more": "with four or more"}
-NAMES = {"people": tuple(PEOPLE), "cut_off": ("no", "yes")}  # of bins that are not of equal mass
+NAMES = {"people": tuple(PEOPLE), "cut_off": ("no", "yes")}  # of bins that are not equal-mass
 UNKNOWN = "unknown"  # the bin of photos without boxes
-BINS = 3  # of equal mass, for what is continuous
-EDGE = 0.01  # of a side: a box that comes so near to the edge reaches it
-LUMA_SIDE = 64  # pixels: what brightness is averaged over
+BINS = 3  # of equal mass, for continuous factors
+EDGE = 0.01  # of a side: a box within this distance of the edge counts as cut off
+LUMA_SIDE = 64  # pixels: size to which a photo is reduced to average its brightness
 
 
 def mean_luma(path: Path) -> float:
-    """How bright a photo is: its mean luma (ITU-R 601), 0 black to 1 white."""
+    """Brightness of a photo: its mean luma (ITU-R 601), 0 black to 1 white."""
     with Image.open(path) as image:
-        image.draft("RGB", (2 * LUMA_SIDE, 2 * LUMA_SIDE))  # a large JPEG, at a fraction of it
+        image.draft("RGB", (2 * LUMA_SIDE, 2 * LUMA_SIDE))  # decodes large JPEGs at reduced scale
         small = square(image, LUMA_SIDE, "squash").convert("L")
     return float(np.mean(small)) / 255
 
@@ -72,9 +72,9 @@ def mean_luma(path: Path) -> float:
 def factors(
     manifest: pd.DataFrame, images: pd.DataFrame, brightness: Mapping[str, float]
 ) -> pd.DataFrame:
-    """What may make each photo hard.
+    """The factors of each photo.
 
-    The person is the one with the largest box, each box cut to the photo.
+    The person is the one with the largest box; boxes are clipped to the photo.
 
     Args:
         manifest: of `manifest.load`: id, person_boxes.
@@ -82,13 +82,13 @@ def factors(
         brightness: of `mean_luma`, by id.
 
     Returns:
-        A row a photo that could be had, in the order of `images`: image_id; person_size, the share
+        One row per available photo, in the order of `images`: image_id; person_size, the share
         of the photo's area, (0, 1]; people, the number of boxes; position, the distance of the
         person's centre from the photo's over half the diagonal, [0, 1]; resolution, megapixels;
-        brightness, [0, 1]; overlap, the share of the person's box under other boxes, [0, 1], which
-        stands for occlusion: boxes do not say who is in front, nor what things hide a person;
-        cut_off, yes or no, whether the box comes within 1 % of a side of the photo's edge. Without
-        a box on the photo what hangs on boxes is NaN.
+        brightness, [0, 1]; overlap, the share of the person's box under other boxes, [0, 1], a
+        proxy for occlusion: boxes do not tell who is in front, nor which objects hide a person;
+        cut_off, yes or no, whether the box comes within 1 % of a side of the photo's edge. Factors
+        that depend on boxes are NaN without a box on the photo.
     """
     had = images.loc[images["status"] == "ok", ["id", "width", "height"]]
     boxes = manifest.set_index("id")["person_boxes"]
@@ -102,7 +102,7 @@ def factors(
 
 
 def _of_boxes(text: str, width: int, height: int) -> dict:
-    """The factors that hang on boxes; none without a box that lies on the photo."""
+    """The factors that depend on boxes; none without a box on the photo."""
     boxes = clipped(parse_boxes(text), width, height)
     boxes.sort(key=lambda box: box.area, reverse=True)
     if not boxes:
@@ -123,7 +123,7 @@ def _of_boxes(text: str, width: int, height: int) -> dict:
 def _covered(box: Box, others: Sequence[Box]) -> float:
     """The share of a box that lies under any of the others, [0, 1].
 
-    The sides of all boxes divide it into cells, each of which is under a box wholly or not at all.
+    The sides of all boxes divide it into cells, each covered by a box entirely or not at all.
     """
     sides = np.array([box, *others])
     x = np.unique(np.clip(sides[:, [0, 2]], box[0], box[2]))
@@ -135,7 +135,7 @@ def _covered(box: Box, others: Sequence[Box]) -> float:
 
 
 def binned(factor: str, values: pd.Series) -> pd.DataFrame:
-    """For each photo the place of its bin, 0 upward and the unknown last, its name and limits."""
+    """For each photo the index of its bin, from 0 with unknown last, its name and limits."""
     if factor == "cut_off":
         place = values.map({"no": 0, "yes": 1}).astype(float)
         values = pd.Series(np.nan, values.index)  # no limits
@@ -156,10 +156,10 @@ def binned(factor: str, values: pd.Series) -> pd.DataFrame:
 
 
 def equal_mass(values: pd.Series) -> pd.Series:
-    """The place of each value in up to `BINS` bins of equal mass, 0 upward; NaN for NaN.
+    """The bin of each value, of up to `BINS` bins of equal mass, from 0; NaN for NaN.
 
-    Equal values share the bin in which their mean rank lies. There are fewer bins where one would
-    have less than half of its share.
+    Equal values share the bin of their mean rank. Fewer bins are used where one would have less
+    than half of its share.
     """
     known = values.dropna()
     middle = (known.rank() - 0.5) / max(len(known), 1)
@@ -171,8 +171,8 @@ def equal_mass(values: pd.Series) -> pd.Series:
 
 
 def _spans(limits: pd.DataFrame) -> dict[float, str]:
-    """The name of each bin, from its smallest and largest value, in as few digits (two or more) as
-    tell the bins apart."""
+    """The name of each bin, from its smallest and largest value, with the fewest digits (two or
+    more) that make the names unique."""
     names: list[str] = []
     for digits in range(2, 18):
         ends = [[_rounded(end, digits) for end in bounds] for bounds in limits.to_numpy()]

@@ -1,4 +1,4 @@
-"""A second dataset: which of its photos the study's models are asked about, and what they say."""
+"""External validation: photos of a second dataset, and the predictions of the study's models."""
 
 from collections.abc import Iterable, Sequence
 
@@ -14,7 +14,7 @@ EXTERNAL = "external"  # the split of its predictions
 def photos(
     manifest: pd.DataFrame, images: pd.DataFrame, study: pd.DataFrame
 ) -> tuple[pd.DataFrame, int]:
-    """The photos to judge on: those that could be had, and that the study does not have.
+    """The photos to evaluate on: available ones that are not part of the study.
 
     Args:
         manifest: of the dataset: id, label.
@@ -22,7 +22,7 @@ def photos(
         study: images.csv of the study.
 
     Returns:
-        image_id, label, sha256; and how many photos of the study's were left out.
+        image_id, label, sha256; and how many photos were excluded because the study has them.
 
     Raises:
         InputError: none is left.
@@ -34,25 +34,24 @@ def photos(
     table.insert(1, "label", table["id"].map(labels))
     if table.empty:
         raise InputError(
-            f"external: all {len(had)} photos that could be had are the study's own, and nothing "
-            "can be learnt from them; name another manifest"
+            f"external: all {len(had)} available photos are part of the study; set another manifest"
         )
     return table.rename(columns={"id": "image_id"}), int(known.sum())
 
 
 def table(
     photos: pd.DataFrame,
-    told: Iterable[tuple[np.ndarray | None, str]],
+    predicted: Iterable[tuple[np.ndarray | None, str]],
     runs: Sequence[Run],
     classes: Sequence[str],
 ) -> pd.DataFrame:
     """The predictions of a model's runs, in the columns of a predictions table.
 
     Args:
-        photos: of `photos`.
-        told: of `predict.answers`: of each photo the probabilities, (runs, classes).
+        photos: from `photos`.
+        predicted: from `predict.answers`: the probabilities of each photo, (runs, classes).
         runs: in the order of the probabilities.
-        classes: in their order.
+        classes: in the order of the probabilities.
 
     Returns:
         task, model, split (`EXTERNAL`), seed, subset (test), image_id, label, prob_<class>...
@@ -61,10 +60,10 @@ def table(
         InputError: a photo cannot be read; names it.
     """
     rows = []
-    for image, (row, reason) in zip(photos["image_id"], told, strict=True):
+    for image, (row, reason) in zip(photos["image_id"], predicted, strict=True):
         if row is None:
             raise InputError(
-                f"external: photo {image} cannot be read from the cache: {reason}; fetch again "
+                f"external: photo {image} cannot be read from the cache: {reason}; fetch it again "
                 "(snakemake --forcerun external_fetch)"
             )
         rows.append(row)

@@ -1,4 +1,4 @@
-"""How the study's models do on a second dataset, from elsewhere."""
+"""Metrics of the study's models on a second dataset (external validation)."""
 
 import numpy as np
 import pandas as pd
@@ -11,22 +11,22 @@ RESAMPLES = 2000
 
 
 def summary(external: pd.DataFrame, study: pd.DataFrame, left_out: int) -> pd.DataFrame:
-    """How each model does there, and what is left of its accuracy on the study's test photos.
+    """Metrics of each model on the external photos, and the difference in accuracy from the study's
+    test photos.
 
-    Intervals are those of `bootstrap.intervals`. The difference's takes the luck of the two sets of
-    photos, and that of the runs on each, for independent; the runs are the same, so it is rather
-    too wide than too narrow.
+    Intervals are those of `bootstrap.intervals`. That of the difference assumes independence of the
+    two sets of photos and of the runs on each; the runs are the same, so it is conservative.
 
     Args:
-        external: of `external.table`, any number of models.
+        external: from `external.table`, any number of models.
         study: the predictions table of the study's task, with those models.
-        left_out: photos that were the study's own.
+        left_out: number of photos excluded because the study has them.
 
     Returns:
-        A row a model, the most accurate first: model, images, left_out, runs; accuracy,
+        One row per model, the most accurate first: model, images, left_out, runs; accuracy,
         balanced_accuracy, macro_f1 (0 to 1) and log_loss (nats); difference, accuracy minus that on
         the study's test photos (-1 to 1); each with its 95 % interval _ci_low, _ci_high; and
-        holdout_accuracy, what is subtracted.
+        holdout_accuracy, the accuracy on the study's test photos.
     """
     here = by_model(study, scheme="holdout")
     rows = []
@@ -47,23 +47,22 @@ def summary(external: pd.DataFrame, study: pd.DataFrame, left_out: int) -> pd.Da
 
 
 def _bootstrapped(given: Predictions, seed: int) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """Each metric, and what it is in each resample."""
+    """Each metric, and its values in the resamples."""
     rng = np.random.default_rng(seed)
     return bootstrap.pooled(given), bootstrap.resample(given, RESAMPLES, rng)
 
 
 def by_class(external: pd.DataFrame) -> pd.DataFrame:
-    """Of each model and class how many of its photos are found, and how many of the answers are
-    right, with 95 % Wilson intervals.
+    """Recall and precision of each model and class, with 95 % Wilson intervals.
 
     Args:
-        external: of `external.table`, any number of models.
+        external: from `external.table`, any number of models.
 
     Returns:
-        model, class; images, its photos; recall, the share of them that are given that answer, as
-        the mean over the runs; answers, how many photos a run gives that answer, in the mean;
-        precision, the share of those that are right, over all runs; both in [0, 1], each with its
-        _ci_low and _ci_high. What is over no photo is empty.
+        model, class; images, its photos; recall, the share of them predicted as that class, as
+        the mean over the runs; answers, the mean number of predictions of that class per run;
+        precision, the share of those that are correct, over all runs; both in [0, 1], each with its
+        _ci_low and _ci_high. Empty where there is no photo.
     """
     rows = []
     for model, given in by_model(_as_holdout(external), scheme="holdout").items():
@@ -84,5 +83,5 @@ def _share(hits: float, of: float) -> tuple[float, float, float]:
 
 
 def _as_holdout(external: pd.DataFrame) -> pd.DataFrame:
-    """Its runs judge every photo, as those of the holdout split do."""
+    """Each run predicts every photo, as on the holdout split."""
     return external.assign(split="holdout")

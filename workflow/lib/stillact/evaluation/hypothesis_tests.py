@@ -1,8 +1,8 @@
-"""The paper's statistics: how far the accuracies of models differ over seeds.
+"""The paper's hypothesis tests: differences in accuracy between models over seeds.
 
-They take the seeds of a model for independent replicates. These seeds share one split of the
-photos, so that what is tested is whether other seeds would give other means on the same photos,
-not whether other photos would; `comparisons` is about that.
+They treat the seeds of a model as independent replicates. All seeds share one split of the photos,
+so the tests generalise to other seeds on the same photos, not to other photos; for those see
+`comparisons`.
 """
 
 import math
@@ -25,17 +25,17 @@ NO_TEST = (math.nan, math.nan)
 
 @dataclass(frozen=True)
 class Anova:
-    """Whether models differ in mean accuracy over seeds.
+    """Analysis of variance of the mean accuracy over seeds.
 
-    table: a row a test, "anova" (one-way) and "welch" (which does not ask for equal variances):
+    table: one row per test, "anova" (one-way) and "welch" (which does not assume equal variances):
         test, f, df1, df2, p; partial_eta_squared in [0, 1] (with one factor it is eta squared) and
         its 95 % interval ci_low, ci_high; power, achieved, at 5 %. Interval and power are the
         one-way analysis's.
     checks: its assumptions: check ("shapiro", normality of one model's accuracies; "levene", about
-        the median, equal variances), model ('' for levene), statistic, p. A small p speaks against
-        the assumption; no number where there are fewer than three runs.
-    models: those compared.
-    note: who is left out and why, or why there is no analysis, in sentences; '' for nothing to say.
+        the median, equal variances), model ('' for levene), statistic, p. A small p is evidence
+        against the assumption; NaN with fewer than three runs.
+    models: the models compared.
+    note: which models are excluded and why, or why there is no analysis, in sentences; or ''.
     """
 
     table: pd.DataFrame
@@ -48,20 +48,20 @@ def anova(runs: pd.DataFrame, models: Sequence[str], *, task: str, subset: str =
     """One-way analysis of variance of accuracy over models, seeds of the holdout split as
     replicates.
 
-    F = between-models mean square over within-models mean square (Fisher); Welch's beside it
+    F = between-models mean square over within-models mean square (Fisher); and Welch's test
     ("On the comparison of several mean values", Biometrika 38, 1951). Both by pingouin. The
     interval of eta squared, L / (L + N), is that of F's noncentrality L, found by inverting the
     noncentral F distribution (Steiger, "Beyond the F test", Psychol. Methods 9, 2004); eta squared
-    itself is too high on average, so it lies in the upper part of its interval. The achieved power
-    is a function of F alone and says nothing that p does not.
+    itself is biased upwards, so it lies in the upper part of its interval. The achieved power is a
+    function of F alone and adds no information to p.
 
     A model without runs, with one run, or with the same accuracy for every seed (such as one
-    without training) is left out and named in the note; with fewer than two models left the
+    without training) is excluded and named in the note; with fewer than two models left the
     tables are empty.
 
     Args:
         runs: task, model, split, seed, subset, accuracy.
-        models, task, subset: which of them.
+        models, task, subset: which runs.
     """
     table = accuracies(runs, models, task=task, subset=subset)
     kept, notes = _varying(table)
@@ -80,14 +80,14 @@ def anova(runs: pd.DataFrame, models: Sequence[str], *, task: str, subset: str =
 def accuracies(
     runs: pd.DataFrame, models: Sequence[str], *, task: str, subset: str
 ) -> pd.DataFrame:
-    """Accuracy on the holdout split: a row a seed, a column a model, NaN for a missing run."""
+    """Accuracy on the holdout split: one row per seed, one column per model, NaN if missing."""
     which = (runs["task"] == task) & (runs["subset"] == subset) & (runs["split"] == "holdout")
     table = runs[which].pivot(index="seed", columns="model", values="accuracy")
     return table.reindex(columns=list(models))
 
 
 def _varying(table: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """The models with seed variance, and a sentence for each other one."""
+    """The models whose accuracy varies over seeds, and a note for each of the others."""
     kept, notes = [], []
     for model, values in table.items():
         values = values.dropna()
@@ -139,10 +139,10 @@ def _checks(long: pd.DataFrame) -> pd.DataFrame:
 def eta_squared_interval(
     f: float, df1: float, df2: float, confidence: float = 0.95
 ) -> tuple[float, float]:
-    """The interval of eta squared, in [0, 1], that belongs to an F of a one-way analysis."""
+    """The confidence interval of eta squared, in [0, 1], from the F of a one-way analysis."""
 
     def noncentrality(probability: float) -> float:
-        """The one under which an F up to this one has the probability."""
+        """The noncentrality at which F has this cumulative probability."""
         high = 1.0
         while stats.ncf.cdf(f, df1, df2, high) > probability:
             high *= 2
@@ -157,13 +157,13 @@ def eta_squared_interval(
 
 @dataclass(frozen=True)
 class PairedTest:
-    """Two models' accuracies on the same seeds.
+    """Comparison of two models' accuracies on the same seeds.
 
-    pairs: seeds that both have. difference: of the means, a minus b, with its 95 % interval
+    pairs: seeds in common. difference: of the means, a minus b, with its 95 % interval
     ci_low, ci_high. t, df, p: of the paired t-test, two-sided. cohen_d: |difference| over the root
     of the mean of the two variances (pingouin's). cohen_dz: |difference| over the standard
     deviation of the differences. power: achieved, from cohen_dz, at 5 %. note: what is missing and
-    why, in sentences, or ''. Where there is no test the numbers are NaN.
+    why, in sentences, or ''. Without a test the values are NaN.
     """
 
     model_a: str
@@ -187,12 +187,12 @@ def paired_t_test(
     """Student's paired t-test of two models' accuracies, seed by seed on the holdout split.
 
     t = mean of the differences over (their standard deviation / sqrt(seeds)), by pingouin. Seeds
-    that one of them lacks are left out and named. With fewer than two seeds in common, or where
-    the difference is the same for every seed (t would be infinite), there is no test.
+    that are missing for one model are excluded and named. With fewer than two seeds in common, or
+    where the difference is the same for every seed (t would be infinite), there is no test.
 
     Args:
         runs: task, model, split, seed, subset, accuracy.
-        model_a, model_b: two names.
+        model_a, model_b: names of the models.
         task, subset: which runs.
     """
     table = accuracies(runs, [model_a, model_b], task=task, subset=subset).dropna(how="all")
@@ -213,8 +213,8 @@ def paired_t_test(
     ]
     test = pingouin.ttest(a, b, paired=True).iloc[0]
     dz = float(abs(test["T"])) / math.sqrt(len(both))
-    # pingouin rounds its interval to two digits, and takes its power from cohen_d, though the
-    # test's follows from dz.
+    # pingouin rounds its interval to two digits and computes the power from cohen_d, though that
+    # of the paired test follows from dz.
     interval = stats.ttest_rel(a, b).confidence_interval(0.95)
     return PairedTest(
         model_a,
@@ -240,18 +240,18 @@ def _no_t_test(pairs: int) -> str:
 
 
 def format_p(p: float) -> str:
-    """'p = 0.042', 'p < 0.001', or that it is unknown (NaN)."""
+    """'p = 0.042', 'p < 0.001', or 'p unknown' (NaN)."""
     if math.isnan(p):
         return "p unknown"
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def wilson(accuracy: np.ndarray | float, images: np.ndarray | int) -> tuple:
-    """The 95 % Wilson interval, low and high in [0, 1], of a share of right answers on so many
-    images (Wilson, JASA 22, 1927).
+    """The 95 % Wilson score interval, low and high in [0, 1], of an accuracy on a number of images
+    (Wilson, JASA 22, 1927).
 
-    It is about the luck of the images alone. The mean accuracy of several runs may stand for one
-    run's: they share the images.
+    It covers the sampling of the images only. The mean accuracy of several runs may be used like
+    that of one run, since they share the images.
 
     Args:
         accuracy: in [0, 1]. images: at least 1. Numbers, or arrays or columns of one length.

@@ -1,4 +1,4 @@
-"""What a predictions table says of each run, and of each model over its runs."""
+"""Metrics of each run, and of each model over its runs, from a predictions table."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ RUN = ["task", "model", "split", "seed", "subset"]
 
 
 def predicted(predictions: pd.DataFrame) -> pd.Series:
-    """The class with the highest probability, a row an image; the first one of equals."""
+    """The class with the highest probability, per row; the first one in case of ties."""
     columns = [f"prob_{name}" for name in _classes(predictions)]
     return predictions[columns].idxmax(axis=1).str.removeprefix("prob_")
 
@@ -53,16 +53,16 @@ def of_runs(predictions: pd.DataFrame) -> pd.DataFrame:
 def confusion(
     predictions: pd.DataFrame, models: Sequence[str], *, subset: str
 ) -> dict[str, pd.DataFrame]:
-    """Which class is taken for which on the holdout split: photos a run, by model.
+    """Confusion matrix of each model on the holdout split, in photos per run.
 
     Args:
         predictions: as in `of_runs`, of one task.
         models: each with at least one run.
-        subset: the photos judged: validation or test.
+        subset: validation or test.
 
     Returns:
-        For each model a row a true class and a column a predicted one, in the order of the
-        prob_ columns: how many photos, as the mean over the model's runs.
+        For each model one row per true class and one column per predicted class, in the order of
+        the prob_ columns: the number of photos, as the mean over the model's runs.
     """
     classes = _classes(predictions)
     which = (predictions["subset"] == subset) & (predictions["split"] == "holdout")
@@ -77,12 +77,11 @@ def confusion(
 def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     """Mean, standard deviation and 95 % t-interval over the seeds of each model on the holdout.
 
-    The interval is the mean's, over seeds on the same photos: it says how much another seed would
-    change the mean, not how much other photos would. It is cut to [0, 1]. With one run there is no
-    sd and no interval.
+    The interval is that of the mean over seeds on the same photos: it covers the variation between
+    seeds, not between photos. It is clipped to [0, 1]. With one run there is no sd and no interval.
 
     Args:
-        runs: table of `of_runs`.
+        runs: from `of_runs`.
 
     Returns:
         task, model, split, subset, metric, runs, mean, sd, ci_low, ci_high.

@@ -1,9 +1,9 @@
-"""How often the tests call two models different that are equal: studies made up for it.
+"""Type I error rates of the tests, from simulated studies of two equally good models.
 
-A study has images, each with its own difficulty, and two models that learn alike from features of
-their own of these images, so that neither is better. What runs have in common comes about as in a
-real study: they judge the same images and their training sets overlap; a seed says which of its
-training images a run heeds.
+A study has images, each with its own difficulty, and two models of the same kind, trained on
+independent features of these images, so that neither is better. The dependence between runs arises
+as in a real study: they predict the same images and their training sets overlap; a seed selects
+the training images that a run uses.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from scipy import stats
 from stillact.evaluation.comparisons import corrected_t_test, mcnemar
 
 CLASSES, FEATURES = 3, 24
-SIGNAL = 1.3  # of one feature a class, whose noise is about 1: two of three images are told right
-HEEDED = 0.9  # share of its training images that a run learns from; the seed says which
+SIGNAL = 1.3  # of one feature per class, with noise of about 1: an accuracy of about two thirds
+USED = 0.9  # share of its training images that a run uses; the seed selects them
 RIDGE = 1.0
 
 
@@ -30,22 +30,22 @@ def rejection_rates(
     alpha: float = 0.05,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """The share of studies in which each test finds a difference between two equal models.
+    """The share of studies in which each test rejects the true null hypothesis.
 
     Args:
-        studies: made up, each with new images.
+        studies: number of simulated studies, each with new images.
         images, folds, repeats: of a study, and of its cross-validation.
-        seeds: how many runs a model on one holdout split (its test set as large as a fold) the
-            t-test over seeds is tried with.
+        seeds: numbers of runs per model, for the t-test over seeds on one holdout split (its test
+            set as large as a fold).
         alpha: level of the tests, two-sided.
-        seed: of all draws.
+        seed: random seed.
 
     Returns:
         test, rejected ([0, 1]), ci_low and ci_high of it (95 %, Clopper and Pearson). The tests
         are, over folds, the corrected resampled t-test and the plain paired t-test; over images,
         exact McNemar on the votes of the repeats; over seeds, the paired t-test on one fold. All
-        but the corrected test ask about the runs, the training set or the photos at hand, and
-        reject more often than alpha when read as the answer about the models.
+        but the corrected test are conditional on the runs, the training set or the photos at hand,
+        and reject more often than alpha when interpreted as tests of the models in general.
     """
     found: dict[str, list[bool]] = {}
     for study in np.random.SeedSequence(seed).spawn(studies):
@@ -83,8 +83,8 @@ def _p_values(rng, images: int, folds: int, repeats: int, seeds: Sequence[int]):
 
 
 def _features(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(2, images, FEATURES): what each model sees of each image; how far that is blurred is the
-    image's difficulty, the same for both."""
+    """(2, images, FEATURES): the features of each image for each model; their noise is scaled by
+    the image's difficulty, the same for both."""
     means = np.zeros((CLASSES, FEATURES))
     means[:, :CLASSES] = SIGNAL * np.eye(CLASSES)
     difficulty = rng.lognormal(0, 0.5, size=(len(labels), 1))
@@ -92,16 +92,16 @@ def _features(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _runs(features, labels, held_out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(2, runs, images): whether each run of each model is right.
+    """(2, runs, images): whether each run of each model is correct.
 
     A run is a ridge regression onto the classes.
 
     Args:
         features: (2, images, FEATURES). labels: (images,). held_out: (runs, images).
     """
-    heeded = ~held_out & (rng.random((2, *held_out.shape)) < HEEDED)
+    used = ~held_out & (rng.random((2, *held_out.shape)) < USED)
     inputs = features[:, None]
-    fitted_on = np.swapaxes(inputs * heeded[..., None], 2, 3)  # (2, runs, FEATURES, images)
+    fitted_on = np.swapaxes(inputs * used[..., None], 2, 3)  # (2, runs, FEATURES, images)
     gram = fitted_on @ inputs + RIDGE * np.eye(FEATURES)
     weights = np.linalg.solve(gram, fitted_on @ np.eye(CLASSES)[labels])
     return (inputs @ weights).argmax(3) == labels

@@ -1,4 +1,4 @@
-"""The smallest difference that so many images, or so many seeds, can show."""
+"""Minimum detectable differences, for a number of images or of seeds."""
 
 import math
 
@@ -11,21 +11,21 @@ from stillact.evaluation.hypothesis_tests import accuracies
 
 
 def over_images(images: int, discordant: float, power: float = 0.8, alpha: float = 0.05) -> float:
-    """The smallest difference in accuracy that McNemar's test would find, in (0, 1].
+    """The minimum difference in accuracy that McNemar's test can detect, in (0, 1].
 
-    Two models judge the same images, and on a share psi of them one alone is right. The test needs
+    Two models predict the same images; on a share psi of them only one is correct. The test needs
     n = (z_{1 - alpha/2} sqrt(psi) + z_power sqrt(psi - delta^2))^2 / delta^2 images for a
     difference delta (Connor, "Sample size for testing differences in proportions for the
     paired-sample design", Biometrics 43, 1987); this is that formula solved for delta. The exact
-    test, being discrete, takes a little more.
+    test, being discrete, requires slightly more.
 
     Args:
-        images: judged by both, n.
+        images: predicted by both, n.
         discordant: psi, in [0, 1].
-        power, alpha: the chance to find the difference, and the test's level, two-sided.
+        power, alpha: power and two-sided level of the test.
 
     Returns:
-        NaN where even delta = psi, all discordant images one model's, would not be found.
+        NaN where even delta = psi, only one model correct on the discordant images, is below it.
     """
 
     def lacking(delta: float) -> float:
@@ -39,18 +39,18 @@ def over_images(images: int, discordant: float, power: float = 0.8, alpha: float
 
 
 def over_seeds(seeds: int, sd: float, power: float = 0.8, alpha: float = 0.05) -> float:
-    """The smallest mean difference in accuracy that a paired t-test over seeds would find.
+    """The minimum mean difference in accuracy that a paired t-test over seeds can detect.
 
-    d sd, where d is the standardised difference at which the t-test of so many pairs has the power
-    (noncentral t, solved by pingouin.power_ttest). It holds for these photos.
+    d sd, where d is the standardised difference at which the t-test with this number of pairs has
+    the power (noncentral t, solved by pingouin.power_ttest). It is conditional on these photos.
 
     Args:
-        seeds: that both models have.
+        seeds: number of seeds in common.
         sd: standard deviation of the differences, seed by seed, 0 or more.
         power, alpha: as in `over_images`.
 
     Returns:
-        NaN with fewer than three seeds, where d is beyond all use, and where sd is NaN.
+        NaN with fewer than three seeds, where d is too large to be useful, and where sd is NaN.
     """
     if seeds < 3:
         return math.nan
@@ -60,16 +60,16 @@ def over_seeds(seeds: int, sd: float, power: float = 0.8, alpha: float = 0.05) -
 def smallest_differences(
     pairs: pd.DataFrame, runs: pd.DataFrame, *, task: str, subset: str = "test"
 ) -> pd.DataFrame:
-    """What each pair of models could show at 80 % power and a level of 5 %.
+    """Minimum detectable difference of each pair of models at 80 % power and a level of 5 %.
 
     Args:
-        pairs: of `comparisons.pairs`: model_a, model_b, images, mcnemar_b, mcnemar_c.
-        runs: task, model, split, seed, subset, accuracy; those on the holdout split count.
+        pairs: from `comparisons.pairs`: model_a, model_b, images, mcnemar_b, mcnemar_c.
+        runs: task, model, split, seed, subset, accuracy; those on the holdout split are used.
         task, subset: which runs.
 
     Returns:
-        model_a, model_b; images, discordant (share of them found, in [0, 1]), over_images; seeds
-        that both have, sd (of the differences), over_seeds. NaN as in the functions of that name.
+        model_a, model_b; images, discordant (observed share, in [0, 1]), over_images; seeds in
+        common, sd (of the differences), over_seeds. NaN as in the functions of those names.
     """
     rows = []
     for pair in pairs.itertuples():

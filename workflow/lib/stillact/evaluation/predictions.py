@@ -1,4 +1,4 @@
-"""The predictions table as arrays: what each run of a model says of each image."""
+"""The predictions table as arrays: runs by images by classes."""
 
 from dataclasses import dataclass
 
@@ -8,22 +8,22 @@ import pandas as pd
 from stillact.core.errors import InputError
 
 FOLD = r"^cv_(?P<repeat>\d+)_(?P<fold>\d+)$"  # split of a cross-validated run
-SMALLEST = 5e-9  # probability: the table has 8 decimals, and what reads 0 in it may be this much
-SAME = 1e-12  # accuracies nearer than this differ by rounding alone
+SMALLEST = 5e-9  # probability: the table has 8 decimals, so that a 0 in it may be this large
+SAME = 1e-12  # accuracies closer than this differ only by rounding
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """The answers of one model.
+    """The predictions of one model.
 
-    A run here is whatever judges every image once: a seed on the holdout split; in
-    cross-validation all folds of one repeat with one seed, pooled, so that each image is judged by
-    a model that was not trained on it.
+    A run here is whatever predicts every image once: a seed on the holdout split; in
+    cross-validation all folds of one repeat with one seed, pooled, so that each image is predicted
+    by a model that was not trained on it.
 
     image_ids: (images,) ascending; the same for all models of a table.
     classes: names, in the order of the prob_ columns.
     labels: (images,) indices of `classes`.
-    probabilities: (runs, images, classes), float64; NaN where a run does not judge an image.
+    probabilities: (runs, images, classes), float64; NaN where a run does not predict an image.
     """
 
     image_ids: np.ndarray
@@ -33,20 +33,20 @@ class Predictions:
 
     @property
     def judged(self) -> np.ndarray:
-        """(runs, images), bool."""
+        """(runs, images), bool: whether the run predicts the image."""
         return ~np.isnan(self.probabilities[..., 0])
 
     @property
     def predicted(self) -> np.ndarray:
-        """(runs, images): index of the class with the highest probability, the first of equals;
-        -1 where the run does not judge the image."""
+        """(runs, images): index of the class with the highest probability, the first in case of
+        ties; -1 where the run does not predict the image."""
         return np.where(self.judged, self.probabilities.argmax(2), -1)
 
 
 def by_model(
     predictions: pd.DataFrame, *, scheme: str, subset: str = "test"
 ) -> dict[str, Predictions]:
-    """The answers of each model that has any, in the order of the table.
+    """The predictions of each model that has any, in the order of the table.
 
     Args:
         predictions: task, model, split, seed, subset, image_id, label, prob_<class>..., of one
@@ -55,7 +55,8 @@ def by_model(
         subset: validation or test.
 
     Raises:
-        InputError: a run judges an image twice, as when two folds of a repeat share it; names both.
+        InputError: a run predicts an image twice, as when two folds of a repeat share it; names
+            both.
     """
     rows = rows_of(predictions, scheme=scheme, subset=subset)
     columns = [column for column in rows if column.startswith("prob_")]
@@ -87,6 +88,6 @@ def _each_image_once(table: pd.DataFrame) -> None:
     for row in again.head(1).itertuples():
         raise InputError(
             f"predictions of {row.task}/{row.model}, seed {row.seed}: image {row.image_id!r} is "
-            f"judged twice, the second time in split {row.split!r}; an image belongs to one fold a "
-            "repeat, and a run stands in the table once"
+            f"predicted twice, the second time in split {row.split!r}; an image belongs to one "
+            "fold per repeat, and each run must occur once in the table"
         )

@@ -1,4 +1,4 @@
-"""One model chosen on photos that are not tested on, and what that way of choosing is worth."""
+"""Model selection without the test photos, and the accuracy of the selection procedure."""
 
 import math
 
@@ -10,17 +10,17 @@ from stillact.evaluation import bootstrap
 from stillact.evaluation.calibration import apply_temperature, fit_temperature, log_loss
 from stillact.evaluation.predictions import FOLD, SMALLEST, Predictions, by_model, rows_of
 
-SELECTED = "selected"  # the model that is whichever one was chosen, run by run
+SELECTED = "selected"  # the name of the model that is selected separately in each run
 OF_RUN = ["split", "seed"]
 HOLDOUT = "holdout"
 
 
 def scores(predictions: pd.DataFrame, candidates: list[str], by: str) -> pd.DataFrame:
-    """How each candidate does in each run on photos that it does not test on, and which one that
-    chooses; see `_chosen`.
+    """Scores of each candidate in each run without its test photos, and the selected one; see
+    `_chosen`.
 
-    Nothing here looks at a test photo. On the folds those compete that are cross-validated, in the
-    repeats that all of them have.
+    No test photo is used. On folds the cross-validated candidates are compared, in the repeats that
+    all of them have.
 
     Args:
         predictions: task, model, split, seed, subset, image_id, label, prob_<class>..., one task.
@@ -28,23 +28,23 @@ def scores(predictions: pd.DataFrame, candidates: list[str], by: str) -> pd.Data
         by: "log_loss" or "accuracy".
 
     Returns:
-        split, seed, model, images (that it is judged on), log_loss (nats), accuracy (0 to 1),
-        chosen; in the order of the runs and the candidates. One model of each run (split and seed)
-        is chosen.
+        split, seed, model, images (number evaluated on), log_loss (nats), accuracy (0 to 1),
+        chosen; in the order of the runs and the candidates. One model per run (split and seed) is
+        chosen.
     """
-    judged = _judged(predictions, candidates)
-    per_model = judged.groupby([*OF_RUN, "model"], observed=True)
+    scored = _scored(predictions, candidates)
+    per_model = scored.groupby([*OF_RUN, "model"], observed=True)
     table = per_model.agg(
         images=("image_id", "nunique"), log_loss=("log_loss", "mean"), accuracy=("accuracy", "mean")
     ).reset_index()
-    chosen = {run: _chosen(photos, by) for run, photos in judged.groupby(OF_RUN, sort=False)}
+    chosen = {run: _chosen(photos, by) for run, photos in scored.groupby(OF_RUN, sort=False)}
     of_run = pd.MultiIndex.from_frame(table[OF_RUN]).map(chosen)
     return table.assign(model=table["model"].astype(str), chosen=table["model"] == of_run)
 
 
-def _judged(predictions: pd.DataFrame, candidates: list[str]) -> pd.DataFrame:
-    """The candidates' answers on photos not tested on, in the runs that are compared: split, seed,
-    subset, image_id, model (a category in the order of the candidates), log_loss, accuracy (0 or
+def _scored(predictions: pd.DataFrame, candidates: list[str]) -> pd.DataFrame:
+    """The candidates' scores on validation photos, in the runs that are compared: split, seed,
+    subset, image_id, model (categorical, in the order of the candidates), log_loss, accuracy (0 or
     1)."""
     rows = predictions[
         predictions["subset"].isin(["validation", INNER]) & predictions["model"].isin(candidates)
@@ -60,34 +60,34 @@ def _judged(predictions: pd.DataFrame, candidates: list[str]) -> pd.DataFrame:
 
 
 def _probabilities(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Of rows of a predictions table: float64 (rows, classes), and the place of each label."""
+    """From rows of a predictions table: float64 (rows, classes), and the index of each label."""
     columns = [column for column in rows if column.startswith("prob_")]
     return rows[columns].to_numpy(), pd.Index(columns).get_indexer("prob_" + rows["label"])
 
 
-def _chosen(judged: pd.DataFrame, by: str) -> str:
-    """Of the candidates with answers of an inner cross-validation (`runs.INNER`) the best one on
-    those and validation: nearly all photos, and far more than validation has. On the validation
-    photos it stands first among the others; see `_first_of_the_best`."""
-    inner = judged.loc[judged["subset"] == INNER, "model"].unique()
-    has = judged["model"].isin(inner)
+def _chosen(scored: pd.DataFrame, by: str) -> str:
+    """The selected candidate. Of those with an inner cross-validation (`runs.INNER`), the best one
+    on inner and validation predictions together: nearly all photos, far more than validation alone.
+    It then competes as the first candidate on the validation photos; see `_first_of_the_best`."""
+    inner = scored.loc[scored["subset"] == INNER, "model"].unique()
+    has = scored["model"].isin(inner)
     if len(inner):
-        found = judged[has].groupby("model", observed=True)[by].mean()
+        found = scored[has].groupby("model", observed=True)[by].mean()
         best = found.idxmax() if by == "accuracy" else found.idxmin()
-        judged = judged[~has | (judged["model"] == best)]
-        others = [model for model in judged["model"].cat.categories if model != best]
-        judged = judged.assign(model=judged["model"].cat.reorder_categories([best, *others]))
-    return _first_of_the_best(judged[judged["subset"] == "validation"], by)
+        scored = scored[~has | (scored["model"] == best)]
+        others = [model for model in scored["model"].cat.categories if model != best]
+        scored = scored.assign(model=scored["model"].cat.reorder_categories([best, *others]))
+    return _first_of_the_best(scored[scored["subset"] == "validation"], by)
 
 
-def _first_of_the_best(judged: pd.DataFrame, by: str) -> str:
-    """The first candidate that is within a standard error of the best one.
+def _first_of_the_best(scored: pd.DataFrame, by: str) -> str:
+    """The first candidate within one standard error of the best one.
 
-    On a few dozen photos the best of many is the luckiest; the simplest of those that the photos
-    cannot tell from it is the steadier choice (the rule of one standard error, Breiman et al. 1984,
-    here of the difference on the same photos).
+    On a few dozen photos the best of many candidates is best partly by chance; the simplest one
+    that does not differ clearly from it is the more stable choice (one-standard-error rule, Breiman
+    et al. 1984, here for the paired difference on the same photos).
     """
-    of_photo = judged.pivot_table(by, "image_id", "model", observed=True)  # the mean of its runs
+    of_photo = scored.pivot_table(by, "image_id", "model", observed=True)  # the mean of its runs
     behind = -of_photo if by == "accuracy" else of_photo
     behind = behind.sub(behind[behind.mean().idxmin()], axis=0)
     return str((behind.mean() <= behind.sem().fillna(0)).idxmax())
@@ -103,7 +103,7 @@ def _comparable(rows: pd.DataFrame) -> set[str]:
 
 
 def selected(predictions: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """The predictions of the model `SELECTED`: in each run those of the one that was chosen.
+    """The predictions of the model `SELECTED`: in each run those of the selected candidate.
 
     Args:
         predictions: as for `scores`.
@@ -114,14 +114,14 @@ def selected(predictions: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def recipes(predictions: pd.DataFrame, models: dict[str, str]) -> pd.DataFrame:
-    """Every recipe beside the others, on the holdout and cross-validated.
+    """Comparison of all recipes, on the holdout split and cross-validated.
 
     Args:
         predictions: as for `scores`, with the rows of `selected`.
-        models: the recipe of each model to tell of.
+        models: the recipe of each model to include.
 
     Returns:
-        A row a model and scheme, in each scheme the most accurate first: scheme (cv, holdout),
+        One row per model and scheme, in each scheme the most accurate first: scheme (cv, holdout),
         model, recipe, images, runs; accuracy and log_loss (nats) with 95 % intervals as
         `bootstrap.intervals` gives them; accuracy_averaged: of the mean of the runs'
         probabilities, on the holdout.
@@ -152,26 +152,26 @@ def _averaged(given: Predictions) -> float:
 
 
 def to_deploy(predictions: pd.DataFrame, candidates: list[str], by: str, accuracy: float) -> dict:
-    """The model to use on new photos, its run, and how its probabilities are to be taken.
+    """The model to deploy, its run, its temperature and its threshold for abstaining.
 
-    The model is chosen over all folds of those that are cross-validated, as `scores` chooses in
-    each, or over the holdout's seeds where none is; its run is the seed that does best on the
-    holdout's validation photos.
+    The model is selected over all folds of the cross-validated candidates, by the criterion of
+    `scores`, or over the holdout's seeds where none is cross-validated; its run is the seed with
+    the best score on the holdout's validation photos.
 
     Args:
         predictions, candidates, by: as for `scores`.
-        accuracy: 0 to 1, at which it is to answer; see `threshold`.
+        accuracy: 0 to 1, the accuracy required of predictions above the threshold; see `threshold`.
 
     Returns:
-        model, seed; chosen_on (cv or holdout); temperature, fitted on all its validation answers
-        there; threshold; validation: images, answers, accuracy, log_loss before and after the
-        temperature, answered (the share not below the threshold).
+        model, seed; chosen_on (cv or holdout); temperature, fitted on all its validation
+        predictions there; threshold; validation: images, answers, accuracy, log_loss before and
+        after temperature scaling, answered (the share not below the threshold).
     """
-    judged = _judged(predictions, candidates)
-    folds = judged[judged["split"] != HOLDOUT]
-    scheme, compared = ("cv", folds) if len(folds) else (HOLDOUT, judged)
+    scored = _scored(predictions, candidates)
+    folds = scored[scored["split"] != HOLDOUT]
+    scheme, compared = ("cv", folds) if len(folds) else (HOLDOUT, scored)
     model = _chosen(compared, by)
-    own = judged[(judged["model"] == model) & (judged["split"] == HOLDOUT)]
+    own = scored[(scored["model"] == model) & (scored["split"] == HOLDOUT)]
     own = own.groupby("seed")[by].mean().sort_values(ascending=by == "log_loss", kind="stable")
 
     rows = rows_of(predictions, scheme=scheme, subset="validation")
@@ -199,14 +199,14 @@ def to_deploy(predictions: pd.DataFrame, candidates: list[str], by: str, accurac
 
 
 def threshold(confidence: np.ndarray, right: np.ndarray, accuracy: float) -> float:
-    """The lowest confidence such that the answers not below it are right at a rate of `accuracy`.
+    """The lowest confidence such that predictions at or above it have at least this accuracy.
 
     Args:
-        confidence: (answers,), probability of the predicted class. right: (answers,), bool.
+        confidence: (predictions,), probability of the predicted class. right: (predictions,), bool.
         accuracy: 0 to 1.
 
     Returns:
-        In [0, 1]; just above 1 where no answer is sure enough.
+        In [0, 1]; just above 1 where no threshold reaches the accuracy.
     """
     order = np.argsort(-confidence, kind="stable")
     rate = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
@@ -216,7 +216,7 @@ def threshold(confidence: np.ndarray, right: np.ndarray, accuracy: float) -> flo
 
 
 def views(histories: dict[Run, pd.DataFrame]) -> pd.DataFrame:
-    """How each view of a photo does by itself, and the mean of all, on the validation photos.
+    """Validation scores of each view (test-time augmentation) and of the mean over all views.
 
     Args:
         histories: of runs of the recipe tta: view, validation_loss, validation_accuracy.
@@ -238,5 +238,5 @@ def views(histories: dict[Run, pd.DataFrame]) -> pd.DataFrame:
 
 
 def describe(chosen: dict[str, float]) -> str:
-    """The hyper-parameters that a run has chosen for itself: "c 10, epoch 3"."""
+    """The hyper-parameters selected within a run: "c 10, epoch 3"."""
     return ", ".join(f"{name} {value:g}" for name, value in chosen.items())

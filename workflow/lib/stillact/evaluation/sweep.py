@@ -1,7 +1,7 @@
-"""One fine-tuned model trained with every combination of some settings: how much hangs on them.
+"""Sensitivity of a fine-tuned model to its hyper-parameters: a grid of combinations.
 
-It is judged on the validation photos, with one seed; no model is chosen by it and no result hangs
-on it.
+Combinations are evaluated on the validation photos, with one seed; neither model selection nor any
+result depends on the sweep.
 """
 
 import itertools
@@ -13,18 +13,18 @@ from stillact.config.evaluation import Sweep
 from stillact.recipes.fine_tune.config import FineTunePlan
 
 SETTINGS = ("learning_rate", "layer_decay", "augment")
-METRICS = {"validation_loss": "min", "validation_accuracy": "max"}  # and which one is best
+METRICS = {"validation_loss": "min", "validation_accuracy": "max"}  # and which value is best
 
 
 def combinations(sweep: Sweep) -> pd.DataFrame:
-    """A row a combination, in the order of the config: learning_rate and layer_decay (float64),
-    augment (the name of a strength)."""
+    """One row per combination, in the order of the config: learning_rate and layer_decay (float64),
+    augment (the name of an augmentation strength)."""
     values = [dict.fromkeys(getattr(sweep, setting)) for setting in SETTINGS]
     return pd.DataFrame(itertools.product(*values), columns=list(SETTINGS))
 
 
 def plan(base: FineTunePlan, sweep: Sweep, point: dict[str, Any]) -> FineTunePlan:
-    """A model's plan with the settings of `point`, a row of `combinations`, in place of its own."""
+    """A model's plan with the settings replaced by those of `point`, a row of `combinations`."""
     rates = {name: float(point[name]) for name in ("learning_rate", "layer_decay")}
     training = base.training.model_copy(update=rates)
     augment = sweep.augment[point["augment"]]
@@ -32,7 +32,7 @@ def plan(base: FineTunePlan, sweep: Sweep, point: dict[str, Any]) -> FineTunePla
 
 
 def own(base: FineTunePlan, sweep: Sweep) -> dict[str, Any]:
-    """The values of `sweep` that are the model's own settings, by setting; not all may be there."""
+    """The values of `sweep` that equal the model's own settings, by setting; some may be absent."""
     strengths = [name for name, augment in sweep.augment.items() if augment == base.augment]
     found = dict(
         zip(
@@ -49,11 +49,11 @@ def own(base: FineTunePlan, sweep: Sweep) -> dict[str, Any]:
 
 
 def best_epoch(history: pd.DataFrame) -> dict[str, float]:
-    """What a training came to: its epochs, and of the one with the lowest validation loss, whose
-    weights it ends with, the number, validation_loss (nats) and validation_accuracy (0 to 1).
+    """Number of epochs of a training, and number, validation_loss (nats) and validation_accuracy
+    (0 to 1) of the epoch with the lowest validation loss, whose weights are kept.
 
     Args:
-        history: history.csv: epoch, validation_loss, validation_accuracy; a row an epoch.
+        history: history.csv: epoch, validation_loss, validation_accuracy; one row per epoch.
     """
     best = history.loc[history["validation_loss"].idxmin()]
     return {
@@ -64,36 +64,36 @@ def best_epoch(history: pd.DataFrame) -> dict[str, float]:
 
 
 def summary(points: pd.DataFrame) -> pd.DataFrame:
-    """The spread of the validation loss and accuracy, over all combinations and over those with
-    each value of each setting.
+    """Distribution of the validation loss and accuracy, over all combinations and per value of each
+    setting.
 
     Args:
-        points: a row a combination: `SETTINGS`, and the metrics of `best_epoch`.
+        points: one row per combination: `SETTINGS`, and the metrics of `best_epoch`.
 
     Returns:
         setting ("all", or one of `SETTINGS`), value (of it, as in paths; '' for all), metric,
         combinations (count), best (the lowest loss, the highest accuracy), median, min, max, and
-        iqr (the distance between the quartiles, interpolated).
+        iqr (interquartile range, interpolated).
     """
     groups = [("all", "", points)]
     for setting in SETTINGS:
-        these = points.groupby(setting, sort=False)
-        groups += [(setting, str(value), group) for value, group in these]
+        by_value = points.groupby(setting, sort=False)
+        groups += [(setting, str(value), group) for value, group in by_value]
     rows = []
     for setting, value, group in groups:
         for metric, best in METRICS.items():
-            of = group[metric]
+            scores = group[metric]
             rows.append(
                 {
                     "setting": setting,
                     "value": value,
                     "metric": metric,
-                    "combinations": len(of),
-                    "best": of.agg(best),
-                    "median": of.median(),
-                    "min": of.min(),
-                    "max": of.max(),
-                    "iqr": of.quantile(0.75) - of.quantile(0.25),
+                    "combinations": len(scores),
+                    "best": scores.agg(best),
+                    "median": scores.median(),
+                    "min": scores.min(),
+                    "max": scores.max(),
+                    "iqr": scores.quantile(0.75) - scores.quantile(0.25),
                 }
             )
     return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""Figures of the data: example photos of each class, and the sizes of the photos."""
+"""Figures of the dataset: example photos of each class, and sizes of the photos."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,8 +15,8 @@ from stillact.figures.style import COLOURS, INK, MARKERS, QUIET, SIDE, STYLE, WI
 
 @rc_context(STYLE)
 def examples(paths: Mapping[str, Sequence[Path]]) -> Figure:
-    """Figure 1: a row of photos a class, each whole and undistorted in the middle of a square; of
-    many classes one photo each.
+    """Figure 1: one row of photos per class, each uncropped and undistorted, centred in a square;
+    with many classes one photo per class.
 
     Args:
         paths: photo files for each class, at least one class with a photo.
@@ -61,8 +61,8 @@ def _square(axes, file: Path) -> None:
 
 @rc_context(STYLE)
 def sizes(photos: pd.DataFrame, classes: Sequence[str]) -> Figure:
-    """Figure 2: width against height, both by class, and the aspect ratios. Many classes have a
-    line each, with its name, in place of a colour.
+    """Figure 2: width against height, both by class, and the aspect ratios. With many classes, each
+    has a labelled row instead of a colour.
 
     Args:
         photos: label, width and height in pixels, aspect_ratio; at least one photo.
@@ -108,18 +108,18 @@ def sizes(photos: pd.DataFrame, classes: Sequence[str]) -> Figure:
     return figure
 
 
-def _boxes(axes, columns: list[pd.Series], lying: bool) -> None:
+def _boxes(axes, columns: list[pd.Series], horizontal: bool) -> None:
     drawn = axes.boxplot(
         columns,
         widths=0.55,
         patch_artist=True,
         medianprops={"color": INK},
         flierprops={"marker": ".", "markeredgecolor": QUIET},
-        orientation="horizontal" if lying else "vertical",
+        orientation="horizontal" if horizontal else "vertical",
     )
     for place, box in enumerate(drawn["boxes"]):
-        box.set(facecolor=COLOURS[0 if lying else place], alpha=0.75, edgecolor=INK)
-    if lying:
+        box.set(facecolor=COLOURS[0 if horizontal else place], alpha=0.75, edgecolor=INK)
+    if horizontal:
         axes.invert_yaxis()
 
 

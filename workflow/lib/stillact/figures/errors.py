@@ -1,5 +1,5 @@
-"""Figures of the errors, in the style of `figures.style`. Each says what it is over, and where
-there is nothing to show, says so in a sentence."""
+"""Figures of the error analysis, in the style of `figures.style`. The title of each states the
+photos and runs; without data, the figure is a sentence."""
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,11 +19,11 @@ from stillact.evaluation.error_analysis import MOST_CONFIDENT, NO_BOXES
 from stillact.evaluation.error_factors import FACTORS, UNKNOWN
 from stillact.figures.style import COLOURS, INK, MARKERS, QUIET, SIDE, STYLE, WIDTH, broken
 
-SMALL = 9  # points: below a photo, and of a bin's limits
-LETTERS = 24  # of SMALL, that are as wide as a photo
-COLUMN = 1.75  # inches of a photo and what is between two
-PHOTOS = 12  # wrong by all, shown at most
-CLASSES = 6  # that have a column each; of more the most confident errors are shown
+SMALL = 9  # points: font size below photos and of bin limits
+LETTERS = 24  # characters of SMALL size per width of a photo
+COLUMN = 1.75  # inches per photo, including the gap
+PHOTOS = 12  # maximum number of photos misclassified by all models
+CLASSES = 6  # maximum for one column per class; with more, the most confident errors are shown
 
 
 @rc_context(STYLE)
@@ -34,22 +34,22 @@ def failures(
     paths: Mapping[str, Path],
     over: str,
 ) -> Figure:
-    """Figure 5: a row a model, a column a true class, the photo of the most confident wrong answer,
-    whole and undistorted; below it the answer and its probability. Of many classes those of the
-    `CLASSES` most confident wrong answers of each model, and the class below the photo too.
+    """Figure 5: one row per model, one column per true class: the photo of the most confident
+    error, uncropped and undistorted; below it the prediction and its probability. With many classes
+    the `CLASSES` most confident errors of each model, with the true class below the photo too.
 
     Args:
-        table: of `error_analysis.failures`.
+        table: from `error_analysis.failures`.
         models, classes: in the order shown, at least one of each.
         paths: the photo files, by image_id.
-        over: what the figure is over, for its title.
+        over: description of photos and runs, for the title.
     """
     cells, columns = _surest(table[table["rule"] == MOST_CONFIDENT], classes)
     heads = [broken(str(head), 18) for head in columns.values()]
     row_height = COLUMN + 0.2 * _most_lines(cells["below"])
     height = 0.7 + 0.2 * _most_lines(heads) + row_height * len(models)
     figure = Figure(figsize=(0.5 + COLUMN * max(len(columns), 2), height))
-    figure.get_layout_engine().set(h_pad=0.1)
+    figure.get_layout_engine().set(h_pad=0.1)  # type: ignore[call-arg]
     grid = figure.subplots(len(models), len(columns), squeeze=False)
     for (row, place), axes in np.ndenumerate(grid):
         cell = models[row], list(columns)[place]
@@ -57,23 +57,23 @@ def failures(
             _photo(axes, paths[cells.loc[cell, "image_id"]])
             axes.set_xlabel(cells.loc[cell, "below"], fontsize=SMALL)
         else:
-            _nothing(axes, "none wrong" if any(heads) else "no more")
+            _nothing(axes, "no errors" if any(heads) else "no more")
     for axes, head in zip(grid[0], heads, strict=True):
         axes.set_title(head)
     for axes, model in zip(grid[:, 0], models, strict=True):
         axes.set_ylabel(broken(model, 18))
-    _title(figure, f"The most confident wrong answers, {over}")
+    _title(figure, f"The most confident errors, {over}")
     return figure
 
 
 def _surest(table: pd.DataFrame, classes: Sequence[str]) -> tuple[pd.DataFrame, dict]:
-    """The photos of figure 5 (image_id, below) by model and column, and the head of each column."""
-    said = table["answer"] + ", " + (100 * table["probability"]).map("{:.0f} %".format)
-    below = said.map(lambda text: broken(text, LETTERS))
+    """Photos of figure 5 (image_id, below) by model and column, and the title of each column."""
+    predicted = table["answer"] + ", " + (100 * table["probability"]).map("{:.0f} %".format)
+    below = predicted.map(lambda text: broken(text, LETTERS))
     if len(classes) <= CLASSES:
         return table.assign(below=below).set_index(["model", "class"]), {c: c for c in classes}
     label = table["class"].map(lambda text: broken(f"label {text}", LETTERS))
-    below = label + "\n" + said.map(lambda text: broken(f"answer {text}", LETTERS))
+    below = label + "\n" + predicted.map(lambda text: broken(f"pred. {text}", LETTERS))
     place = table.groupby("model")["probability"].rank(method="first", ascending=False)
     cells = table.assign(below=below, place=place.astype(int)).set_index(["model", "place"])
     return cells, dict.fromkeys(range(1, CLASSES + 1), "")
@@ -83,14 +83,14 @@ def _surest(table: pd.DataFrame, classes: Sequence[str]) -> tuple[pd.DataFrame, 
 def wrong_by_all(
     table: pd.DataFrame, paths: Mapping[str, Path], sentence: str, over: str
 ) -> Figure:
-    """Photos that every model gets wrong, the hardest first, with the label and the commonest
-    answer.
+    """Photos that all models misclassify, the hardest first, with the label and the most frequent
+    prediction.
 
     Args:
-        table: of `error_analysis.wrong_by_all`.
+        table: from `error_analysis.wrong_by_all`.
         paths: the photo files, by image_id, of at least the first `PHOTOS`.
-        sentence: what the table says (`error_analysis.wrong_by_all_sentence`).
-        over: what the figure is over, for its title.
+        sentence: summary of the table (`error_analysis.wrong_by_all_sentence`).
+        over: description of photos and runs, for the title.
     """
     if table.empty:
         return _sentence(over, sentence)
@@ -98,11 +98,11 @@ def wrong_by_all(
     columns = 3
     rows = -(-len(shown) // columns)
     below = [
-        "\n".join(broken(line, LETTERS) for line in (f"label {label}", f"answer {answer}"))
+        "\n".join(broken(line, LETTERS) for line in (f"label {label}", f"pred. {answer}"))
         for label, answer in zip(shown["label"], shown["answer"], strict=True)
     ]
     figure = Figure(figsize=(WIDTH, 0.9 + (COLUMN + 0.2 * _most_lines(below)) * rows))
-    figure.get_layout_engine().set(h_pad=0.1)
+    figure.get_layout_engine().set(h_pad=0.1)  # type: ignore[call-arg]
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat[len(shown) :]:
         axes.set_axis_off()
@@ -116,13 +116,13 @@ def wrong_by_all(
 
 @rc_context(STYLE)
 def error_rates(table: pd.DataFrame, models: Sequence[str], over: str) -> Figure:
-    """Share of wrong answers by what may make a photo hard, a panel a factor, with 95 % Wilson
-    intervals; below each bin its limits and how many photos it has.
+    """Error rates by factor, one panel per factor, with 95 % Wilson intervals; below each bin its
+    limits and number of photos.
 
     Args:
-        table: of `error_analysis.rates`, of one scheme.
-        models: those drawn, at most as many as there are colours; at least one.
-        over: what the figure is over, for its title.
+        table: from `error_analysis.rates`, of one scheme.
+        models: models shown, at most as many as there are colours; at least one.
+        over: description of photos and runs, for the title.
     """
     columns = 2
     rows = -(-len(FACTORS) // columns)
@@ -143,7 +143,7 @@ def error_rates(table: pd.DataFrame, models: Sequence[str], over: str) -> Figure
         alignment="left",
         ncols=len(models),
     )
-    figure.supylabel("wrong answers (%)", fontsize=11)
+    figure.supylabel("error rate (%)", fontsize=11)
     return figure
 
 
@@ -182,9 +182,9 @@ def agreement(table: pd.DataFrame, models: Sequence[str], over: str) -> Figure:
     """Cohen's kappa of each pair of models.
 
     Args:
-        table: of `agreement.agreement`, of one scheme.
+        table: from `agreement.agreement`, of one scheme.
         models: in the order shown.
-        over: what the figure is over, for its title.
+        over: description of photos and runs, for the title.
     """
     if len(models) < 2:
         return _sentence(over, agreement_sentence(table))
@@ -199,11 +199,11 @@ def agreement(table: pd.DataFrame, models: Sequence[str], over: str) -> Figure:
     image = axes.imshow(kappa, cmap="Blues", vmin=0, vmax=1)
     for (a, b), value in np.ndenumerate(kappa):
         if a != b:
-            told = "none" if np.isnan(value) else f"{value:z.2f}".replace("-", "−")
+            shown = "none" if np.isnan(value) else f"{value:z.2f}".replace("-", "−")
             axes.text(
                 b,
                 a,
-                told,
+                shown,
                 ha="center",
                 va="center",
                 fontsize=10,
@@ -219,7 +219,7 @@ def agreement(table: pd.DataFrame, models: Sequence[str], over: str) -> Figure:
 
 
 def _photo(axes: Axes, file: Path) -> None:
-    """A photo whole and undistorted, at the bottom of a square: what is told below is near."""
+    """A photo, uncropped and undistorted, at the bottom of a square, close to the text below it."""
     with Image.open(file) as image:
         small = ImageOps.contain(upright(image), (SIDE, SIDE))
     x, bottom = small.width / 2, -SIDE / 2
@@ -247,12 +247,12 @@ def _title(figure: Figure, *lines: str) -> None:
 
 
 def _sentence(*lines: str) -> Figure:
-    """A picture of sentences, for want of anything to draw."""
+    """A figure that consists of sentences, when there are no data."""
     figure = Figure(figsize=(WIDTH, 1.2))
     figure.text(0.01, 0.5, _lines(figure, lines), va="center")
     return figure
 
 
 def _lines(figure: Figure, lines: Sequence[str]) -> str:
-    letters = int(figure.get_figwidth() * 12)  # of 11 points, twelve an inch
+    letters = int(figure.get_figwidth() * 12)  # of 11 points: twelve per inch
     return "\n".join(textwrap.fill(line, letters) for line in lines)

@@ -1,4 +1,4 @@
-"""The figure of a second dataset."""
+"""The figure of the external validation."""
 
 import numpy as np
 import pandas as pd
@@ -11,11 +11,11 @@ from stillact.figures.style import COLOURS, INK, MARKERS, QUIET, STYLE, WIDTH
 
 @rc_context(STYLE)
 def external(summary: pd.DataFrame, classes: pd.DataFrame, name: str) -> Figure:
-    """Accuracy of each model there and on the study's test photos, and the recall of each class.
+    """Accuracy of each model on the external and on the study's test photos, and recall per class.
 
     Args:
-        summary: of `elsewhere.summary`; drawn from top to bottom.
-        classes: of `elsewhere.by_class`.
+        summary: from `external_metrics.summary`; drawn from top to bottom.
+        classes: from `external_metrics.by_class`.
         name: of the dataset.
     """
     place = np.arange(len(summary))
@@ -48,15 +48,15 @@ def external(summary: pd.DataFrame, classes: pd.DataFrame, name: str) -> Figure:
     left.set_yticks(place, summary["model"])
     labels = list(classes["class"].unique())
     recall = classes.pivot(index="model", columns="class", values="recall").loc[summary["model"]]
-    many = len(labels) > len(COLOURS)  # more than can be told apart: the table names them
+    many = len(labels) > len(COLOURS)  # more than can be distinguished: see the table
     for i, label in enumerate(labels):
         offset = 0.22 * (i - (len(labels) - 1) / 2) / max(1, (len(labels) - 1) / 2)
-        look = {"marker": ".", "color": QUIET, "label": None if i else "one class"}
+        style = {"marker": ".", "color": QUIET, "label": None if i else "one class"}
         if not many:
             marker = MARKERS[i % len(MARKERS)]
-            look = {"marker": marker, "color": COLOURS[i], "ms": 6, "label": label}
-        right.plot(recall[label], place + offset, linestyle="", **look)
-    right.set_xlabel(f"found of each class of {name} (%)")
+            style = {"marker": marker, "color": COLOURS[i], "ms": 6, "label": label}
+        right.plot(recall[label], place + offset, linestyle="", **style)
+    right.set_xlabel(f"recall of each class of {name} (%)")
     for axes in (left, right):
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
         axes.set_xlim(-0.03, 1.03)

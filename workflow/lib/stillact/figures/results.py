@@ -1,4 +1,4 @@
-"""Figures of results: accuracy by model, and which class is taken for which."""
+"""Figures of results: accuracy per model, and confusion matrices."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,13 +18,13 @@ def accuracy(
     largest_class_rate: float,
     subset: str,
 ) -> Figure:
-    """Accuracy a row: each seed, their mean with its 95 % interval, and the paper's figure.
+    """Accuracy per row: each seed, the mean with its 95 % interval, and the paper's value.
 
     Args:
-        table: a table of `paper.compare`, drawn from top to bottom; at least one row.
+        table: from `comparison.compare`, drawn from top to bottom; at least one row.
         seeds: the accuracies (0 to 1) of the seeds, by the name in the table's first column.
-        largest_class_rate: accuracy of answering always the largest class, 0 to 1.
-        subset: the photos judged, for the axis: validation or test.
+        largest_class_rate: accuracy of the majority-class baseline, 0 to 1.
+        subset: validation or test, for the axis label.
     """
     figure = Figure(figsize=(WIDTH, 1.5 + 0.46 * len(table)))
     axes = figure.subplots()
@@ -33,7 +33,7 @@ def accuracy(
         color=QUIET,
         linestyle="--",
         linewidth=1,
-        label=f"largest class: {100 * largest_class_rate:.1f} %",
+        label=f"majority class: {100 * largest_class_rate:.1f} %",
     )
     _values(axes, table, seeds)
     axes.set_yticks(np.arange(len(table)), table.iloc[:, 0])
@@ -47,7 +47,7 @@ def accuracy(
 
 
 def _values(axes, table: pd.DataFrame, seeds: Mapping[str, Sequence[float]]) -> None:
-    """The paper's figure, each seed, and their mean with its interval, a row each of `accuracy`."""
+    """The paper's value, each seed, and the mean with its interval, per row of `accuracy`."""
     place = np.arange(len(table))
     known = table["accuracy_paper"].notna()
     if known.any():
@@ -86,13 +86,13 @@ def _values(axes, table: pd.DataFrame, seeds: Mapping[str, Sequence[float]]) -> 
 
 @rc_context(STYLE)
 def confusion(counts: Mapping[str, pd.DataFrame]) -> Figure:
-    """Figure 3: which class is taken for which, a panel a model, the most accurate first.
+    """Figure 3: confusion matrices, one panel per model, the most accurate first.
 
-    A cell says which share of a true class is given an answer, and how many photos these are; of
-    many classes the share alone, as a number where there is room.
+    A cell shows the share of a true class that is predicted as a class, and the number of photos;
+    with many classes only the share, as a number if there is space.
 
     Args:
-        counts: tables of `metrics.confusion`, of at least one model, all of the same photos.
+        counts: from `metrics.confusion`, of at least one model, all on the same photos.
     """
     share_right = {name: np.trace(table) / table.to_numpy().sum() for name, table in counts.items()}
     names = sorted(counts, key=share_right.get, reverse=True)
@@ -129,7 +129,7 @@ def confusion(counts: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def _confusion_of_many(counts: Mapping[str, pd.DataFrame]) -> Figure:
-    """A panel a model below each other, by its title, each with the names of the classes."""
+    """One panel per model, stacked vertically, each with its title and the names of the classes."""
     photos = next(iter(counts.values())).sum(axis=1)
     side = min(WIDTH, 0.33 * len(photos))  # inches of a panel, about
     points = min(10, 58 * side / len(photos))  # of a line's height four fifths
@@ -169,7 +169,7 @@ def _confusion_of_many(counts: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def _shares(axes, photos: np.ndarray) -> np.ndarray:
-    """Draws which share of each true class is given each answer; not a number without a photo."""
+    """Draw the share of each true class per predicted class; NaN without photos."""
     of = photos.sum(axis=1, keepdims=True)
     shares = np.divide(photos, of, out=np.full(photos.shape, np.nan), where=of > 0)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)

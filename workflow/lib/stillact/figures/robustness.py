@@ -16,12 +16,12 @@ NAMES = {ALL: "all with severities"}
 
 @rc_context(STYLE)
 def robustness(summary: pd.DataFrame) -> Figure:
-    """Accuracy by severity, a line a model; and what each corruption costs each model, in points of
-    accuracy, a star where the interval leaves out 0. The model that loses least comes first, and
-    the corruption that costs most.
+    """Accuracy by severity, one line per model; and the drop in accuracy per corruption and model,
+    in points, with a star where the interval excludes 0. Models are ordered from the smallest drop,
+    corruptions from the largest.
 
     Args:
-        summary: of `robustness.judge`, one task; at least one corruption.
+        summary: from `robustness.evaluate`, one task; at least one corruption.
     """
     models = by_loss(summary)
     lost = summary[summary["severity"].isna()]
@@ -35,7 +35,9 @@ def robustness(summary: pd.DataFrame) -> Figure:
     if ALL in cost:
         _lines(lines, summary, models)
     _heat(heat.subplots(), lost, models, corruptions)
-    heat.suptitle("accuracy minus that on clean photos (points)", fontsize=11, x=0.01, ha="left")
+    heat.suptitle(
+        "accuracy minus accuracy on clean photos (points)", fontsize=11, x=0.01, ha="left"
+    )
     return figure
 
 
@@ -62,7 +64,7 @@ def _lines(figure: SubFigure, summary: pd.DataFrame, models: list[str]) -> None:
 
 
 def _heat(axes: Axes, lost: pd.DataFrame, models: list[str], corruptions: list[str]) -> None:
-    """Points of accuracy, a row a corruption, a column a model."""
+    """Points of accuracy, one row per corruption, one column per model."""
     table = lost.set_index(["corruption", "model"])
     shape = len(corruptions), len(models)
     points = np.full(shape, np.nan)

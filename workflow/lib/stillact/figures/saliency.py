@@ -1,4 +1,4 @@
-"""Figures of where models look."""
+"""Figures of saliency maps."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,21 +16,21 @@ from stillact.data.preprocess import upright
 from stillact.figures.style import COLOURS, INK, QUIET, STYLE, WIDTH, broken
 from stillact.saliency.localisation_summary import LOCATED
 
-HEAT = "inferno"  # of a map's values, on the photo
+HEAT = "inferno"  # colour map
 MOST = 0.75  # opacity of the largest value
-TALLEST = 1.4  # height over width of a photo's place
-LINE = 0.17  # inches of a line above it
-MAPS, ROWS = 4, 13  # at most: maps of a photo, photos
+TALLEST = 1.4  # maximum height of a photo's panel over its width
+LINE = 0.17  # inches per line of text above it
+MAPS, ROWS = 4, 13  # maximum numbers of maps per photo and of photos
 TITLES = {
-    "pointing": "highest point\non a person (%)",
+    "pointing": "maximum\non a person (%)",
     "energy": "relevance\non people (%)",
     "rank_accuracy": "top pixels\non people (%)",
 }
 
 
 def coloured(grid: np.ndarray) -> np.ndarray:
-    """A map's values, 0 to 1, (rows, columns), as colours that show the photo through where they
-    are low: float (rows, columns, 4), 0 to 1."""
+    """A map's values, 0 to 1, (rows, columns), as colours that are transparent at low values:
+    float (rows, columns, 4), 0 to 1."""
     colours = colormaps[HEAT](grid)
     colours[..., 3] = MOST * grid
     return colours
@@ -38,16 +38,16 @@ def coloured(grid: np.ndarray) -> np.ndarray:
 
 @rc_context(STYLE)
 def localisation(summary: pd.DataFrame, photos: str) -> Figure:
-    """Whether maps lie on people: a row of panels a model, a column a metric, a dot a method.
+    """Localisation of maps: one row of panels per model, one column per metric, one dot per method.
 
     Args:
-        summary: of `explained.summarise`.
-        photos: what it is over, in words.
+        summary: from `localisation_summary.summarise`.
+        photos: description of the photos and runs.
     """
     rows = summary[(summary["answers"] == "all") & summary["metric"].isin(LOCATED)]
     models = rows["model"].unique()
     if not len(models):
-        return _sentence("No model's maps can be held against person boxes.")
+        return _sentence("No model has maps that can be compared with person boxes.")
     methods = rows["method"].unique()
     figure = Figure(figsize=(WIDTH * 1.5, len(models) * (0.75 + 0.27 * len(methods)) + 0.9))
     grid = figure.subplots(len(models), len(LOCATED), squeeze=False, sharey=True)
@@ -102,20 +102,20 @@ def maps(
     boxes: Mapping[str, Sequence[Box]],
     run: str,
 ) -> Figure:
-    """Figure 4: photos, and on each the map of every class; of many classes those of the truth and
-    of the other most probable ones, and of many photos the first ones and the last.
+    """Figure 4: photos with the map of every class; with many classes those of the true class and
+    of the other most probable ones, and with many photos the first ones and the last.
 
     Args:
-        examples: of `explained.examples`.
-        paths: of the photos, by image_id, as all that follows.
+        examples: from `localisation_summary.examples`.
+        paths: of the photos, by image_id, as for the following arguments.
         grids: (classes, rows, columns), 0 to 1, in the order of the prob_ columns.
-        regions: what the model sees: left, top, width, height, in pixels of the photo.
+        regions: the model's field of view: left, top, width, height, in pixels of the photo.
         boxes: of people, in pixels of the photo.
-        run: whose maps they are, in words.
+        run: description of the run.
     """
     classes = [name.removeprefix("prob_") for name in examples if name.startswith("prob_")]
     if examples.empty:
-        return _sentence("No fine-tuned transformer has maps to show.")
+        return _sentence("There are no saliency maps: no model is a fine-tuned transformer.")
     examples, left_out = examples.drop(examples.index[ROWS - 1 : -1]), len(examples) - ROWS
     photos = [_photo(paths[image]) for image in examples["image_id"]]
     columns = 1 + min(len(classes), MAPS)
@@ -124,16 +124,16 @@ def maps(
     above = LINE * (0.7 + max(head.count("\n") + 1 for line in heads for head in line.values()))
     tall = [min(photo.height / photo.width, TALLEST) * side + above for photo in photos]
     figure = Figure(figsize=(1.5 * WIDTH, sum(tall) + 0.45))
-    told = f"{run}; {left_out} more classes are not shown" if left_out > 0 else run
-    figure.suptitle(told, fontsize=11, x=0.005, ha="left")
+    title = f"{run}; {left_out} more classes are not shown" if left_out > 0 else run
+    figure.suptitle(title, fontsize=11, x=0.005, ha="left")
     panels = figure.subplots(len(photos), columns, squeeze=False, height_ratios=tall)
-    for line, image, said, photo in zip(panels, examples["image_id"], heads, photos, strict=True):
+    for line, image, titles, photo in zip(panels, examples["image_id"], heads, photos, strict=True):
         for axes in line:
             axes.set_axis_off()
             axes.imshow(photo)
         _people(line[0], boxes[image])
         left, top, width, height = regions[image]
-        for axes, (label, head) in zip(line, said.items(), strict=True):
+        for axes, (label, head) in zip(line, titles.items(), strict=True):
             axes.set_title(head, fontsize=9.5, loc="left")
             if label is None:
                 continue
@@ -148,10 +148,10 @@ def maps(
 
 
 def _heads(row: Mapping, classes: Sequence[str], letters: int) -> dict[str | None, str]:
-    """What stands above a photo (None) and above each of its maps, by class."""
+    """Titles of a photo (None) and of each of its maps, by class."""
     hard = "hard: " if row["why"] == "hard" else ""
-    said = f"{hard}{row['label']}", f"answer: {row['predicted']}"
-    heads = {None: "\n".join(broken(line, letters) for line in said)}
+    lines = f"{hard}{row['label']}", f"predicted: {row['predicted']}"
+    heads = {None: "\n".join(broken(line, letters) for line in lines)}
     shown = classes
     if len(classes) > MAPS:
         others = [label for label in classes if label != row["label"]]

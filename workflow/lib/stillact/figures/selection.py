@@ -1,4 +1,4 @@
-"""The recipes drawn, in the style of `figures.style`."""
+"""The figure that compares recipes, in the style of `figures.style`."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from matplotlib.ticker import PercentFormatter
 from stillact.evaluation.selection import SELECTED
 from stillact.figures.style import COLOURS, QUIET, STYLE, WIDTH
 
-SCHEMES = {  # place beside the model's line, marker, colour, words
+SCHEMES = {  # vertical offset, marker, colour, label
     "cv": (-0.15, "o", COLOURS[0], "cross-validated: {images} photos, each tested in its fold"),
     "holdout": (0.15, "D", COLOURS[1], "holdout: {images} test photos"),
 }
@@ -17,12 +17,12 @@ SCHEMES = {  # place beside the model's line, marker, colour, words
 
 @rc_context(STYLE)
 def recipes(table: pd.DataFrame, largest_class_rate: float) -> Figure:
-    """Accuracy of each model with its 95 % interval, cross-validated and on the holdout; the most
-    accurate by cross-validation first, those that have none last.
+    """Accuracy of each model with its 95 % interval, cross-validated and on the holdout; ordered by
+    cross-validated accuracy, models without it last.
 
     Args:
-        table: of `selection.recipes`.
-        largest_class_rate: accuracy of always answering the largest class, 0 to 1.
+        table: from `selection.recipes`.
+        largest_class_rate: accuracy of the majority-class baseline, 0 to 1.
     """
     models = list(dict.fromkeys(table.sort_values("scheme", kind="stable")["model"]))
     place = {model: i for i, model in enumerate(models)}
@@ -44,9 +44,9 @@ def recipes(table: pd.DataFrame, largest_class_rate: float) -> Figure:
         )
     rate = 100 * largest_class_rate
     axes.axvline(
-        rate, color=QUIET, linestyle="--", linewidth=1, label=f"largest class: {rate:.1f} %"
+        rate, color=QUIET, linestyle="--", linewidth=1, label=f"majority class: {rate:.1f} %"
     )
-    axes.set_xlabel("accuracy (%), with its 95 % interval")
+    axes.set_xlabel("accuracy (%), with 95 % interval")
     axes.xaxis.set_major_formatter(PercentFormatter(100, decimals=0, symbol=""))
     axes.set_yticks(range(len(models)), models)
     for label in axes.get_yticklabels():

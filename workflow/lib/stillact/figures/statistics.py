@@ -1,4 +1,4 @@
-"""Figures of the statistics, in the style of `figures.style`. Each says what it is over."""
+"""Figures of the statistics, in the style of `figures.style`. Titles state photos and runs."""
 
 import numpy as np
 import pandas as pd
@@ -13,20 +13,20 @@ TITLES = {
     "accuracy": "accuracy (%)",
     "balanced_accuracy": "balanced accuracy (%)",
     "macro_f1": "macro F1 (%)",
-    "log_loss": "log loss (nats; less is better)",
+    "log_loss": "log loss (nats; lower is better)",
 }
 
 
-COVERS = {  # what is covered: place beside the model's line, marker, colour, words
+COVERS = {  # covered region: vertical offset, marker, colour, label
     "nothing": (-0.2, "o", INK, "nothing covered"),
-    "background": (0, "s", COLOURS[0], "as much background covered"),
+    "background": (0, "s", COLOURS[0], "equal area of background covered"),
     "person": (0.2, "^", COLOURS[1], "person covered"),
 }
 FILLS = {"mean": "filled with the mean colour", "blur": "blurred"}
 
 
 def over(table: pd.DataFrame, scheme: str) -> str:
-    """What is judged, in words.
+    """Description of the photos and runs.
 
     Args:
         table: rows of `bootstrap.intervals` of one scheme: images, runs.
@@ -41,11 +41,11 @@ def over(table: pd.DataFrame, scheme: str) -> str:
 
 
 def drawn(pooled: pd.DataFrame) -> tuple[str, list[str], str]:
-    """What figures are over: "cv" where every model of the holdout split has been cross-validated,
-    else "holdout"; the models, the most accurate first; and both in words.
+    """The scheme used in figures, "cv" if every model of the holdout split is cross-validated, else
+    "holdout"; the models, the most accurate first; and a description of photos and runs.
 
     Args:
-        pooled: of `bootstrap.intervals`, of one task and its schemes.
+        pooled: from `bootstrap.intervals`, of one task and its schemes.
     """
     models = {name: {*rows["model"]} for name, rows in pooled.groupby("scheme")}
     scheme = "cv" if models.get("cv") == models["holdout"] else "holdout"
@@ -59,9 +59,9 @@ def pooled(table: pd.DataFrame, largest_class_rate: float, over: str) -> Figure:
     """Each metric of each model with its 95 % bootstrap interval over images and runs.
 
     Args:
-        table: of `bootstrap.intervals`, one task and scheme; at least one model.
-        largest_class_rate: accuracy of always answering the largest class, 0 to 1.
-        over: what the figure is over, for its title.
+        table: from `bootstrap.intervals`, one task and scheme; at least one model.
+        largest_class_rate: accuracy of the majority-class baseline, 0 to 1.
+        over: description of photos and runs, for the title.
     """
     wide = table[table["metric"] == "accuracy"].sort_values("value", ascending=False)
     models = wide["model"].tolist()
@@ -86,7 +86,7 @@ def pooled(table: pd.DataFrame, largest_class_rate: float, over: str) -> Figure:
                 color=QUIET,
                 linestyle="--",
                 linewidth=1,
-                label=f"largest class: {100 * largest_class_rate:.1f} %",
+                label=f"majority class: {100 * largest_class_rate:.1f} %",
             )
         if metric != "log_loss":
             axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
@@ -101,21 +101,21 @@ def pooled(table: pd.DataFrame, largest_class_rate: float, over: str) -> Figure:
 
 @rc_context(STYLE)
 def pairs(table: pd.DataFrame, models: list[str], p: str, over: str) -> Figure:
-    """How much better each model (row) is than each other one (column), in points of accuracy; a
-    star where the difference is sure after Holm's correction.
+    """Difference in accuracy between each model (row) and each other one (column), in points; a
+    star marks significance after Holm's correction.
 
     Args:
-        table: of `comparisons.pairs`.
+        table: from `comparisons.pairs`.
         models: in the order shown, the best first; at least two.
-        p: the column of p values that decides about the star: p_holm or mcnemar_p_holm.
-        over: what the figure is over, for its title.
+        p: the column of p values that determines the star: p_holm or mcnemar_p_holm.
+        over: description of photos and runs, for the title.
     """
     place = {model: i for i, model in enumerate(models)}
-    points, sure = np.full((2, len(models), len(models)), np.nan)
+    points, p_values = np.full((2, len(models), len(models)), np.nan)
     for row in table.itertuples():
         a, b = place[row.model_a], place[row.model_b]
         points[a, b], points[b, a] = 100 * row.difference, -100 * row.difference
-        sure[a, b] = sure[b, a] = getattr(row, p)
+        p_values[a, b] = p_values[b, a] = getattr(row, p)
     side = 1.5 + 0.62 * len(models)
     figure = Figure(figsize=(side + 0.6, side))
     axes = figure.subplots()
@@ -124,7 +124,7 @@ def pairs(table: pd.DataFrame, models: list[str], p: str, over: str) -> Figure:
     for a in range(len(models)):
         for b in range(len(models)):
             if a != b and np.isfinite(points[a, b]):
-                star = "*" if sure[a, b] < ALPHA else ""
+                star = "*" if p_values[a, b] < ALPHA else ""
                 dark = abs(points[a, b]) > 0.65 * reach
                 axes.text(
                     b,
@@ -139,7 +139,7 @@ def pairs(table: pd.DataFrame, models: list[str], p: str, over: str) -> Figure:
     axes.set_yticks(range(len(models)), models)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    axes.set(xlabel="than this model", ylabel="this model is better by")
+    axes.set(xlabel="minus the accuracy of", ylabel="accuracy of")
     axes.set_title(over, loc="left", pad=10)
     figure.colorbar(image, ax=axes, shrink=0.7, label="points of accuracy")
     return figure
@@ -147,19 +147,19 @@ def pairs(table: pd.DataFrame, models: list[str], p: str, over: str) -> Figure:
 
 @rc_context(STYLE)
 def covered(table: pd.DataFrame) -> Figure:
-    """Accuracy of each model with nothing, background or the person covered, a panel a fill; the
-    most accurate model first. Without a model, a sentence that says why.
+    """Accuracy of each model with nothing, background or the person covered, one panel per fill;
+    the most accurate model first. Without models, a sentence with the reason.
 
     Args:
-        table: of `covered.judge`, one task.
+        table: from `occlusion_summary.evaluate`, one task.
     """
     if table.empty:
         figure = Figure(figsize=(WIDTH, 0.8))
         figure.text(
             0.01,
             0.5,
-            "No test photo has person boxes that cover at most half of what is\n"
-            "seen of it, so that nothing was covered.",
+            "No test photo has person boxes that cover at most half of its\n"
+            "visible part, so no region was covered.",
             va="center",
         )
         return figure
@@ -199,7 +199,7 @@ def covered(table: pd.DataFrame) -> Figure:
 
 
 def _over_covered(table: pd.DataFrame) -> str:
-    """What is judged and what is left out, in words; models may see differently much of a photo."""
+    """Description of the photos used and excluded; the field of view may differ between models."""
     photos, without, over_half, runs = (
         f"{low}" if low == high else f"{low} to {high}"
         for low, high in (
@@ -209,19 +209,19 @@ def _over_covered(table: pd.DataFrame) -> str:
     )
     text = f"over {photos} test photos and {runs} seed{'s' * (runs != '1')}"
     left_out = {"without person boxes": without, "with people over more than half": over_half}
-    told = [f"{count} {why}" for why, count in left_out.items() if count != "0"]
-    return text + (f"\nleft out: {' and '.join(told)}" if told else "")
+    excluded = [f"{count} {why}" for why, count in left_out.items() if count != "0"]
+    return text + (f"\nexcluded: {' and '.join(excluded)}" if excluded else "")
 
 
 @rc_context(STYLE)
 def reliability(table: pd.DataFrame, scores: pd.DataFrame, over: str) -> Figure:
-    """A reliability diagram a model: accuracy against confidence, with the band in which 95 % of
-    the points of a perfectly calibrated model would lie; in brackets the ECE that it would show.
+    """One reliability diagram per model: accuracy against confidence, with the 95 % band under
+    perfect calibration; in brackets the expected ECE under perfect calibration.
 
     Args:
-        table: of `calibration.reliability`, one task and scheme; at least one model.
-        scores: of `calibration.scores`: model, ece, calibrated_mean.
-        over: what the figure is over, for its title.
+        table: from `calibration.reliability`, one task and scheme; at least one model.
+        scores: from `calibration.scores`: model, ece, calibrated_mean.
+        over: description of photos and runs, for the title.
     """
     models = scores["model"].tolist()
     columns = min(4, len(models))
@@ -250,6 +250,6 @@ def reliability(table: pd.DataFrame, scores: pd.DataFrame, over: str) -> Figure:
             axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
             axis.set_ticks([0, 0.5, 1])
     figure.suptitle(over, fontsize=11, x=0.01, ha="left")
-    figure.supxlabel("confidence in the answer (%)", fontsize=11)
-    figure.supylabel("answers that are right (%)", fontsize=11)
+    figure.supxlabel("confidence (%)", fontsize=11)
+    figure.supylabel("accuracy (%)", fontsize=11)
     return figure

@@ -1,7 +1,7 @@
-"""The style of all figures: colours, sizes, and how a figure is written.
+"""The style of all figures: colours, sizes, and file output.
 
-The same figure gives the same bytes. Where a study has more classes than there are colours, classes
-are told by their names alone.
+Output is deterministic: the same figure gives the same bytes. In studies with more classes than
+colours, classes are identified only by name.
 """
 
 import textwrap
@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from stillact.core.tables import replacing
 
-# Okabe and Ito's colours, told apart by colour-blind readers; a class keeps the colour and the
-# marker of its place in the list of classes.
+# Okabe and Ito's colours, which are safe for colour-blind readers; a class has the colour and the
+# marker of its index in the list of classes.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "^", "s", "D", "v", "P")
 INK, QUIET = "#222222", "#767676"
@@ -35,12 +35,12 @@ STYLE = {
     "legend.frameon": False,
     "svg.hashsalt": "stillact",
 }
-WIDTH = 5.6  # inches: letters of 11 points are still read on a phone's screen
-SIDE = 280  # pixels of an example's square
+WIDTH = 5.6  # inches: 11-point text remains legible on a phone
+SIDE = 280  # pixels: square of an example photo
 
 
 def save(figure: Figure, path: str | Path) -> None:
-    """Write `figure` in the format of the path's ending (.png or .svg), in one step."""
+    """Write `figure` in the format of the path's suffix (.png or .svg), atomically."""
     kind = Path(path).suffix.removeprefix(".")
     undated = {"svg": {"Date": None}, "png": {"Software": None}}
     with rc_context(STYLE), replacing(path) as part:
@@ -48,5 +48,5 @@ def save(figure: Figure, path: str | Path) -> None:
 
 
 def broken(text: str, letters: int) -> str:
-    """Broken into lines of so many letters, at spaces and underscores where there are any."""
+    """Wrap text to lines of at most `letters` characters, preferably at spaces and underscores."""
     return textwrap.fill(text.replace("_", "_ "), letters).replace("_ ", "_")

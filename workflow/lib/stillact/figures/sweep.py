@@ -1,4 +1,4 @@
-"""Figures of what hangs on a setting, on the validation photos."""
+"""Figures of the sensitivity to settings, on the validation photos."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from stillact.evaluation.sweep import METRICS, SETTINGS
 from stillact.figures.style import COLOURS, INK, QUIET, STYLE, WIDTH
 
 AXES = {
-    "validation_loss": "validation loss\n(nats; less is better)",
+    "validation_loss": "validation loss\n(nats; lower is better)",
     "validation_accuracy": "validation accuracy (%)",
 }
 NAMES = {
@@ -21,21 +21,21 @@ NAMES = {
     "layer_decay": "layer decay",
     "augment": "augmentation",
 }
-SPREAD = 0.5  # of the points of a value, in places of the axis
+SPREAD = 0.5  # horizontal spread of the points of one value, in axis units
 
 
 @rc_context(STYLE)
 def sweep(
     points: pd.DataFrame, summary: pd.DataFrame, own: Mapping[str, Any], model: str, photos: int
 ) -> Figure:
-    """Every combination at each of its settings: a column of panels a setting, a row a metric.
+    """Every combination by each setting: one column of panels per setting, one row per metric.
 
     Args:
-        points: a row a combination: `SETTINGS` and the metrics; at least one.
-        summary: of `sweep.summary`, of these points.
-        own: of `sweep.own`: the model's own values, which are marked.
+        points: one row per combination: `SETTINGS` and the metrics; at least one.
+        summary: from `sweep.summary`, of these points.
+        own: from `sweep.own`: the model's own values, which are marked.
         model: its name.
-        photos: how many it is judged on.
+        photos: number of validation photos.
     """
     figure = Figure(figsize=(WIDTH * 1.5, 5.6))
     grid = figure.subplots(len(METRICS), len(SETTINGS), sharex="col", sharey="row")
@@ -53,7 +53,7 @@ def sweep(
         axes.set_xlim(-0.5, len(values) - 0.5)
         axes.set_xlabel(NAMES[setting])
     _percent(grid[-1, 0], points["validation_accuracy"])
-    told = f"{model}: {len(points)} combinations, one seed, {photos} validation photos"
+    title = f"{model}: {len(points)} combinations, one seed, {photos} validation photos"
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(
         handles,
@@ -61,15 +61,15 @@ def sweep(
         loc="outside upper left",
         ncols=3,
         alignment="left",
-        title="\n".join([told, *_spreads(summary)]),
+        title="\n".join([title, *_spreads(summary)]),
     )
     return figure
 
 
 def _values(axes, points: pd.DataFrame, summary: pd.DataFrame, best, setting, metric) -> None:
-    """The points of a panel, beside each other in their order where they share a value."""
-    these = summary[(summary["setting"] == setting) & (summary["metric"] == metric)]
-    places = np.arange(len(these))
+    """The points of a panel; points with the same value are spread horizontally in their order."""
+    medians = summary[(summary["setting"] == setting) & (summary["metric"] == metric)]["median"]
+    places = np.arange(len(medians))
     place = points[setting].map({value: i for i, value in enumerate(points[setting].unique())})
     rank, count = (points.groupby(setting)[metric].transform(of) for of in ("cumcount", "size"))
     x = place + SPREAD * ((rank + 0.5) / count - 0.5)
@@ -84,12 +84,12 @@ def _values(axes, points: pd.DataFrame, summary: pd.DataFrame, best, setting, me
         label="one combination",
     )
     axes.hlines(
-        these["median"],
+        medians,
         places - 0.35,
         places + 0.35,
         color=INK,
         linewidth=2,
-        label="median of a value",
+        label="median per value",
     )
     axes.plot(
         x[best.name],
@@ -99,40 +99,40 @@ def _values(axes, points: pd.DataFrame, summary: pd.DataFrame, best, setting, me
         mec=COLOURS[1],
         ms=10,
         mew=1.8,
-        label="the lowest loss",
+        label="lowest loss",
     )
     axes.grid(axis="y", color=QUIET, alpha=0.25, linewidth=0.7)
 
 
 def _spreads(summary: pd.DataFrame) -> list[str]:
-    told = []
+    lines = []
     for row in summary[summary["setting"] == "all"].itertuples():
-        of = 100 if row.metric == "validation_accuracy" else 1
+        scale = 100 if row.metric == "validation_accuracy" else 1
         best, median, low, high, iqr = (
-            f"{of * value:.{1 if of == 100 else 2}f}"
+            f"{scale * value:.{1 if scale == 100 else 2}f}"
             for value in (row.best, row.median, row.min, row.max, row.iqr)
         )
-        unit = " %" if of == 100 else ""
-        told.append(
+        unit = " %" if scale == 100 else ""
+        lines.append(
             f"{row.metric.removeprefix('validation_')}: best {best}{unit}, median "
-            f"{median}{unit}, spread {low} to {high}{unit} (IQR {iqr})"
+            f"{median}{unit}, range {low} to {high}{unit} (IQR {iqr})"
         )
-    return told
+    return lines
 
 
 @rc_context(STYLE)
 def alpha_curve(
     histories: Sequence[pd.DataFrame], chosen: Sequence[float], model: str, photos: int
 ) -> Figure:
-    """What becomes of the weights between the zero-shot model's (alpha 0) and the fine-tuned one's
-    (alpha 1): a thin line a seed, their mean, and a dot at the alpha chosen for each seed.
+    """Validation scores of weights interpolated between the zero-shot (alpha 0) and the fine-tuned
+    model (alpha 1): a thin line per seed, the mean, and a dot at the alpha selected for each seed.
 
     Args:
-        histories: of each seed alpha, validation_loss (nats) and validation_accuracy (0 to 1); at
-            least one, all of the same alphas.
+        histories: for each seed alpha, validation_loss (nats) and validation_accuracy (0 to 1); at
+            least one, all with the same alphas.
         chosen: the alpha of each seed, one of those.
         model: its name.
-        photos: how many it is judged on.
+        photos: number of validation photos.
     """
     figure = Figure(figsize=(WIDTH * 1.5, 3.9))
     every = pd.concat(histories)
@@ -155,7 +155,7 @@ def alpha_curve(
                 ms=6,
                 alpha=0.8,
                 markeredgewidth=0,
-                label="its chosen alpha",
+                label="selected alpha",
             )
         mean = every.groupby("alpha")[metric].mean()
         if len(histories) > 1:
@@ -183,7 +183,7 @@ def alpha_curve(
 
 
 def _percent(axes, accuracies: pd.Series) -> None:
-    """Whole per cents on the vertical axis, and room around the accuracies, so that one photo more
-    or less does not fill it."""
+    """Integer percentages on the vertical axis, with a margin, so that a difference of one photo
+    does not fill the axis."""
     axes.set_ylim(max(accuracies.min() - 0.05, -0.02), min(accuracies.max() + 0.05, 1.02))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))

@@ -1,4 +1,4 @@
-"""The figure of training: the loss by epoch."""
+"""The figure of learning curves: loss by epoch."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ from stillact.figures.style import COLOURS, QUIET, STYLE, WIDTH
 
 @rc_context(STYLE)
 def learning_curves(histories: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
-    """Loss by epoch, a panel a model, a line a seed; a dot where the validation loss is lowest.
+    """Loss by epoch, one panel per model, one line per seed; a dot at the lowest validation loss.
 
     Args:
         histories: the history.csv of each model's runs: epoch, train_loss, validation_loss (nats);

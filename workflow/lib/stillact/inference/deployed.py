@@ -1,4 +1,4 @@
-"""The model that new photos are asked about, as the study has left it."""
+"""The deployed model of a study, for prediction on new photos."""
 
 import json
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ from stillact.training.trained import Trained
 
 @dataclass(frozen=True)
 class Deployed:
-    """A trained run and how its probabilities are to be taken.
+    """A trained run with its temperature and threshold.
 
-    record: what rule deploy has written: task, model, recipe, seed, run (its folder), temperature,
-        threshold, and what is known of its accuracy.
+    record: the output of rule deploy: task, model, recipe, seed, run (its folder), temperature,
+        threshold, and accuracy.
     plan: of its runs.
     trained: the run.
     """
@@ -33,36 +33,36 @@ class Deployed:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """Of the photos that it takes."""
+        """Preprocessing of its input photos."""
         return self.trained.setup.preprocessing
 
     @property
     def classes(self) -> list[str]:
-        """In the order of the probabilities."""
+        """Class names in the order of the probabilities."""
         return self.plan.classes
 
     def probabilities(self, photos: torch.Tensor) -> np.ndarray:
         """The calibrated probability of each class, float64 (photos, classes).
 
         Args:
-            photos: uint8 (photos, 3, size, size), RGB, as `preprocessing` makes them.
+            photos: uint8 (photos, 3, size, size), RGB, preprocessed with `preprocessing`.
         """
         return apply_temperature(self.trained.probabilities(photos), self.record["temperature"])
 
 
 def load(record: Path, models: Mapping[str, Mapping], device: torch.device) -> Deployed:
-    """The model that a record of rule deploy names.
+    """Load the model named in a record of rule deploy.
 
     Args:
         record: deployed.json.
-        models: of each model that it may name the `plan` of its runs, and the `files` that its
+        models: for each model that it may name, the `plan` of its runs and the `files` that its
             setup reads, by name.
-        device: where all is put.
+        device: device of the model.
     """
-    told = json.loads(record.read_text(encoding="utf-8"))
-    block = models[told["model"]]
+    content = json.loads(record.read_text(encoding="utf-8"))
+    block = models[content["model"]]
     plan = plan_of(block["plan"])
     files = {name: Path(path) for name, path in block["files"].items()}
     setup = setup_of(plan)(plan, files, device)
-    run = trained.load(setup, Path(told["run"]) / jobs.WEIGHTS)
-    return Deployed(told, plan, run)
+    run = trained.load(setup, Path(content["run"]) / jobs.WEIGHTS)
+    return Deployed(content, plan, run)

@@ -1,5 +1,5 @@
-"""The model that is used, as files that need nothing of this project: its tensors, a graph from
-photos to probabilities that ONNX Runtime runs, and what it takes to feed it."""
+"""Export of the deployed model to files that are independent of this project: its tensors, an ONNX
+graph from photos to probabilities, and the config for preprocessing."""
 
 import contextlib
 import importlib.metadata
@@ -37,21 +37,21 @@ WEIGHTS, GRAPH = "model.safetensors", "model.onnx"
 INPUT, OUTPUT = "photos", "probabilities"
 TOLERANCE = 1e-4  # largest difference of a probability between ONNX Runtime and PyTorch
 LARGEST = 2 * 10**9  # bytes of tensors that one ONNX file holds
-ALONE = 8  # photos that are asked about one at a time too, when the graph is checked
-BATCH = 32  # photos of the others
-TOOLS = (torch, onnx, onnxscript, onnxruntime)  # torch.onnx asks for onnxscript by itself
+ALONE = 8  # photos that are also checked in batches of one
+BATCH = 32  # batch size of the check
+TOOLS = (torch, onnx, onnxscript, onnxruntime)  # torch.onnx imports onnxscript
 
-CPU = torch.device("cpu")  # a graph is written and checked there
-TOLD = {"classes": True, "texts": True}  # of a plan, by keys of their own
-HALVES = dict(mean=[0.5] * 3, std=[0.5] * 3)  # how recipe from_scratch normalises
+CPU = torch.device("cpu")  # device for export and check
+EXCLUDED = {"classes": True, "texts": True}  # of a plan: they have their own keys
+HALVES = dict(mean=[0.5] * 3, std=[0.5] * 3)  # normalisation of recipe from_scratch
 
 
 class Answering(nn.Module):
     """Photos, uint8 (batch, 3, size, size), to probabilities, float32 (batch, classes), as
-    `Deployed.probabilities` gives them: normalisation and temperature are in it.
+    `Deployed.probabilities`; includes normalisation and temperature.
 
-    image: a backbone's image tower that is not part of the network; None where there is none.
-    network: what the run has trained.
+    image: the backbone's image tower if it is not part of the network, else None.
+    network: the trained network of the run.
     """
 
     def __init__(self, used: Deployed):
@@ -59,7 +59,7 @@ class Answering(nn.Module):
         backbone = frozen_backbone(used.trained.setup, CPU)
         self.image = None if backbone is None else backbone.image
         self.network = _with_plain_head(used.trained.network)
-        self._backbone = (backbone,)  # in a tuple: its other tower is no part of the graph
+        self._backbone = (backbone,)  # in a tuple, so that its text tower is not a submodule
         self._setup, self._temperature = used.trained.setup, used.record["temperature"]
 
     def forward(self, photos: torch.Tensor) -> torch.Tensor:
@@ -75,8 +75,8 @@ def _blank(used: Deployed, photos: int) -> torch.Tensor:
 
 @torch.no_grad()
 def _with_plain_head(network: nn.Module) -> nn.Module:
-    """The network; one with a text tower for its head with what that tower makes of the prompts,
-    which no photo changes."""
+    """The network; a text tower as head is replaced by a linear layer with the prompt embeddings,
+    which do not depend on the photo."""
     if not (isinstance(network, Classifier) and isinstance(network.head, TextTowerHead)):
         return network
     rows = network.head(torch.eye(network.backbone.embedding_width)).T
@@ -86,21 +86,20 @@ def _with_plain_head(network: nn.Module) -> nn.Module:
 
 
 def write(used: Deployed, photos: np.ndarray, folder: Path) -> dict[str, Any]:
-    """Write the model's tensors and its graph, and see that ONNX Runtime answers as PyTorch does.
+    """Write the model's tensors and its graph, and check ONNX Runtime against PyTorch.
 
     Args:
         used: on the CPU.
-        photos: to compare the two on, uint8 (photos, 3, size, size), RGB, as
-            `used.preprocessing` makes them.
-        folder: gets `WEIGHTS` and `GRAPH`.
+        photos: for the check, uint8 (photos, 3, size, size), RGB, preprocessed with
+            `used.preprocessing`.
+        folder: output folder of `WEIGHTS` and `GRAPH`.
 
     Returns:
-        What there is to tell: tensors, parameters; image_tower, what the names of its parameters
-        begin with ('' where there is none); opset; checked_photos, largest_difference (of a
-        probability).
+        Metadata: tensors, parameters; image_tower, the prefix of the names of its parameters (''
+        where there is none); opset; checked_photos, largest_difference (of a probability).
 
     Raises:
-        InputError: the model cannot be written as one ONNX file, or answers otherwise there.
+        InputError: the model cannot be written as one ONNX file, or its predictions differ.
     """
     model = Answering(used).eval()
     program = _program(model, _blank(used, 2))
@@ -137,11 +136,11 @@ def _program(model: Answering, example: torch.Tensor) -> torch.onnx.ONNXProgram:
     size = sum(tensor.nbytes for tensor in model.state_dict().values())
     if size > LARGEST:
         raise InputError(
-            f"the model has {size / 1e9:.1f} GB of weights, and one ONNX file holds "
-            f"{LARGEST / 1e9:.1f}; name a model on a smaller backbone (deploy: in config.yaml)"
+            f"the model has {size / 1e9:.1f} GB of weights, more than the {LARGEST / 1e9:.1f} GB "
+            "of one ONNX file; set a model with a smaller backbone (deploy: in config.yaml)"
         )
     before = logging.root.manager.disable
-    logging.disable(logging.WARNING)  # remarks of the exporter about its own rewriting
+    logging.disable(logging.WARNING)  # the exporter's warnings about its own rewriting
     try:
         return torch.onnx.export(
             model,
@@ -154,21 +153,21 @@ def _program(model: Answering, example: torch.Tensor) -> torch.onnx.ONNXProgram:
         )
     except torch.onnx.OnnxExporterError as error:
         raise InputError(
-            f"the model cannot be written as ONNX ({_reason(error)}); name another one (deploy: in "
-            "config.yaml)"
+            f"the model cannot be written as ONNX ({_reason(error)}); set another model (deploy: "
+            "in config.yaml)"
         ) from error
     finally:
         logging.disable(before)
 
 
 def _reason(error: BaseException) -> str:
-    """What the exporter stumbled over, in a line: it wraps that in advice to torch's developers."""
+    """The exporter's error in one line: it wraps the cause in advice for torch developers."""
     cause = error.__cause__ or error
     return f"{type(cause).__name__}: {str(cause).strip().splitlines()[0]}"
 
 
 def _proto(program: torch.onnx.ONNXProgram) -> onnx.ModelProto:
-    """The graph without the exporter's notes on itself, which name this machine's folders."""
+    """The graph without the exporter's metadata, which contain paths of this machine."""
     proto = program.model_proto
     for part in (proto, proto.graph, *proto.graph.node, *proto.graph.initializer):
         part.ClearField("metadata_props")
@@ -176,11 +175,11 @@ def _proto(program: torch.onnx.ONNXProgram) -> onnx.ModelProto:
 
 
 def largest_difference(graph: Path, used: Deployed, photos: np.ndarray) -> float:
-    """The largest distance of ONNX Runtime's probabilities from `Deployed.probabilities`, over
-    batches and single photos.
+    """The largest absolute difference between ONNX Runtime's probabilities and
+    `Deployed.probabilities`, over batches and single photos.
 
     Raises:
-        InputError: farther than `TOLERANCE`; names the file.
+        InputError: larger than `TOLERANCE`; names the file.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
@@ -192,11 +191,11 @@ def largest_difference(graph: Path, used: Deployed, photos: np.ndarray) -> float
     for batch in batches:
         (answer,) = session.run([OUTPUT], {INPUT: batch})
         off = np.abs(answer - used.probabilities(torch.from_numpy(batch))).max()
-        if not off <= TOLERANCE:  # not a number is no answer either
+        if not off <= TOLERANCE:  # NaN fails too
             raise InputError(
-                f"{graph.name}: ONNX Runtime's probabilities are up to {off:.2g} from PyTorch's, "
-                f"more than {TOLERANCE:g}, so nothing is exported; name another model (deploy: in "
-                "config.yaml), or take the versions of requirements.lock"
+                f"{graph.name}: ONNX Runtime's probabilities differ by up to {off:.2g} from "
+                f"PyTorch's, more than {TOLERANCE:g}, so nothing is exported; set another model "
+                "(deploy: in config.yaml), or install the versions of requirements.lock"
             )
         found = max(found, float(off))
     return found
@@ -210,19 +209,19 @@ def test_photos(
     Args:
         holdout: CSV of the split: image_id, subset.
         table: images.csv of rule fetch: id, sha256.
-        cache: where that rule put the photos.
-        preprocessing: of the photos that the model takes.
-        threads: that decode.
+        cache: folder of that rule's photos.
+        preprocessing: of the model's input photos.
+        threads: number of decoding threads.
 
     Raises:
         InputError: a photo cannot be decoded.
     """
-    split, had = read_csv(holdout), read_csv(table).set_index("id")
-    tested = had.loc[split.loc[split["subset"] == "test", "image_id"], "sha256"]
+    split, images = read_csv(holdout), read_csv(table).set_index("id")
+    tested = images.loc[split.loc[split["subset"] == "test", "image_id"], "sha256"]
     with tempfile.TemporaryDirectory() as folder:
         packed = Path(folder) / "photos.npy"
         preprocess.pack(
-            [cached(cache, of) for of in tested],
+            [cached(cache, sha256) for sha256 in tested],
             target=packed,
             threads=threads,
             **vars(preprocessing),
@@ -233,17 +232,17 @@ def test_photos(
 def described(
     used: Deployed, files: Mapping[str, Path], written: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What goes into config.json: all that it takes to feed the model and to say where it is from.
+    """The contents of config.json: preprocessing, thresholds and provenance of the model.
 
     Args:
         used: the model.
-        files: that its setup reads, by name: with a backbone its `record`; with prompts that have
-            been embedded `texts_index`.
-        written: of `write`.
+        files: the files that its setup reads, by name: with a backbone its `record`; with embedded
+            prompts `texts_index`.
+        written: from `write`.
     """
     record = json.loads(files["record"].read_text(encoding="utf-8")) if "record" in files else None
     seen = {name: record["facts"][name] for name in HALVES} if record else HALVES
-    told = ("loader", "name", "revision", "licence", "sha256")
+    keys = ("loader", "name", "revision", "licence", "sha256")
     layout = f"{INPUT}: uint8 (batch, 3, size, size), RGB from 0 to 255; normalised in the graph"
     return {
         **{name: used.record[name] for name in ("task", "model", "recipe", "seed", "run")},
@@ -251,9 +250,9 @@ def described(
         "preprocessing": {**vars(used.preprocessing), **seen, "input": layout},
         "temperature": used.record["temperature"],
         "threshold": used.record["threshold"],
-        "backbone": record and {"source": _source(record), **{name: record[name] for name in told}},
+        "backbone": record and {"source": _source(record), **{name: record[name] for name in keys}},
         "prompts": prompts(used.plan, files),
-        "plan": used.plan.model_dump(exclude={**TOLD, "of": TOLD}),
+        "plan": used.plan.model_dump(exclude={**EXCLUDED, "of": EXCLUDED}),
         "export": dict(written),
         "versions": {tool.__name__: tool.__version__ for tool in TOOLS}
         | ({record["loader"]: _version(record["loader"])} if record else {}),
@@ -261,7 +260,7 @@ def described(
 
 
 def prompts(plan: Plan, files: Mapping[str, Path]) -> dict[str, list[str]] | None:
-    """The texts that stood for each class, where there were any."""
+    """The prompts of each class, if any."""
     base = getattr(plan, "of", plan)
     if texts := getattr(base, "texts", None):
         return texts
@@ -272,7 +271,7 @@ def prompts(plan: Plan, files: Mapping[str, Path]) -> dict[str, list[str]] | Non
 
 
 def _source(record: Mapping[str, Any]) -> str:
-    """Where weights are from, without the folders of this machine."""
+    """The source of weights, without paths of this machine."""
     source = record["source"]
     return source if source.startswith("hub:") else Path(source).name
 
@@ -283,10 +282,10 @@ def _version(loader: str) -> str:
 
 @contextlib.contextmanager
 def appearing(folder: Path, names: Sequence[str]) -> Iterator[Path]:
-    """A folder to write to; its files `names` are in `folder`, all of them, when the block ends
-    well, and gone when it does not."""
+    """A temporary folder; its files `names` are moved to `folder` if the block succeeds, and
+    deleted if it fails."""
     part = folder / ".part"
-    shutil.rmtree(part, ignore_errors=True)  # of a job that was killed
+    shutil.rmtree(part, ignore_errors=True)  # left by a killed job
     part.mkdir(parents=True)
     try:
         yield part

@@ -1,4 +1,4 @@
-"""Some of the photos that `predict` was asked about on one HTML page that needs no network."""
+"""The gallery: a self-contained HTML page with a selection of the predicted photos."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,21 +10,21 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from stillact.figures.style import COLOURS
 from stillact.report.thumbnails import thumbnail
 
-UNREADABLE = 200  # shown at most; the table has all
-LIKELIEST = 5  # classes shown of a photo, where there are more than colours
+UNREADABLE = 200  # maximum number shown; the table has all
+LIKELIEST = 5  # classes shown per photo, with more classes than colours
 
 
 def chosen(predictions: pd.DataFrame, classes: Sequence[str], most: int) -> pd.DataFrame:
-    """The photos to show: of each predicted class in turn the one that the model is least sure of,
-    the one that it is surest of, the next of each, and so on.
+    """The photos to show: per predicted class alternately those with the lowest and the highest
+    confidence.
 
     Args:
-        predictions: of `predict.write`.
+        predictions: from `predict.write`.
         classes: in the order shown.
-        most: photos at most.
+        most: maximum number of photos.
 
     Returns:
-        Rows of `predictions`, by class, the least sure first; a photo that was given twice is one.
+        Rows of `predictions`, by class, in ascending order of confidence; without duplicates.
     """
     once = predictions.drop_duplicates(predictions.columns[0])
     parts = []
@@ -52,14 +52,14 @@ def build(
     """The page, as text.
 
     Args:
-        predictions: of `predict.write`.
-        shown: of `chosen`.
-        files: where the photos are, by the name in the first column.
-        overlays: of `browse.overlays`, by that name.
+        predictions: from `predict.write`.
+        shown: from `chosen`.
+        files: paths of the photos, by the name in the first column.
+        overlays: from `browser.overlays`, by that name.
         note: why there are no overlays, or ''.
         used: deployed.json.
-        classes: in their order.
-        template: gallery.html.j2; report.css lies beside it.
+        classes: in the order of the probabilities.
+        template: gallery.html.j2; report.css is in the same folder.
     """
     environment = Environment(
         loader=FileSystemLoader(template.parent),
@@ -75,7 +75,7 @@ def build(
         used=used,
         tested=_tested(used),
         abstained=int((answered["abstain"] == "yes").sum()),
-        asked=len(predictions),
+        photos=len(predictions),
         shown=len(shown),
         groups=[
             {
@@ -88,7 +88,7 @@ def build(
             }
             for label in classes
         ],
-        told=", ".join(classes) if len(classes) <= len(COLOURS) else f"{len(classes)} classes",
+        names=", ".join(classes) if len(classes) <= len(COLOURS) else f"{len(classes)} classes",
         unreadable=unread.head(UNREADABLE)[[name, "reason"]].to_numpy().tolist(),
         unread=len(unread),
         name=name,
@@ -111,8 +111,8 @@ def _card(row: Mapping, name: str, files: Mapping, overlays: Mapping, classes) -
 
 
 def _bars(row: Mapping, classes: Sequence[str]) -> list[tuple[str, float, str]]:
-    """Classes with their probability in percent and their colour; of many the likeliest, which
-    have one colour."""
+    """Classes with their probability in percent and their colour; with many classes the most
+    probable ones, in a single colour."""
     given = [(label, 100 * row[f"prob_{label}"]) for label in classes]
     if len(classes) <= len(COLOURS):
         return [(*one, colour) for one, colour in zip(given, COLOURS, strict=False)]
@@ -121,14 +121,14 @@ def _bars(row: Mapping, classes: Sequence[str]) -> list[tuple[str, float, str]]:
 
 
 def _tested(used: Mapping[str, Any]) -> str:
-    """How accurate the model is on photos that it was not trained on, as far as the record says."""
-    said = []
+    """The accuracy of the model on photos that it was not trained on, from the record."""
+    texts = []
     for scheme, words in (("cv", "cross-validated photos"), ("holdout", "test photos")):
         for row in used.get("tested", {}).get(scheme, ()):
             if row["metric"] == "accuracy":
                 low, high = (f"{100 * row[end]:.0f}" for end in ("ci_low", "ci_high"))
-                said.append(
-                    f"{100 * row['value']:.0f}\xa0% of {row['images']} {words} "
+                texts.append(
+                    f"{100 * row['value']:.0f}\xa0% on {row['images']} {words} "
                     f"(95\xa0% interval {low} to {high})"
                 )
-    return " and ".join(said)
+    return " and ".join(texts)

@@ -1,6 +1,6 @@
-"""Which photos `predict` is asked about: the files of a folder, or the URLs of a CSV.
+"""The input photos of `predict`: the files of a folder, or the URLs of a CSV.
 
-It stands on Python alone, for the workflow looks here before any job runs.
+It uses only the standard library, because the workflow imports it before any job runs.
 """
 
 import csv
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from stillact.core.errors import InputError, did_you_mean
 
-# Of the formats that are read (`decode.FORMATS`), and of some that are not: to be told of those is
-# better than to miss them.
+# Suffixes of the supported formats (`decode.FORMATS`), and of some unsupported ones, which are
+# reported instead of ignored.
 READ = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 SUFFIXES = (*READ, ".avif", ".heic", ".heif", ".jp2", ".jxl")
 
@@ -19,8 +19,8 @@ SUFFIXES = (*READ, ".avif", ".heic", ".heif", ".jp2", ".jxl")
 def files(folder: Path) -> list[str]:
     """The photos below a folder by their suffix, as paths relative to it, sorted.
 
-    What is hidden (its name starts with a dot) is passed over, and links to folders are not
-    followed.
+    Hidden files and folders (names that start with a dot) are skipped, and links to folders are
+    not followed.
 
     Raises:
         InputError: the folder, or one below it, cannot be read; there is no photo.
@@ -34,14 +34,14 @@ def files(folder: Path) -> list[str]:
         found += [os.path.relpath(os.path.join(here, name), folder) for name in photos]
     if not found:
         raise InputError(
-            f"photos: no photo in the folder {folder}. Looked for files that end in "
-            f"{', '.join(READ)}, in folders below it too; hidden ones are passed over"
+            f"photos: no photo in the folder {folder}. Searched it and its subfolders for files "
+            f"with the suffixes {', '.join(READ)}; hidden ones are skipped"
         )
     return sorted(found)
 
 
 def urls(path: Path) -> list[str]:
-    """The column `url` of a CSV (UTF-8, commas, a header), blanks around a cell dropped.
+    """The column `url` of a CSV (UTF-8, commas, a header); whitespace around cells is stripped.
 
     Raises:
         InputError: it cannot be read, has no such column, or a row without a URL; names the row.
@@ -50,7 +50,7 @@ def urls(path: Path) -> list[str]:
         with open(path, encoding="utf-8-sig", newline="") as file:
             rows = [[cell.strip() for cell in row] for row in csv.reader(file, strict=True)]
     except FileNotFoundError:
-        raise InputError(f"photos: there is no folder and no file {path}; mend the path") from None
+        raise InputError(f"photos: there is no folder or file {path}; check the path") from None
     except OSError as error:
         raise InputError(f"photos: {path} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:
@@ -59,20 +59,21 @@ def urls(path: Path) -> list[str]:
     if "url" not in header:
         raise InputError(
             f"photos: {path} has no column url; its first row is {', '.join(header) or 'empty'}."
-            f"{did_you_mean('url', header)} Name a CSV with a header, or a folder of photos"
+            f"{did_you_mean('url', header)} Set a CSV with a header, or a folder of photos"
         )
     place = header.index("url")
     body = {number: row for number, row in enumerate(rows[1:], start=2) if any(row)}
     for number, row in body.items():
         if not "".join(row[place : place + 1]):
-            raise InputError(f"photos: {path}, row {number}: no url; give one, or remove the row")
+            raise InputError(f"photos: {path}, row {number}: no url; add it, or remove the row")
     if not body:
-        raise InputError(f"photos: {path} holds no row; give one a photo")
+        raise InputError(f"photos: {path} has no rows; add one per photo")
     return [row[place] for row in body.values()]
 
 
 def fingerprint(folder: Path) -> str:
-    """What changes when a photo below the folder is added, removed or written, as hex digits.
+    """A digest that changes when a photo below the folder is added, removed or modified, as
+    hexadecimal digits.
 
     Raises:
         InputError: as `files`.
@@ -81,10 +82,10 @@ def fingerprint(folder: Path) -> str:
     for name in files(folder):
         try:
             known = os.stat(folder / name)
-            facts = f"{known.st_size} {known.st_mtime_ns}"
+            metadata = f"{known.st_size} {known.st_mtime_ns}"
         except OSError:
-            facts = "gone"
-        digest.update(os.fsencode(f"{name}\0{facts}\0"))
+            metadata = "gone"
+        digest.update(os.fsencode(f"{name}\0{metadata}\0"))
     return digest.hexdigest()
 
 

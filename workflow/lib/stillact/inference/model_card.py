@@ -1,6 +1,6 @@
-"""A model card: what an exported model is, how sure it is, and what it is not for.
+"""The model card of an exported model: description, evaluation, and out-of-scope use.
 
-Every number in it is one of the study's; what the study has not found out is said to be missing.
+All values come from the study; missing ones are reported as missing.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from stillact.recipes.registry import RECIPES
 
 SCHEMES = {"holdout": "holdout", "cv": "cross-validation"}
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
-SHOWN = 3  # of the factors and of the confused classes
+SHOWN = 3  # maximum number of factors and of confused pairs of classes
 
 
 def told(
@@ -33,15 +33,15 @@ def told(
     tables: Mapping[str, pd.DataFrame | None],
     dataset: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """All that the card tells, as `render` takes it.
+    """The contents of the card, for `render`.
 
     Args:
-        exported: of `export.described`.
+        exported: from `export.described`.
         record: of rule deploy.
         meta: of the exported run.
         plan: of its runs.
         tables: predictions (of the task), holdout, manifest (of rule manifest), source (the user's
-            manifest), factors (None where errors were not looked into).
+            manifest), factors (None without an error analysis).
         dataset: config.Dataset: name, manifest.
     """
     training, sources = RECIPES[plan.recipe].card(plan, named(exported["backbone"]))
@@ -62,14 +62,14 @@ def told(
 
 
 def named(backbone: Mapping[str, Any] | None) -> str:
-    """A backbone in words; one whose name says only where its config lies, by where it is from."""
+    """The name of a backbone; its source if the name is only the location of its config."""
     if backbone is None:
         return ""
     return backbone["source"] if backbone["name"] == "local-dir:" else backbone["name"]
 
 
 def performance(predictions: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, Any]:
-    """What the test photos say of the model that is used.
+    """Test performance of the deployed model.
 
     Args:
         predictions: of its task: task, model, split, seed, subset, image_id, label,
@@ -78,9 +78,9 @@ def performance(predictions: pd.DataFrame, record: Mapping[str, Any]) -> dict[st
 
     Returns:
         run: photos, right, rate, low, high of the exported run on the holdout's test photos;
-        schemes: of each scheme that the model was judged in its name, images, runs, each of
-        `METRICS` as (value, low, high), and calibration, a row of `calibration.scores` as it came
-        ("before") and at the record's temperature ("after").
+        schemes: for each scheme in which the model was evaluated its name, images, runs, each of
+        `METRICS` as (value, low, high), and calibration, a row of `calibration.scores` without
+        ("before") and with ("after") the record's temperature.
     """
     own = predictions[predictions["model"] == record["model"]]
     columns = [column for column in own if column.startswith("prob_")]
@@ -99,8 +99,8 @@ def performance(predictions: pd.DataFrame, record: Mapping[str, Any]) -> dict[st
             {"name": name, "images": rows[0]["images"], "runs": rows[0]["runs"], **found}
             | {"before": before, "after": after}
         )
-    said = _of_run(own, record["seed"])
-    return {"run": _rate(said["answer"] == said["label"]), "schemes": schemes}
+    voted = _of_run(own, record["seed"])
+    return {"run": _rate(voted["answer"] == voted["label"]), "schemes": schemes}
 
 
 def by_class(
@@ -123,8 +123,8 @@ def by_class(
     rows = []
     for name in [c.removeprefix("prob_") for c in own if c.startswith("prob_")]:
         row = {"class": name, **counts.loc[name].to_dict()}
-        for start, said in (("", run), ("cv_", cv)):
-            right = (said["answer"] == said["label"])[said["label"] == name]
+        for start, voted in (("", run), ("cv_", cv)):
+            right = (voted["answer"] == voted["label"])[voted["label"] == name]
             row |= {f"{start}{key}": value for key, value in _rate(right).items()}
         rows.append(row)
     names = {f"{start}rate": f"{start}recall" for start in ("", "cv_")}
@@ -134,33 +134,33 @@ def by_class(
 def failures(
     predictions: pd.DataFrame, record: Mapping[str, Any], factors: pd.DataFrame | None
 ) -> dict[str, Any]:
-    """What the model is known to get wrong: of cross-validation where there is one, by majority
-    votes, else of the holdout.
+    """Errors of the majority vote of the model, in cross-validation if available, else on the
+    holdout.
 
     Args:
         predictions, record: as for `performance`.
-        factors: of `errors.factors`; None where errors were not looked into.
+        factors: from `error_factors.factors`; None without an error analysis.
 
     Returns:
         scheme, in words; photos; confused: label, answer, photos, of (all photos of that label) of
-        the pairs of classes that are confused most; contrasts: sentences on the factors by which
-        error rates differ most, the surest first; None without factors.
+        the pairs of classes that are confused most; contrasts: sentences on the factors with the
+        smallest p values; None without factors.
     """
     own = predictions[predictions["model"] == record["model"]]
     given, scheme = by_model(own, scheme="cv"), "cv"
     if not given:
         given, scheme = by_model(own, scheme="holdout"), "holdout"
-    said = error_analysis.verdicts(given[record["model"]])
-    wrong = said[said["answer"] != said["label"]]
+    voted = error_analysis.verdicts(given[record["model"]])
+    wrong = voted[voted["answer"] != voted["label"]]
     pairs = wrong.groupby(["label", "answer"]).size().sort_values(ascending=False, kind="stable")
     confused = [
         {"label": label, "answer": answer, "photos": int(count)}
-        | {"of": int((said["label"] == label).sum())}
+        | {"of": int((voted["label"] == label).sum())}
         for (label, answer), count in pairs.head(SHOWN).items()
     ]
     return {
         "scheme": SCHEMES[scheme],
-        "photos": len(said),
+        "photos": len(voted),
         "confused": confused,
         "contrasts": None if factors is None else _contrasts(given, factors),
     }
@@ -173,20 +173,20 @@ def _contrasts(given: Mapping[str, Predictions], factors: pd.DataFrame) -> list[
 
 
 def _of_run(own: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """The label and answer of each test photo of the holdout, of one run."""
+    """The label and prediction of each test photo of the holdout, of one run."""
     given = by_model(own[own["seed"] == seed], scheme="holdout")
     return error_analysis.verdicts(next(iter(given.values())))
 
 
 def _cross_validated(own: pd.DataFrame) -> pd.DataFrame:
-    """Of each photo, by majority vote; no rows without cross-validation."""
+    """The label and majority vote of each photo; no rows without cross-validation."""
     for given in by_model(own, scheme="cv").values():
         return error_analysis.verdicts(given)
     return pd.DataFrame(columns=["label", "answer"])
 
 
 def _rate(right: pd.Series) -> dict[str, float]:
-    """right, photos, rate, and its 95 % Wilson interval low, high; NaN of no photo."""
+    """right, photos, rate, and its 95 % Wilson interval low, high; NaN without photos."""
     photos = len(right)
     if not photos:
         return {"right": 0, "photos": 0, **dict.fromkeys(("rate", "low", "high"), np.nan)}
@@ -196,11 +196,11 @@ def _rate(right: pd.Series) -> dict[str, float]:
 
 
 def origins(manifest: pd.DataFrame, source: pd.DataFrame) -> dict[str, dict[str, int]]:
-    """Where photos are from, and their licences: photos by host, and by license_url.
+    """Sources and licences of the photos: counts by host, and by license_url.
 
     Args:
         manifest: of rule manifest: url.
-        source: the user's: license_url where its author knew them.
+        source: the user's manifest: license_url where known.
     """
     hosts = manifest["url"].map(lambda url: urlsplit(url).hostname or "local files")
     licences = source.get("license_url", pd.Series(dtype=str))
@@ -209,10 +209,10 @@ def origins(manifest: pd.DataFrame, source: pd.DataFrame) -> dict[str, dict[str,
 
 
 def header(config: Mapping[str, Any], dataset: str, tested: Mapping[str, list]) -> str:
-    """The card's YAML block, as the Hugging Face hub reads it.
+    """The card's YAML metadata block for the Hugging Face hub.
 
     Args:
-        config: of `export.described`.
+        config: from `export.described`.
         dataset: its name.
         tested: of the record of rule deploy: rows of `bootstrap.intervals` by scheme.
     """
@@ -245,12 +245,12 @@ def header(config: Mapping[str, Any], dataset: str, tested: Mapping[str, list]) 
     return yaml.safe_dump(block, sort_keys=False, allow_unicode=True)
 
 
-def render(template: Path, told: Mapping[str, Any]) -> str:
-    """The card.
+def render(template: Path, contents: Mapping[str, Any]) -> str:
+    """The card, as Markdown.
 
     Args:
         template: model_card.md.j2.
-        told: what it asks for.
+        contents: from `told`.
     """
     environment = Environment(
         loader=FileSystemLoader(template.parent),
@@ -260,7 +260,7 @@ def render(template: Path, told: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {"percent": _percent, "number": lambda value: f"{value:.3f}"}
-    return environment.get_template(template.name).render(told)
+    return environment.get_template(template.name).render(contents)
 
 
 def _percent(value: float) -> str:

@@ -1,4 +1,4 @@
-"""Photos that nobody has labelled, asked about one after the other in bounded memory."""
+"""Prediction on unlabelled photos, streamed in bounded memory."""
 
 import collections
 import contextlib
@@ -25,24 +25,25 @@ from stillact.data.fetch.fetcher import fetch_all
 from stillact.data.preprocessing import Preprocessing
 from stillact.inference import listing
 
-BATCH = 64  # photos asked about at a time; as many wait, decoded
+BATCH = 64  # photos per batch; the same number is decoded ahead
 PROGRESS_EVERY_S = 10.0
-EXAMPLES = 5  # photos shown of each reason when none can be read
+EXAMPLES = 5  # photos listed per reason when none can be read
 
-Item, Made = TypeVar("Item"), TypeVar("Made")
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 def in_folder(folder: Path) -> pd.DataFrame:
     """The photos below a folder.
 
     Returns:
-        path, relative to the folder; file, where the photo is; reason, why it is not read, or '':
-        its name is not UTF-8; modified, the time of it (ns since 1970), so that the table changes
-        when a photo does. A path that a spreadsheet would take for a formula has ./ in front, with
-        which it is the same path.
+        path, relative to the folder; file, its location; reason, why it is not read (its name is
+        not UTF-8), or ''; modified, its modification time (ns since 1970), so that the table
+        changes when a photo does. A path that a spreadsheet would interpret as a formula is
+        prefixed with ./, which does not change the path.
 
     Raises:
-        InputError: as `album.files`.
+        InputError: as `listing.files`.
     """
     rows = []
     for name in listing.files(folder):
@@ -51,36 +52,35 @@ def in_folder(folder: Path) -> pd.DataFrame:
         if shown != name:
             file, reason = "", "file name is not UTF-8"
         modified = 0
-        with contextlib.suppress(OSError):  # a link to nothing; `answers` will say so
+        with contextlib.suppress(OSError):  # a broken link; `answers` reports it
             modified = (folder / name).stat().st_mtime_ns
         rows.append((_no_formula(shown), file, reason, modified))
     return pd.DataFrame(rows, columns=["path", "file", "reason", "modified"])
 
 
 def of_urls(path: Path, settings: Fetch, dataset: Dataset) -> pd.DataFrame:
-    """The photos of a CSV's URLs, brought into the cache.
+    """The photos of a CSV's URLs, fetched into the cache.
 
     Args:
-        path: of the CSV; paths in it start from its own folder.
+        path: of the CSV; relative paths in it are relative to its folder.
         settings: of the fetch.
         dataset: of the study, for its cache.
 
     Returns:
-        url; file, where the photo is; reason, why there is none, or ''. A formula as in
-        `in_folder`.
+        url; file, its location; reason, why there is none, or ''. Formulas as in `in_folder`.
 
     Raises:
-        InputError: as `album.urls`; no URL gives a photo; the cache cannot be written.
+        InputError: as `listing.urls`; no photo is available; the cache cannot be written.
     """
     urls = listing.urls(path)
     rows = pd.DataFrame({"id": urls, "url": urls, "sha256": ""})
-    # not by file name from local_dirs: those are the study's
-    asked = {"manifest": str(path), "local_dirs": [], "on_missing": "drop"}
-    had = fetch_all(rows, settings, dataset.model_copy(update=asked), path.parent)
+    # local_dirs are not searched for file names: they belong to the study
+    update = {"manifest": str(path), "local_dirs": [], "on_missing": "drop"}
+    fetched = fetch_all(rows, settings, dataset.model_copy(update=update), path.parent)
     cache = Path(dataset.cache)
-    files = [str(cached(cache, sha256)) if sha256 else "" for sha256 in had["sha256"]]
-    shown = had["url"].map(_no_formula)
-    return pd.DataFrame({"url": shown, "file": files, "reason": had["reason"]})
+    files = [str(cached(cache, sha256)) if sha256 else "" for sha256 in fetched["sha256"]]
+    shown = fetched["url"].map(_no_formula)
+    return pd.DataFrame({"url": shown, "file": files, "reason": fetched["reason"]})
 
 
 def _no_formula(path: str) -> str:
@@ -94,14 +94,14 @@ def answers(
     ask: Callable[[np.ndarray], np.ndarray],
     threads: int,
 ) -> Iterator[tuple[np.ndarray | None, str]]:
-    """What is said of each photo, in order. Memory holds 2 batches of photos, however many.
+    """Predictions for each photo, in order. Memory holds two batches of photos.
 
     Args:
         photos: file, and '' or why there is none.
-        preprocessing: of the photos that the model takes.
-        settings: max_bytes and max_pixels: a photo beyond them is not decoded.
-        ask: packed photos, uint8 (photos, size, size, 3), to a row of anything each.
-        threads: that decode, while others are asked about.
+        preprocessing: of the model's input photos.
+        settings: max_bytes and max_pixels: larger photos are not decoded.
+        ask: maps packed photos, uint8 (photos, size, size, 3), to one row of predictions each.
+        threads: number of decoding threads, which run during prediction.
 
     Yields:
         The photo's row and '', or None and why it cannot be read.
@@ -127,7 +127,7 @@ def answers(
                 last = time.monotonic()
                 rate = done / max(last - start, 1e-9)
                 logger.info(
-                    "asked about %d of %d photos, %.1f photos/s, about %.0f s to go",
+                    "%d of %d photos predicted, %.1f photos/s, about %.0f s remaining",
                     done,
                     len(photos),
                     rate,
@@ -138,19 +138,19 @@ def answers(
 def seen(
     path: Path, preprocessing: Preprocessing, settings: Fetch
 ) -> tuple[np.ndarray, tuple[int, int]]:
-    """A photo as a model sees it; call it within `pillow_limit`.
+    """A photo preprocessed for a model; call it within `pillow_limit`.
 
     Args:
         path: of the photo.
-        preprocessing: of the photos that the model takes.
-        settings: max_bytes and max_pixels; the scaled photo is held to the latter too, for one
-            that is long and thin grows a thousand times.
+        preprocessing: of the model's input photos.
+        settings: max_bytes and max_pixels; the latter also limits the scaled photo, because an
+            extreme aspect ratio can enlarge it a thousand times.
 
     Returns:
         uint8 (size, size, 3), RGB; the photo's width and height in pixels, upright.
 
     Raises:
-        FetchError: it cannot be read; says why.
+        FetchError: it cannot be read; states the reason.
     """
     with opened(path, settings) as image:
         long, short = max(image.size), min(image.size)
@@ -164,7 +164,7 @@ def seen(
 def _ahead(
     pool: ThreadPoolExecutor, make: Callable[[Item], Made], items: Iterable[Item], most: int
 ) -> Iterator[Made]:
-    """What `pool.map` gives, with at most so many made before they are asked for."""
+    """Like `pool.map`, with at most `most` results computed ahead."""
     waiting: collections.deque = collections.deque()
     for item in items:
         waiting.append(pool.submit(make, item))
@@ -176,27 +176,27 @@ def _ahead(
 
 def write(
     photos: pd.DataFrame,
-    told: Iterable[tuple[np.ndarray | None, str]],
+    predicted: Iterable[tuple[np.ndarray | None, str]],
     classes: Sequence[str],
     threshold: float,
     target: Path,
 ) -> None:
-    """Write predictions.csv, row by row and in one step.
+    """Write predictions.csv row by row, atomically.
 
     Its columns: path or url; status, "ok" or "unreadable", and reason; predicted, the class with
     the highest probability; prob_<class>, in [0, 1]; confidence, the highest of them; abstain,
-    "yes" where that is below the threshold, else "no". Where a photo cannot be read the last ones
-    are empty.
+    "yes" where that is below the threshold, else "no". For unreadable photos the columns from
+    predicted on are empty.
 
     Args:
-        photos: of `in_folder` or `of_urls`.
-        told: of `answers`: the probability of each class.
-        classes: in their order.
+        photos: from `in_folder` or `of_urls`.
+        predicted: from `answers`: the probability of each class.
+        classes: in the order of the probabilities.
         threshold: in [0, 1].
-        target: the file.
+        target: path of the file.
 
     Raises:
-        InputError: no photo can be read; says why.
+        InputError: no photo can be read; states the reasons.
     """
     counts, reasons = collections.Counter(), collections.defaultdict(list)
     with replacing(target) as part, open(part, "w", encoding="utf-8", newline="") as file:
@@ -204,7 +204,7 @@ def write(
         probabilities = [f"prob_{name}" for name in classes]
         head = [photos.columns[0], "status", "reason", "predicted", *probabilities]
         table.writerow([*head, "confidence", "abstain"])
-        for name, (row, reason) in zip(photos.iloc[:, 0], told, strict=True):
+        for name, (row, reason) in zip(photos.iloc[:, 0], predicted, strict=True):
             if row is None:
                 reasons[reason].append(name)
                 table.writerow([name, "unreadable", reason, *[""] * (len(classes) + 3)])
@@ -217,7 +217,7 @@ def write(
         if not counts:
             raise InputError(_none_read(reasons))
     logger.info(
-        "%d answered, %d abstained on, %d unreadable",
+        "%d predicted, %d abstained, %d unreadable",
         counts["no"],
         counts["yes"],
         sum(map(len, reasons.values())),

@@ -1,4 +1,4 @@
-"""Photos and texts to a backbone's embeddings, in batches."""
+"""Embeddings of photos and texts by a backbone, in batches."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,15 +22,15 @@ Encode = Callable[[slice], torch.Tensor]
 
 
 def of_photos(backbone: Backbone, photos: np.ndarray, projected: bool = True) -> np.ndarray:
-    """Embeddings, float32 (photos, width), as `Backbone.encode_image` gives them.
+    """Compute image embeddings, float32 (photos, width), by `Backbone.encode_image`.
 
     Args:
         backbone: on the device to compute on.
-        photos: packed for this backbone, uint8 (photos, size, size, 3), RGB; may lie on the disk.
-        projected: False: as `Backbone.encode_unprojected` gives them.
+        photos: packed for this backbone, uint8 (photos, size, size, 3), RGB; may be memory-mapped.
+        projected: if False, use `Backbone.encode_unprojected`.
 
     Raises:
-        InputError: there is no projection to leave out.
+        InputError: not projected, and the backbone has no projection.
     """
     device = next(backbone.image.parameters()).device
     encoder = backbone.encode_image if projected else backbone.encode_unprojected
@@ -44,7 +44,7 @@ def of_photos(backbone: Backbone, photos: np.ndarray, projected: bool = True) ->
 
 
 def of_texts(backbone: Backbone, texts: Sequence[str]) -> np.ndarray:
-    """Embeddings, float32 (texts, width), as `Backbone.encode_text` gives them.
+    """Compute text embeddings, float32 (texts, width), by `Backbone.encode_text`.
 
     Raises:
         InputError: the backbone has no text tower.
@@ -58,7 +58,7 @@ def of_texts(backbone: Backbone, texts: Sequence[str]) -> np.ndarray:
 
 
 def text_table(prompts: Mapping[str, Sequence[str]]) -> pd.DataFrame:
-    """The texts of a prompt set in its order: class, text."""
+    """The texts of a prompt set in order: class, text."""
     rows = [(label, text) for label, texts in prompts.items() for text in texts]
     return pd.DataFrame(rows, columns=["class", "text"])
 
@@ -66,32 +66,32 @@ def text_table(prompts: Mapping[str, Sequence[str]]) -> pd.DataFrame:
 def require_text_tower(record: Path, prompts: str) -> None:
     """Raise an InputError if the backbone of a weights.json cannot embed the prompt set `prompts`.
 
-    Loads nothing.
+    Does not load the weights.
     """
-    told = BackboneRecord.read(record)
-    if not told.facts.has_text:
+    weights = BackboneRecord.read(record)
+    if not weights.facts.has_text:
         raise InputError(
-            f"backbones.{told.backbone} has no text tower, so the prompts {prompts!r} cannot be "
-            "embedded with it; where they are used, name a backbone that has one (of open_clip, or "
-            "siglip)"
+            f"backbones.{weights.backbone} has no text tower, so it cannot embed the prompts "
+            f"{prompts!r}; where they are used, name a backbone with a text tower (of open_clip, "
+            "or siglip)"
         )
 
 
 def require_projection(record: Path) -> None:
-    """Raise an InputError if the embeddings of the backbone of a weights.json are not projected.
+    """Raise an InputError if the backbone of a weights.json has no projection.
 
-    Loads nothing.
+    Does not load the weights.
     """
-    told = BackboneRecord.read(record)
-    if not told.facts.projects:
+    weights = BackboneRecord.read(record)
+    if not weights.facts.projects:
         raise InputError(
-            f"backbones.{told.backbone} has no projection after its image tower, so the recipe "
-            "prolip has nothing to train; name one of CLIP's, or train linear_probe on this one"
+            f"backbones.{weights.backbone} has no projection after its image tower, so the recipe "
+            "prolip has nothing to train; name a CLIP backbone, or train linear_probe on this one"
         )
 
 
 def save(array: np.ndarray, path: str | Path) -> None:
-    """Write an array as .npy, in one step."""
+    """Write an array as .npy atomically."""
     with replacing(path) as part, open(part, "wb") as file:
         np.save(file, array)
 
@@ -100,15 +100,15 @@ def save(array: np.ndarray, path: str | Path) -> None:
 def _in_batches(
     encode: Encode, count: int, width: int, device: torch.device, what: str
 ) -> np.ndarray:
-    """`encode` of all rows, as float32 (count, width). A GPU's batches shrink until they fit."""
-    made = np.empty((count, width), np.float32)
+    """Encode all rows, float32 (count, width). On a GPU the batch size shrinks until it fits."""
+    embeddings = np.empty((count, width), np.float32)
     batch = CPU_BATCH if device.type == "cpu" else GPU_BATCH
     done, start = 0, time.perf_counter()
     last = start
     while done < count:
         rows = slice(done, min(done + batch, count))
         try:
-            made[rows] = encode(rows).cpu().numpy()
+            embeddings[rows] = encode(rows).cpu().numpy()
         except torch.OutOfMemoryError:
             batch = _halved(rows.stop - rows.start, what)
             continue
@@ -125,14 +125,14 @@ def _in_batches(
         device.type,
         count / seconds,
     )
-    return made
+    return embeddings
 
 
 def _halved(batch: int, what: str) -> int:
     if batch == 1:
         raise InputError(
-            f"the GPU's memory does not hold the embedding of one of the {what}; free it, take a "
-            "smaller backbone, or embed on the CPU (device: cpu)"
+            f"out of GPU memory for a batch of one of the {what}; free GPU memory, use a smaller "
+            "backbone, or embed on the CPU (device: cpu)"
         ) from None
-    logger.warning("out of GPU memory: batches of %d %s from now on", batch // 2, what)
+    logger.warning("out of GPU memory: reducing the batch size to %d %s", batch // 2, what)
     return batch // 2

@@ -1,4 +1,4 @@
-"""The networks whose start is random."""
+"""Networks with random initialisation."""
 
 import math
 from collections.abc import Sequence
@@ -10,25 +10,25 @@ from stillact.config.networks import CNN, FNN
 
 
 def build(network: CNN | FNN, matched: CNN | None, size: int, classes: int) -> nn.Module:
-    """A network from float32 images (batch, 3, size, size) in [-1, 1] to logits (batch, classes).
+    """Build a network: float32 images (batch, 3, size, size) in [-1, 1] to logits (batch, classes).
 
     Args:
-        network: the config block.
-        matched: for an FNN, the CNN whose number of parameters it gets.
+        network: config block.
+        matched: for an FNN, the CNN whose number of parameters it matches.
         size: side of the input, pixels.
         classes: number of classes.
     """
     if isinstance(network, CNN):
         return cnn(network, size, classes)
-    with torch.device("meta"):  # to count parameters without making them
+    with torch.device("meta"):  # counts parameters without allocating them
         budget = count_parameters(cnn(matched, size, classes))
     return fnn(3 * size * size, fnn_width(3 * size * size, classes, budget), classes)
 
 
 def cnn(block: CNN, size: int, classes: int) -> nn.Sequential:
-    """Blocks of 3x3 convolution, [batch norm,] 2x2 max-pool, ReLU[, dropout]; two dense layers.
+    """Blocks of 3x3 convolution, [batch norm,] 2x2 max-pool, ReLU[, dropout]; two linear layers.
 
-    Max-pool before ReLU is the same function as after it, at a quarter of the ReLU's work.
+    Max-pooling before ReLU gives the same result as after it, at a quarter of the ReLU's cost.
     """
     layers: list[nn.Module] = []
     before = 3
@@ -58,8 +58,8 @@ def fnn(inputs: int, width: int, classes: int) -> nn.Sequential:
 
 
 def mlp(inputs: int, hidden: Sequence[int], classes: int, dropout: float) -> nn.Sequential:
-    """From features, float32 (batch, inputs), to logits: for each width of `hidden` a dense layer,
-    batch norm, ReLU and dropout; then a dense layer."""
+    """MLP from features, float32 (batch, inputs), to logits: for each width of `hidden` a linear
+    layer, batch norm, ReLU and dropout; then a linear layer."""
     layers: list[nn.Module] = []
     for width in hidden:
         layers += [nn.Linear(inputs, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(dropout)]
@@ -68,9 +68,9 @@ def mlp(inputs: int, hidden: Sequence[int], classes: int, dropout: float) -> nn.
 
 
 def fnn_width(inputs: int, classes: int, budget: int) -> int:
-    """The width whose `fnn` has nearest to `budget` parameters.
+    """The width for which the number of parameters of `fnn` is closest to `budget`.
 
-    The count is width^2 + (inputs + classes + 2) width + classes.
+    That number is width^2 + (inputs + classes + 2) width + classes.
     """
     b = inputs + classes + 2
     return max(1, round((math.sqrt(b * b + 4 * (budget - classes)) - b) / 2))

@@ -1,4 +1,4 @@
-"""Multinomial logistic regression, its penalty chosen on inner folds."""
+"""Multinomial logistic regression, with its penalty selected on inner folds."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ from threadpoolctl import threadpool_limits
 from stillact.config.training import LinearProbe
 from stillact.core.errors import InputError
 
-# Scikit-learn's tolerance, 1e-4, ends so early that probabilities hang on where the solver starts.
-SOLVER = dict(solver="newton-cg", tol=1e-8, max_iter=10_000)  # lbfgs takes four times as long
+# With scikit-learn's default tolerance, 1e-4, probabilities depend on the solver's initial value.
+SOLVER = dict(solver="newton-cg", tol=1e-8, max_iter=10_000)  # lbfgs is four times slower
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Probe:
     """A logistic regression: logits are features @ weight.T + bias.
 
     weight: float64 (classes, width). bias: float64 (classes,).
-    c: the inverse strength of its penalty.
-    search: a row for each one tried: c, inner_loss (nats, the mean over the inner folds).
+    c: inverse strength of the penalty.
+    search: one row per candidate: c, inner_loss (nats, mean over the inner folds).
     """
 
     weight: np.ndarray
@@ -31,13 +31,13 @@ class Probe:
 
 
 def fit(features: np.ndarray, labels: np.ndarray, classes: int, settings: LinearProbe) -> Probe:
-    """The regression on all features with the c of the lowest log loss on the inner folds.
+    """Fit the regression on all features, with the c of the lowest log loss on the inner folds.
 
     Args:
         features: float (photos, width).
-        labels: int (photos,), 0 to classes - 1, each there.
-        classes: how many.
-        settings: c to choose from, folds; with a class of fewer photos than folds, as many folds.
+        labels: int (photos,), 0 to classes - 1, all present.
+        classes: number of classes.
+        settings: candidate c, number of folds, which is reduced to the size of the smallest class.
 
     Raises:
         InputError: a class has fewer than two photos.
@@ -45,10 +45,10 @@ def fit(features: np.ndarray, labels: np.ndarray, classes: int, settings: Linear
     fewest = np.bincount(labels, minlength=classes).min()
     if fewest < 2:
         raise InputError(
-            "linear_probe: a class has fewer than two training photos, so that there are no inner "
-            "folds to choose its penalty on; add photos, or leave the class out of the task"
+            "linear_probe: a class has fewer than two training photos, so there are no inner folds "
+            "to select the penalty on; add photos, or remove the class from the task"
         )
-    # The same folds for all seeds: the result depends on the photos alone.
+    # The same folds for all seeds: the result depends only on the photos.
     folds = StratifiedKFold(min(settings.folds, int(fewest)), shuffle=True, random_state=0)
     search = GridSearchCV(
         LogisticRegression(**SOLVER),
@@ -56,11 +56,11 @@ def fit(features: np.ndarray, labels: np.ndarray, classes: int, settings: Linear
         scoring="neg_log_loss",
         cv=folds,
     )
-    with threadpool_limits(1):  # so small that another thread costs more than it gives
+    with threadpool_limits(1):  # too small to benefit from more threads
         search.fit(features.astype(np.float64), labels)
     found, tried = search.best_estimator_, search.cv_results_
     weight, bias = found.coef_, found.intercept_
-    if classes == 2:  # one row tells the second class from the first
+    if classes == 2:  # a single row separates the two classes
         weight, bias = (np.concatenate([-half, half]) for half in (weight / 2, bias / 2))
     table = pd.DataFrame({"c": settings.c, "inner_loss": -tried["mean_test_score"]})
     return Probe(weight, bias, search.best_params_["C"], table)

@@ -10,16 +10,16 @@ from stillact.data.preprocessing import Preprocessing
 
 
 class Facts(BaseModel):
-    """What is known of a backbone without loading it.
+    """Metadata of a backbone, available without loading it.
 
     size, geometry, interpolation, crop: its `Preprocessing`.
-    mean, std: of each channel in [0, 1], by which pixels are normalised.
-    embedding_width: of the image embedding.
-    logit_scale: by which cosine similarities are multiplied; None without a text tower.
+    mean, std: of each channel in [0, 1], for the normalisation of pixels.
+    embedding_width: width of the image embedding.
+    logit_scale: factor of the cosine similarities; None without a text tower.
     has_text: whether it embeds texts.
     projects: whether its image tower ends in a linear projection.
-    image_parameters: parameters of the image tower.
-    blocks: transformer blocks of the image tower.
+    image_parameters: number of parameters of the image tower.
+    blocks: number of transformer blocks of the image tower.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,12 +43,12 @@ class Facts(BaseModel):
 
 
 class BackboneRecord(BaseModel):
-    """A backbone's weights in the cache.
+    """The record of a backbone's weights.
 
     backbone: its name in the config.
-    source, revision, licence: where the weights are from.
-    folder: where they are.
-    files: name, bytes and sha256 of each.
+    source, revision, licence: origin of the weights.
+    folder: location of the weights.
+    files: name, bytes and sha256 of each file.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -67,5 +67,5 @@ class BackboneRecord(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> "BackboneRecord":
-        """The record in a file."""
+        """Read a record from a file."""
         return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""Pretrained weights: brought from the hub once, recorded, and read without running their code."""
+"""Pretrained weights: fetched from the hub once, recorded, and read without executing code."""
 
 import hashlib
 import json
@@ -17,9 +17,9 @@ from stillact.core.logs import logger
 from stillact.core.tables import replacing, sha256_of
 
 PICKLES = (".bin", ".pt", ".pth")
-RECORD = "weights.json"  # beside the fetched files, written last: what is there is whole
+RECORD = "weights.json"  # beside the fetched files, written last: marks a complete download
 
-# What each loader reads of a repository; a pickle only where there are no safetensors.
+# The files of a repository that each loader reads; pickles only if there are no safetensors.
 CONFIGS = {
     "open_clip": ("open_clip_config.json",),
     "transformers": ("config.json", "preprocessor_config.json", "processor_config.json"),
@@ -38,9 +38,9 @@ SHOWN = 3  # keys named in a message
 
 
 def place(block: Backbone, name: str, cache: str | Path) -> Path:
-    """Where the weights of backbone `name` lie: the local path, or a folder in the cache.
+    """The location of the weights of backbone `name`: the local path, or a folder in the cache.
 
-    A folder holds one revision of one repository, so that studies can share a cache.
+    Each folder has one revision of one repository, so that studies can share a cache.
     """
     if block.repository is None:
         return Path(block.weights)
@@ -49,7 +49,7 @@ def place(block: Backbone, name: str, cache: str | Path) -> Path:
 
 
 def fetch(block: Backbone, name: str, cache: str | Path) -> dict:
-    """Bring the weights of backbone `name` to their `place`, if they are not there, and check them.
+    """Fetch the weights of backbone `name` to their `place`, if they are missing, and check them.
 
     Returns:
         The record: backbone, loader, name (of the architecture), source, revision (the commit),
@@ -57,13 +57,15 @@ def fetch(block: Backbone, name: str, cache: str | Path) -> dict:
         list of the files' hashes and names).
 
     Raises:
-        InputError: the hub cannot be had or has no such weights; there is nothing at the local
-            path; a file is damaged, or a pickle that is not plain tensors.
+        InputError: the hub is unavailable or has no such weights; the local path does not exist; a
+            file is damaged, or a pickle with more than tensors.
     """
     target = place(block, name, cache)
     if block.repository is None:
         if not target.exists():
-            raise InputError(f"backbones.{name}.weights: there is no file or folder {target}")
+            raise InputError(
+                f"backbones.{name}.weights: no file or folder {target}; check the path"
+            )
         record = _record(block, name, target, files(block, target), None, block.licence)
     else:
         record = _earlier(block, target) or _download(block, name, target)
@@ -74,7 +76,7 @@ def fetch(block: Backbone, name: str, cache: str | Path) -> dict:
 
 
 def files(block: Backbone, path: Path) -> list[Path]:
-    """The files at `path`, itself one or a folder, that the backbone is loaded from."""
+    """The files at `path` (a file or a folder) from which the backbone is loaded."""
     if path.is_file():
         return [path]
     there = sorted(p.name for p in path.iterdir() if p.is_file())
@@ -82,10 +84,10 @@ def files(block: Backbone, path: Path) -> list[Path]:
 
 
 def weight_files(block: Backbone, path: Path) -> list[Path]:
-    """Those of `files` that hold tensors.
+    """Those of `files` that contain tensors.
 
     Raises:
-        InputError: there is none.
+        InputError: there are none.
     """
     found = [f for f in files(block, path) if f.suffix in (".safetensors", *PICKLES)]
     if not found:
@@ -97,11 +99,11 @@ def weight_files(block: Backbone, path: Path) -> list[Path]:
 
 
 def read(file: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a weights file by their names, on the CPU. Nothing in the file is executed.
+    """Read the tensors of a weights file by name, on the CPU, without executing code in the file.
 
     Raises:
-        InputError: the file is damaged or cut short, a pickle that holds more than tensors, or of
-            another kind.
+        InputError: the file is damaged or truncated, a pickle with more than tensors, or of another
+            type.
     """
     if file.suffix not in (".safetensors", *PICKLES):
         raise InputError(f"{file}: not a weights file; expected .safetensors, {', '.join(PICKLES)}")
@@ -110,44 +112,44 @@ def read(file: Path) -> dict[str, torch.Tensor]:
             return load_file(file)
         state = torch.load(file, map_location="cpu", weights_only=True)
     except SafetensorError as error:
-        raise InputError(f"{file}: damaged or cut short ({error}); have it anew") from error
+        raise InputError(f"{file}: damaged or truncated ({error}); fetch it again") from error
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            f"{file}: refused, torch.load(weights_only=True) cannot read it ({reason}): it is cut "
-            "short, or a pickle that could run code; give the weights as .safetensors"
+            f"{file}: refused, torch.load(weights_only=True) cannot read it ({reason}): it is "
+            "truncated, or a pickle that could run code; provide the weights as .safetensors"
         ) from error
     state = state.get("state_dict", state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(t, torch.Tensor) for t in state.values()):
-        raise InputError(f"{file}: holds something other than named tensors; give a state dict")
+        raise InputError(f"{file}: contains more than named tensors; provide a state dict")
     return state
 
 
 def require_fit(
     source: Path, architecture: str, missing: Iterable, unexpected: Iterable, reshaped: Iterable
 ) -> None:
-    """Raise an InputError that lists the keys at fault, if there are any.
+    """Raise an InputError that lists the mismatched keys, if there are any.
 
     Args:
         source: the weights.
-        architecture: what they were to fit.
+        architecture: name of the architecture that they must fit.
         missing, unexpected: names of tensors.
         reshaped: (name, shape in the file, shape in the architecture).
     """
-    shapes = [f"{name} {tuple(got)} in place of {tuple(want)}" for name, got, want in reshaped]
+    shapes = [f"{name} {tuple(got)} instead of {tuple(want)}" for name, got, want in reshaped]
     kinds = {"missing": list(missing), "unexpected": list(unexpected), "of another shape": shapes}
     faults = [f"{len(keys)} {kind}: {_some(keys)}" for kind, keys in kinds.items() if keys]
     if faults:
         raise InputError(
-            f"{source}: the weights do not fit {architecture}; {'; '.join(faults)}. Give the name "
-            "of the architecture that they were saved from, or other weights"
+            f"{source}: the weights do not fit {architecture}; {'; '.join(faults)}. Set the name "
+            "of the architecture that they were saved from, or use other weights"
         )
 
 
 def differences(
     want: Mapping[str, torch.Tensor], got: Mapping[str, torch.Tensor]
 ) -> tuple[list[str], list[str], list[tuple]]:
-    """What `require_fit` is told: missing, unexpected and reshaped tensors of `got`."""
+    """The arguments of `require_fit`: missing, unexpected and reshaped tensors of `got`."""
     shared = [name for name in want if name in got]
     reshaped = [(n, got[n].shape, want[n].shape) for n in shared if got[n].shape != want[n].shape]
     return sorted(want.keys() - got.keys()), sorted(got.keys() - want.keys()), reshaped
@@ -158,7 +160,7 @@ def _some(keys: list[str]) -> str:
 
 
 def _wanted(there: Iterable[str], loader: str) -> list[str]:
-    """Which of a repository's files to have; shards of large transformers models included."""
+    """The files of a repository to download, including shards of large transformers models."""
     others = [name for name in there if name in (*CONFIGS[loader], *TOKENIZER)]
     for whole in WEIGHTS[loader]:
         stem, suffix = whole.rsplit(".", 1)
@@ -182,13 +184,13 @@ def _download(block: Backbone, name: str, target: Path) -> dict:
             block.repository, revision=info.sha, local_dir=target, allow_patterns=wanted
         )
         _whole(target, [file for file in info.siblings if file.rfilename in wanted])
-    except Exception as error:  # whatever goes wrong with the hub, there are ways round it
+    except Exception as error:  # every failure of the hub has a workaround
         reason = str(error).strip().splitlines()[0] if str(error) else "no reason given"
         raise InputError(
             f"backbones.{name}.weights: the model {block.repository} at revision {block.revision} "
-            f"could not be had from {hub} ({type(error).__name__}: {reason}). "
-            f"{_way_out(error, f'{hub}/{block.repository}')}. Or bring it here in another way and "
-            f"give its local path as backbones.{name}.weights, or run the study that needs no hub: "
+            f"could not be fetched from {hub} ({type(error).__name__}: {reason}). "
+            f"{_way_out(error, f'{hub}/{block.repository}')}. Or download it in another way and "
+            f"set backbones.{name}.weights to its local path, or run the study that needs no hub: "
             "make demo"
         ) from error
     if info.sha != block.revision:
@@ -207,21 +209,21 @@ def _download(block: Backbone, name: str, target: Path) -> dict:
 
 
 def _whole(folder: Path, files: Iterable) -> None:
-    """Hold fetched files against the sizes and hashes that the hub tells; remove one that differs.
+    """Check fetched files against the sizes and hashes given by the hub; remove one that differs.
 
     Raises:
-        OSError: a file is not there (a hub that is lost on the way may pass unseen), or differs.
+        OSError: a file is missing (a lost connection may go unnoticed), or differs.
     """
     for file in files:
         path = folder / file.rfilename
         size = path.stat().st_size
         if (file.size not in (None, size)) or (file.lfs and sha256_of(path) != file.lfs.sha256):
             path.unlink()
-            raise OSError(f"{file.rfilename} came damaged, with other bytes than the hub tells")
+            raise OSError(f"{file.rfilename} is damaged: its bytes differ from the hub's")
 
 
 def _way_out(error: Exception, page: str) -> str:
-    """What to do about an error of the hub's client."""
+    """Advice for an error of the hub's client."""
     from huggingface_hub.errors import GatedRepoError
 
     code = getattr(getattr(error, "response", None), "status_code", None)
@@ -230,23 +232,23 @@ def _way_out(error: Exception, page: str) -> str:
     if code in (401, 404):
         return "Correct the name or the revision; if it is private, set HF_TOKEN to a token for it"
     if code == 429:
-        return "The hub has had too many requests: wait some minutes; with HF_TOKEN it allows more"
+        return "Too many requests to the hub: wait some minutes, or set HF_TOKEN to raise its limit"
     if "CERTIFICATE" in str(error):
-        return "Where your network signs for others, name its certificates in SSL_CERT_FILE"
-    return "Try again: files that came are kept. Where a proxy leads out, set HTTPS_PROXY"
+        return "If your network intercepts TLS, set SSL_CERT_FILE to its certificates"
+    return "Try again: files fetched so far are kept. Behind a proxy, set HTTPS_PROXY"
 
 
 def _earlier(block: Backbone, target: Path) -> dict | None:
-    """The record of weights fetched earlier for this loader, if every file still is as it was."""
+    """The record of weights fetched earlier for this loader, if no file has changed."""
     if not (target / RECORD).exists():
         return None
     record = json.loads((target / RECORD).read_text(encoding="utf-8"))
     if record.get("loader") != block.loader:
-        return None  # each reads other files of a repository
+        return None  # each loader reads different files of a repository
     for file in record["files"]:
         path = target / file["name"]
         if not path.exists() or sha256_of(path) != file["sha256"]:
-            logger.warning("%s: not as it was fetched; fetching it again", path)
+            logger.warning("%s: missing or changed since it was fetched; fetching it again", path)
             path.unlink(missing_ok=True)
             return None
     return {**record, "name": block.name, "folder": str(target)}

@@ -1,24 +1,24 @@
-"""What the paper claims, and what this study says to it: supported, not supported or undecided.
+"""The paper's claims, each with a verdict of this study: supported, not supported or undecided.
 
 There are three kinds of claim.
 
-better: one model beats others. Two kinds of luck stand against it, that of training and that of the
-photos, so both are tested at 5 %: the difference in accuracy over paired seeds (Student's t; the
-95 % interval leaves out 0), and the photos that only one of the two gets right by the majority vote
-of its runs (McNemar's exact test). Supported where both speak for the claim, not supported where
-both speak against it, undecided otherwise: what other seeds or other photos might turn round is no
-finding, either way. Where all models of the claim have been cross-validated, the folds take the
-place of the seeds (Nadeau and Bengio's corrected t-test) and all photos that of the test photos;
-the two schemes are never mixed. The claim has to hold against each of the others, and fails where
-it fails against one. To ask for all of them at 5 % each keeps the whole at 5 % (intersection-union
-test: Berger, Technometrics 24, 1982).
+better: one model outperforms others. Both sources of variance, training and photos, are tested at
+the 5 % level: the difference in accuracy over paired seeds (Student's t; the 95 % interval excludes
+0), and the photos that only one of the two classifies correctly by the majority vote of its runs
+(McNemar's exact test). Supported if both tests favour the claim, not supported if both contradict
+it, undecided otherwise: a result that other seeds or other photos could reverse is not a finding.
+Where all models of the claim have been cross-validated, the folds replace the seeds (Nadeau and
+Bengio's corrected t-test) and all photos replace the test photos; the two schemes are never mixed.
+The claim has to hold against each of the others, and fails if it fails against one. Requiring all
+of them at 5 % each keeps the overall level at 5 % (intersection-union test: Berger, Technometrics
+24, 1982).
 
-differ: supported where the one-way analysis of variance and Welch's both give p < 0.05, undecided
+differ: supported if the one-way analysis of variance and Welch's both give p < 0.05, undecided
 otherwise, as neither can show that models are equal.
 
-same: that a t-test finds no difference is no evidence that there is none. Supported where the 95 %
-interval of the difference over seeds lies within 5 points either way, not supported where it leaves
-out 0, undecided otherwise.
+same: a non-significant t-test is no evidence of equality. Supported if the 95 % interval of the
+difference over seeds lies within ±5 points (equivalence), not supported if it excludes 0, undecided
+otherwise.
 """
 
 import math
@@ -33,18 +33,18 @@ from stillact.evaluation.predictions import SAME, rows_of
 
 SUPPORTED, NOT_SUPPORTED, UNDECIDED = "supported", "not supported", "undecided"
 LEVEL = 0.05
-MARGIN = 0.05  # in accuracy; two models that differ by less count as the same
+MARGIN = 0.05  # equivalence margin, in accuracy
 RULE = (
-    "That a model beats another is supported where both the t-test of the difference in accuracy "
-    "and McNemar's exact test on the photos that only one of the two gets right (majority vote of "
-    "its runs) speak for it at 5 %, not supported where both speak for the other model, and "
-    "undecided otherwise. Seeds and photos are those of the holdout split; where all models of the "
-    "claim have been cross-validated, its folds and all photos take their place (corrected "
-    "t-test). A claim about several models has to hold for each. That models differ is supported "
-    "where the one-way and Welch's analysis of variance both give p < 0.05, and undecided "
-    "otherwise; they take seeds on the same photos for replicates. That two models do not differ "
-    "is supported where the 95 % interval of the difference over seeds lies within 5 points either "
-    "way, not supported where it leaves out 0, and undecided otherwise."
+    "The claim that a model outperforms another is supported if both the t-test of the difference "
+    "in accuracy and McNemar's exact test on the photos that only one of the two classifies "
+    "correctly (majority vote of its runs) favour it at the 5 % level, not supported if both "
+    "favour the other model, and undecided otherwise. Seeds and photos are those of the holdout "
+    "split; where all models of the claim have been cross-validated, folds and all photos are used "
+    "instead (corrected t-test). A claim about several models has to hold for each. The claim that "
+    "models differ is supported if the one-way and Welch's analysis of variance both give "
+    "p < 0.05, and undecided otherwise; they treat seeds on the same photos as replicates. The "
+    "claim that two models do not differ is supported if the 95 % interval of the difference over "
+    "seeds lies within ±5 points, not supported if it excludes 0, and undecided otherwise."
 )
 
 
@@ -56,20 +56,21 @@ def evaluate(
     names: Mapping[str, str],
     anova: Mapping[str, Sequence[str]],
 ) -> tuple[pd.DataFrame, str]:
-    """A verdict on each claim, by the rules at the head of this module.
+    """A verdict on each claim, by the rules in the docstring of this module.
 
     Args:
         claims: paper_claims.csv: claim, kind (better, differ or same), task, subset, models: names
-            with spaces between. Of `better` the first beats the others; of `differ` each is the
-            name of an analysis of variance.
+            separated by spaces. For `better` the first outperforms the others; for `differ` each is
+            the name of an analysis of variance.
         runs: runs.csv: task, model, split, seed, subset, accuracy.
         predictions: the predictions table of each task.
-        names: the model behind a name in `claims`, where it has another.
+        names: the model for a name in `claims`, where the two differ.
         anova: the models of each analysis of variance.
 
     Returns:
-        A table with claim, verdict and evidence (a sentence, with its numbers and what they are
-        over), and a note: which claims are left out, as the study lacks a model of theirs, or ''.
+        A table with claim, verdict and evidence (a sentence with the test results and their sample
+        sizes), and a note: claims that are omitted because the study lacks one of their models, or
+        ''.
     """
     rows, notes = [], []
     for claim in claims.itertuples():
@@ -80,7 +81,7 @@ def evaluate(
         if claim.kind == "differ":
             known = {name for name, models in anova.items() if known & {*models}}
         if lacking := [name for name in given if name not in known]:
-            notes.append(f"Left out, without runs of {', '.join(lacking)}: {claim.claim}.")
+            notes.append(f"Omitted, no runs of {', '.join(lacking)}: {claim.claim}.")
             logger.info(notes[-1])
             continue
         if claim.kind == "better":
@@ -97,7 +98,7 @@ def evaluate(
 
 
 def _all_of(verdicts: Sequence[str]) -> str:
-    """On a claim that says several things."""
+    """The verdict on a claim with several parts."""
     if NOT_SUPPORTED in verdicts:
         return NOT_SUPPORTED
     return UNDECIDED if UNDECIDED in verdicts else SUPPORTED
@@ -121,25 +122,24 @@ def _better(
         alone = row["mcnemar_b"], row["mcnemar_c"]
         sides = _side(difference, p), _side(alone[0] - alone[1], row["mcnemar_p"])
         verdict = {(1, 1): SUPPORTED, (-1, -1): NOT_SUPPORTED}.get(sides, UNDECIDED)
-        told = (
+        evidence = (
             f"{first} minus {other}: {text}, and of {row['images']} {photos} {alone[0]} are right "
             f"by {first} alone, {alone[1]} by {other} alone "
             f"(McNemar's {format_p(row['mcnemar_p'])})"
         )
-        found.append((verdict, told))
+        found.append((verdict, evidence))
     return found
 
 
 def _side(difference: float, p: float) -> int:
-    """1 or -1 where a test shows the sign of the difference, else 0."""
+    """The sign of the difference where the test is significant, else 0."""
     return int(math.copysign(1, difference)) if p < LEVEL else 0
 
 
 def _over_seeds(test: hypothesis_tests.PairedTest) -> tuple[float, float, str]:
-    """The difference, its p and both in words.
+    """The difference, its p, and a description of both.
 
-    A difference that does not vary at all has no t; it is as sure as seeds can make it (p 0, or 1
-    where it is none).
+    For a difference without variance t is undefined; p is set to 0, or to 1 if the difference is 0.
     """
     if test.pairs == 0:
         return math.nan, math.nan, "no seed in common"
@@ -169,13 +169,13 @@ def _differ(name: str, found: hypothesis_tests.Anova) -> tuple[str, str]:
     if found.table.empty:
         return UNDECIDED, f"{name}: {found.note.removesuffix('.')}"
     tests = found.table.set_index("test")
-    told = [
-        f"{said} F({row['df1']:.4g}, {row['df2']:.4g}) = {row['f']:.2f}, {format_p(row['p'])}"
-        for said, row in (("F-test", tests.loc["anova"]), ("Welch's", tests.loc["welch"]))
+    results = [
+        f"{test} F({row['df1']:.4g}, {row['df2']:.4g}) = {row['f']:.2f}, {format_p(row['p'])}"
+        for test, row in (("F-test", tests.loc["anova"]), ("Welch's", tests.loc["welch"]))
     ]
     runs = int(tests.loc["anova", ["df1", "df2"]].sum()) + 1
     note = f" ({found.note.removesuffix('.')})" if found.note else ""
-    text = f"{name}: {', '.join(told)}, over {runs} seeds of {len(found.models)} models{note}"
+    text = f"{name}: {', '.join(results)}, over {runs} seeds of {len(found.models)} models{note}"
     return SUPPORTED if (tests["p"] < LEVEL).all() else UNDECIDED, text
 
 

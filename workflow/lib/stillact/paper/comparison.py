@@ -1,4 +1,4 @@
-"""This study's results beside those that arXiv 2506.13458 reports."""
+"""Comparison of this study's results with those reported in arXiv 2506.13458."""
 
 from collections.abc import Mapping
 
@@ -10,26 +10,26 @@ from stillact.evaluation.predictions import SAME
 
 METRICS = ("accuracy", "precision", "recall", "f1")
 
-# Photos of the largest class, and of all classes, in the paper's test set of each task. It does
-# not say; the per-class figures of its tables 2 to 6 fit 13, 8 and 8, and 12 and 8.
+# Photos of the largest class, and of all classes, in the paper's test set of each task. Not
+# reported; the per-class values of its tables 2 to 6 are consistent with 13, 8 and 8, and 12 and 8.
 LARGEST_CLASS = {"activity3": (13, 29), "sit_stand": (12, 20)}
 CLASSES = {"walking_running": 98, "sitting": 95, "standing": 92}  # photos of each
-DIGITS = 4  # of the paper's figures
+DIGITS = 4  # of the paper's values
 
 TITLES = {
     "table_1": "Photos by class",
-    "table_2": "A convolutional and a dense network, both trained from scratch",
+    "table_2": "A convolutional and a fully connected network, both trained from scratch",
     "table_3": "The same network trained with each augmentation",
     "table_4": "The convolutional network with and without augmentation, batch norm and dropout",
-    "table_5": "Pretrained models trained further",
-    "table_6": "A small dense network on the features of a pretrained model",
+    "table_5": "Fine-tuned pretrained models",
+    "table_6": "An MLP on the features of a pretrained model",
     "table_7": "All models",
 }
 MARK = "†"
 
 
 def reported(figures: pd.DataFrame, table: int | None, *, task: str, subset: str) -> pd.DataFrame:
-    """The rows of paper_results.csv on one task and subset: of one of its tables, or of all."""
+    """The rows of paper_results.csv for one task and subset, of one table or of all."""
     which = (figures["task"] == task) & (figures["subset"] == subset)
     return figures[which & (figures["table"] == table)] if table else figures[which]
 
@@ -43,20 +43,20 @@ def compare(
     subset: str,
     name: str = "model",
 ) -> pd.DataFrame:
-    """One table: our results on the holdout split, each beside the paper's.
+    """One table: results of this study on the holdout split, and the paper's.
 
     Args:
         summary: summary.csv: task, model, split, subset, metric, runs, mean, sd, ci_low, ci_high.
-        reported: the rows of paper_results.csv to set beside them; the first of a model counts.
+        reported: the rows of paper_results.csv to compare with; the first per model is used.
         rows: the name shown for each row, which is also its name in `reported`, and its model in
-            `summary`. A row whose model is not in `summary` is left out and logged.
+            `summary`. A row whose model is not in `summary` is omitted and logged.
         task, subset: which results.
-        name: heading of the names.
+        name: heading of the column of names.
 
     Returns:
-        The name, task, subset, runs, and for each metric {metric}_mean, _sd, _ci_low, _ci_high (no
-        number with one run), _paper (no number where the paper has none), 0 to 1, and _difference
-        (ours minus the paper's). Best mean accuracy first.
+        The name, task, subset, runs, and for each metric {metric}_mean, _sd, _ci_low, _ci_high (NaN
+        with one run), _paper (NaN where the paper has none), 0 to 1, and _difference (this study
+        minus the paper). Best mean accuracy first.
     """
     which = (summary["task"] == task) & (summary["subset"] == subset)
     ours = summary[which & (summary["split"] == "holdout")].set_index(["model", "metric"])
@@ -64,7 +64,7 @@ def compare(
     table = []
     for shown, model in rows.items():
         if (model, "accuracy") not in ours.index:
-            logger.info("%s has no results on %s, %s: left out", model, task, subset)
+            logger.info("%s has no results on %s, %s: omitted", model, task, subset)
             continue
         runs = ours.loc[(model, "accuracy"), "runs"]
         row = {name: shown, "task": task, "subset": subset, "runs": runs}
@@ -97,17 +97,18 @@ def seed_accuracies(
 
 
 def readable(table: pd.DataFrame, photos: int, rate: float) -> tuple[pd.DataFrame, str]:
-    """A table of `compare` as text, a part a metric, and the note that belongs below it.
+    """A table of `compare` as text, one section per metric, and its footnote.
 
     Args:
         table: with at least one row.
-        photos: how many of this study's photos it is over.
-        rate: the accuracy (0 to 1) of answering always their largest class.
+        photos: number of this study's photos.
+        rate: accuracy (0 to 1) of the majority-class baseline on them.
 
     Returns:
-        metric (named once), the name, runs, mean ± sd, 95 % interval, and, where the paper has
-        any figure, paper and difference; accuracies not above the rate of their own photos bear a
-        †. The paper's counts are known of its test photos alone, see LARGEST_CLASS.
+        metric (named once), the name, runs, mean ± sd, 95 % interval, and, where the paper reports
+        any value, paper and difference; accuracies not above the baseline on their own photos are
+        marked with †. The paper's class counts are known for its test photos only, see
+        LARGEST_CLASS.
     """
     task, subset = table[["task", "subset"]].iloc[0]
     largest, of = LARGEST_CLASS.get(task, (None, None)) if subset == "test" else (None, None)
@@ -135,28 +136,28 @@ def readable(table: pd.DataFrame, photos: int, rate: float) -> tuple[pd.DataFram
     known = table["accuracy_paper"].notna().any()
     if not known:
         readable = readable.drop(columns=["paper", "difference"])
-    theirs = f" and on {largest} of {of} ({percent(largest / of)}) of the paper's" if of else ""
+    theirs = f" and {largest} of {of} ({percent(largest / of)}) on the paper's" if of else ""
     difference = (
-        "Difference: this study's mean minus the paper's figure, which comes from other photos. "
+        "Difference: this study's mean minus the paper's value, which is on different photos. "
     )
     note = (
         f"On the {photos} {subset} photos of {task}. Mean, standard deviation and t-interval of "
-        "the mean are over runs: seeds on one split, which say how far another seed may move the "
-        "result, not how far other photos may. Precision, recall and F1 are macro averages. "
+        "the mean are over runs: seeds on one split, so they cover the variation between seeds, "
+        "not between photos. Precision, recall and F1 are macro averages. "
         f"{difference if known else ''}"
-        f"Always answering the largest class is right on {percent(rate)} of this study's photos"
-        f"{theirs}; accuracies not above that bear a {MARK}."
+        f"The majority-class baseline scores {percent(rate)} on this study's photos"
+        f"{theirs}; accuracies not above it are marked with {MARK}."
     )
     if not of and known:
         note += (
-            f" The class counts of the paper's {subset} photos are not known; its figures bear no "
-            "mark."
+            f" The class counts of the paper's {subset} photos are not known; its values are not "
+            "marked."
         )
     return readable, note
 
 
 def readable_sizes(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """A table of `explore.table_1` as text, and the note that belongs below it."""
+    """A table of `overview.table_1` as text, and its footnote."""
     digits = {"width": 0, "height": 0, "aspect_ratio": 2}
     rows = []
     for row in table.to_dict("records"):
@@ -176,8 +177,8 @@ def readable_sizes(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     if {*CLASSES} <= {*table["label"]}:
         of = [f"{count} of {label}" for label, count in CLASSES.items()]
         note += (
-            f" The paper has {sum(CLASSES.values())} photos of its own, {of[0]}, {of[1]} and "
-            f"{of[2]}, and gives means of about 566 px, 499 px and 1.2."
+            f" The paper uses {sum(CLASSES.values())} photos, {of[0]}, {of[1]} and {of[2]}, and "
+            "reports means of about 566 px, 499 px and 1.2."
         )
     return pd.DataFrame(rows), note
 

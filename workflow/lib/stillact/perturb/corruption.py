@@ -1,4 +1,4 @@
-"""Photos made worse: what imagecorruptions does to them, and what runs say of them then."""
+"""Corrupted photos (imagecorruptions), and the predictions of runs on them."""
 
 import contextlib
 import hashlib
@@ -19,18 +19,18 @@ from stillact.perturb.occlusion import cover
 from stillact.perturb.robustness import CLEAN
 from stillact.training.trained import Trained, of_runs
 
-SIDE = 224  # pixels: imagecorruptions' strengths are those of ImageNet-C, whose photos are so wide
-LOWER = (2, 3, 4, 6, 8)  # low_resolution: by how much the side falls, by severity
+SIDE = 224  # pixels: imagecorruptions' severities are those of ImageNet-C, with photos of this size
+LOWER = (2, 3, 4, 6, 8)  # low_resolution: factor by which the side is reduced, by severity
 BICUBIC = Image.Resampling.BICUBIC
 
 
 @dataclass(frozen=True)
 class Version:
-    """Photos of which one thing is the matter.
+    """Photos with one corruption applied.
 
     corruption: `CLEAN` or one of `config.CORRUPTIONS`.
-    severity: 1 to 5; 0 where it has none.
-    rows: places of the photos in their table.
+    severity: 1 to 5; 0 for corruptions without severities.
+    rows: indices of the photos in their table.
     pixels: uint8, shape (rows, 3, size, size), RGB.
     """
 
@@ -55,13 +55,13 @@ def versions(
     preprocessing: Preprocessing,
     asked: Sequence[tuple[str, int]],
 ) -> Iterator[Version]:
-    """Each version when it is asked for, so that memory holds one. One without a photo is left out.
+    """Generate the versions lazily, so that memory holds one; versions without photos are skipped.
 
     Args:
         pixels: of the photos, uint8 (photos, 3, size, size), on the CPU.
         photos: image_id, width and height (px), person_boxes as in the manifest.
         preprocessing: of the packed photos.
-        asked: of the function of this name.
+        asked: from the function of this name.
     """
     for name, severity in asked:
         rows, made = np.arange(len(pixels)), pixels
@@ -86,16 +86,17 @@ def _people(photos: pd.DataFrame, preprocessing: Preprocessing) -> np.ndarray:
 
 
 def apply(photos: torch.Tensor, image_ids: Sequence[str], name: str, severity: int) -> torch.Tensor:
-    """Photos with one corruption.
+    """Apply one corruption to photos.
 
-    A photo comes out the same, whichever others there are: its chance is that of its id, of the
-    corruption and of the severity. imagecorruptions counts in pixels; photos packed smaller than
-    `SIDE` are widened for it and then made small again, so that a severity is as severe to them.
+    The result for a photo does not depend on the other photos: the random generator is seeded by
+    its id, the corruption and the severity. Parameters of imagecorruptions are in pixels; photos
+    packed smaller than `SIDE` are upscaled for it and downscaled again, so that severities are
+    comparable.
 
     Args:
         photos: uint8, shape (photos, 3, size, size), RGB, on the CPU.
         image_ids: of the photos.
-        name: one of `config.CORRUPTIONS`, but person_covered, for which see `versions`.
+        name: one of `config.CORRUPTIONS` except person_covered, for which see `versions`.
         severity: 1 to 5; 0 for grey.
     """
     made = np.empty((len(photos), *photos.shape[2:], 3), np.uint8)
@@ -113,12 +114,12 @@ def apply(photos: torch.Tensor, image_ids: Sequence[str], name: str, severity: i
 
 
 def _corrupted(photo: Image.Image, name: str, severity: int, chance: str) -> Image.Image:
-    """By imagecorruptions, on a photo at least `SIDE` wide."""
-    from imagecorruptions import corrupt  # late: with it comes numba, which takes its time
+    """Apply imagecorruptions to a photo of at least `SIDE` pixels."""
+    from imagecorruptions import corrupt  # imported late: it imports numba, which is slow
 
     wide = photo if photo.width >= SIDE else photo.resize((SIDE, SIDE), BICUBIC)
     with _seeded(chance) as seed:
-        # two of them would else draw a seed of their own
+        # without this, two of them would draw a seed of their own
         own = {"seed": seed} if name in ("impulse_noise", "glass_blur") else {}
         made = Image.fromarray(corrupt(np.asarray(wide), severity, name, **own))
     return made if wide is photo else made.resize(photo.size, BICUBIC)
@@ -126,8 +127,8 @@ def _corrupted(photo: Image.Image, name: str, severity: int, chance: str) -> Ima
 
 @contextlib.contextmanager
 def _seeded(text: str) -> Iterator[int]:
-    """NumPy's global generator, which imagecorruptions draws from, seeded by a text; afterwards it
-    goes on where it was."""
+    """Seed NumPy's global generator, which imagecorruptions uses, by a text; restore its state
+    afterwards."""
     seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
     before = np.random.get_state()
     np.random.seed(seed)
@@ -140,23 +141,23 @@ def _seeded(text: str) -> Iterator[int]:
 def ask(
     runs: Mapping[Run, Trained], version: Version, photos: pd.DataFrame, classes: list[str]
 ) -> pd.DataFrame:
-    """What runs say of a version of the photos.
+    """Predictions of runs on a version of the photos.
 
     Args:
-        runs: of one setup, by who they are.
+        runs: trained runs of one setup.
         version: of the photos.
         photos: subset, image_id, label of each.
         classes: labels in the order of the probabilities.
 
     Returns:
         task, model, split, seed, subset, image_id, label, corruption, severity and
-        prob_<class>..., a row a run and photo.
+        prob_<class>..., one row per run and photo.
     """
     tables = []
-    for run, told in zip(runs, of_runs([*runs.values()], version.pixels), strict=True):
+    for run, predicted in zip(runs, of_runs([*runs.values()], version.pixels), strict=True):
         table = photos[["subset", "image_id", "label"]].iloc[version.rows].assign(**vars(run))
         table = table[[*vars(run), "subset", "image_id", "label"]]
         table = table.assign(corruption=version.corruption, severity=version.severity)
-        table[[f"prob_{name}" for name in classes]] = told.round(8)
+        table[[f"prob_{name}" for name in classes]] = predicted.round(8)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)

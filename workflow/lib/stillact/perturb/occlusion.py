@@ -1,4 +1,4 @@
-"""Photos with their people covered, or as much of their background, and what runs say of them."""
+"""Occlusion: photos with people or an equal area of background covered, and predictions on them."""
 
 import hashlib
 import itertools
@@ -16,18 +16,18 @@ from stillact.data.manifest import parse_boxes
 from stillact.data.preprocessing import Preprocessing
 from stillact.perturb.occlusion_summary import FILLS, NONE
 
-DRAWS = 3  # backgrounds covered a photo
-SIGMA = 0.1  # of the blur, over the side of the photo
+DRAWS = 3  # background masks per photo
+SIGMA = 0.1  # of the blur, as a share of the side of the photo
 
 
 @dataclass(frozen=True)
 class Regions:
-    """What is covered of a packed photo.
+    """Masks of a packed photo.
 
     person: the pixels in any person box, bool (size, size).
-    share: of the pixels of the photo that are seen, those in a person box; 0 to 1.
-    backgrounds: `DRAWS` masks of as many pixels; none where no box is seen, or where people cover
-        more than half, so that there is not as much background.
+    share: share of the visible pixels of the photo that lie in a person box; 0 to 1.
+    backgrounds: `DRAWS` masks with the same number of pixels; none where no box is visible, or
+        where people cover more than half, so that the background is too small.
     """
 
     person: np.ndarray
@@ -37,12 +37,12 @@ class Regions:
 
 @dataclass(frozen=True)
 class Version:
-    """Photos with something covered.
+    """Photos with a region covered.
 
-    covered: one of `covered.COVERED`.
-    fill: one of `covered.FILLS`, or `NONE`.
-    draw: which of the backgrounds, from 0; 0 where another thing is covered.
-    rows: places of the photos in their table.
+    covered: one of `occlusion_summary.COVERED`.
+    fill: one of `occlusion_summary.FILLS`, or `NONE`.
+    draw: index of the background mask, from 0; 0 for all other regions.
+    rows: indices of the photos in their table.
     pixels: uint8, shape (rows, 3, size, size), RGB.
     """
 
@@ -54,12 +54,12 @@ class Version:
 
 
 def regions(view: View, boxes: list[Box], image_id: str) -> Regions:
-    """What is covered of a photo; the same for the same `image_id`, boxes and view.
+    """The masks of a photo; a deterministic function of `image_id`, boxes and view.
 
     Args:
-        view: how the photo is packed.
+        view: geometry of the packed photo.
         boxes: of its people, in pixels of the photo.
-        image_id: seeds the places of the backgrounds.
+        image_id: seeds the positions of the background masks.
     """
     person, seen = view.mask(boxes), view.mask([Box(0, 0, *view.photo)])
     share = person.sum() / seen.sum()
@@ -73,7 +73,7 @@ def regions(view: View, boxes: list[Box], image_id: str) -> Regions:
 
 
 def regions_of(photos: pd.DataFrame, preprocessing: Preprocessing) -> list[Regions]:
-    """The regions of each photo.
+    """The masks of each photo.
 
     Args:
         photos: image_id, width and height (px), person_boxes as in the manifest.
@@ -92,8 +92,8 @@ def regions_of(photos: pd.DataFrame, preprocessing: Preprocessing) -> list[Regio
 def _background(
     person: np.ndarray, seen: np.ndarray, sizes: list[tuple[int, int]], rng: np.random.Generator
 ) -> np.ndarray:
-    """As many pixels as `person` has, of those seen and not in it: rectangles of the boxes' sizes
-    about random places that are still free, the person cut out, the last rectangle trimmed."""
+    """A mask with as many pixels as `person`, of visible ones outside it: rectangles of the boxes'
+    sizes at random positions that are still free, without the person, the last one trimmed."""
     free, mask = seen & ~person, np.zeros_like(person)
     missing = person.sum()
     for width, height in itertools.cycle(sizes):
@@ -106,7 +106,8 @@ def _background(
         mask, free = mask | new, free & ~new
         missing -= new.sum()
         if not missing:
-            return mask
+            break
+    return mask
 
 
 def _generator(text: str) -> np.random.Generator:
@@ -119,29 +120,29 @@ def cover(photos: torch.Tensor, masks: np.ndarray, fill: str) -> torch.Tensor:
     Args:
         photos: uint8, shape (photos, 3, size, size).
         masks: the pixels to replace, bool (photos, size, size).
-        fill: "mean", by the photo's mean colour; "blur", by the photo blurred so far that shapes
-            go: by a Gaussian with a standard deviation of `SIGMA` times the side.
+        fill: "mean", the photo's mean colour; "blur", the photo blurred until shapes disappear:
+            by a Gaussian with a standard deviation of `SIGMA` times the side.
     """
     if fill == "mean":
         other = photos.float().mean((2, 3), keepdim=True)
     else:
         sigma = SIGMA * photos.shape[-1]
         across = 2 * round(3 * sigma) + 1
-        other = gaussian_blur(photos.float(), [across, 1], [sigma, sigma])  # a side at a time: the
-        other = gaussian_blur(other, [1, across], [sigma, sigma])  # same, and much faster
+        other = gaussian_blur(photos.float(), [across, 1], [sigma, sigma])  # separable: one axis
+        other = gaussian_blur(other, [1, across], [sigma, sigma])  # at a time is much faster
     return torch.where(torch.from_numpy(masks)[:, None], other.round().to(torch.uint8), photos)
 
 
 def versions(pixels: torch.Tensor, regions: list[Regions]) -> list[Version]:
-    """All photos with nothing covered; and for each fill those that have backgrounds, with the
-    people covered and with each of the backgrounds.
+    """All photos uncovered; and for each fill the photos that have background masks, with the
+    people covered and with each of the backgrounds covered.
 
     Args:
         pixels: of the photos, uint8 (photos, 3, size, size), on the CPU.
-        regions: of each.
+        regions: of each photo.
     """
     made = [Version("nothing", NONE, 0, np.arange(len(pixels)), pixels)]
-    rows = np.array([row for row, of in enumerate(regions) if of.backgrounds], dtype=int)
+    rows = np.array([row for row, region in enumerate(regions) if region.backgrounds], dtype=int)
     if not len(rows):
         return made
     masks = [("person", 0, np.stack([regions[row].person for row in rows]))]
@@ -162,26 +163,26 @@ def ask(
     run: Run,
     classes: list[str],
 ) -> pd.DataFrame:
-    """What a run says of every version of the photos.
+    """Predictions of a run on every version of the photos.
 
     Args:
         probabilities: of a `trained.Trained`.
         versions: of the photos.
         photos: subset, image_id, label, person_share (`Regions.share`) of each.
-        run: whose answers they are.
+        run: the run that predicts.
         classes: labels in the order of the probabilities.
 
     Returns:
         task, model, split, seed, subset, image_id, label, person_share, covered, fill, draw and
-        prob_<class>..., a row a photo and version.
+        prob_<class>..., one row per photo and version.
     """
     tables = []
     for version in versions:
-        told = photos[["subset", "image_id", "label", "person_share"]].iloc[version.rows]
-        told = told.assign(covered=version.covered, fill=version.fill, draw=version.draw)
-        told[[f"prob_{name}" for name in classes]] = probabilities(version.pixels).round(8)
-        tables.append(told)
-    asked = pd.concat(tables, ignore_index=True)
+        table = photos[["subset", "image_id", "label", "person_share"]].iloc[version.rows]
+        table = table.assign(covered=version.covered, fill=version.fill, draw=version.draw)
+        table[[f"prob_{name}" for name in classes]] = probabilities(version.pixels).round(8)
+        tables.append(table)
+    predictions = pd.concat(tables, ignore_index=True)
     for place, (name, value) in enumerate(vars(run).items()):
-        asked.insert(place, name, value)
-    return asked
+        predictions.insert(place, name, value)
+    return predictions

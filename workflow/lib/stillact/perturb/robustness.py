@@ -1,5 +1,4 @@
-"""What corrupted photos cost a model: accuracy, log loss and calibration beside those on clean
-ones."""
+"""Robustness to corruptions: accuracy, log loss and calibration compared with clean photos."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +9,8 @@ import pandas as pd
 from stillact.evaluation import bootstrap, calibration
 from stillact.evaluation.predictions import Predictions, by_model
 
-CLEAN = "clean"  # the corruption of photos as they are; its severity is 0
-ALL = "all"  # the mean over those corruptions that come at severities
+CLEAN = "clean"  # the name for unmodified photos; severity 0
+ALL = "all"  # the mean over the corruptions that have severities
 
 COLUMNS = ["task", "model", "corruption", "severity", "photos", "runs", "accuracy"]
 COLUMNS += [f"accuracy_difference{end}" for end in ("", "_ci_low", "_ci_high")]
@@ -20,9 +19,9 @@ COLUMNS += ["log_loss", "log_loss_difference", "ece", "ece_difference"]
 
 @dataclass(frozen=True)
 class Scores:
-    """What a model's runs make of one version of the photos.
+    """Scores of a model's runs on one version of the photos.
 
-    right: whether a run is right on a photo, 0 or 1, (runs, photos).
+    right: whether a run is correct on a photo, 0 or 1, (runs, photos).
     log_loss, ece: means over the runs, nats and 0 to 1.
     """
 
@@ -31,34 +30,34 @@ class Scores:
     ece: float
 
 
-Beside = tuple[Scores, Scores]  # on corrupted photos, and on the same ones clean
+Beside = tuple[Scores, Scores]  # on corrupted photos, and on the same photos clean
 
 
 def evaluate(predictions: pd.DataFrame) -> pd.DataFrame:
-    """What each corruption costs each model, and all of them together.
+    """Scores of each model under each corruption, and over all corruptions.
 
-    Corrupted photos are compared with the same photos clean, answer by answer; intervals are those
-    of `bootstrap.mean`. A mean over severities or corruptions is that of the values of each.
+    Corrupted photos are compared pairwise with the same photos clean; intervals are those of
+    `bootstrap.mean`. A mean over severities or corruptions is the unweighted mean of their values.
 
     Args:
-        predictions: of `corruptions.ask`, one task, any number of models; each has the clean
+        predictions: from `corruption.ask`, one task, any number of models; each includes the clean
             photos.
 
     Returns:
-        A row a model, corruption and severity, the models in the order of the table: first the
-        clean photos (`CLEAN`, 0), then `ALL`, the mean over the corruptions that come at
-        severities, then each corruption. Without a severity it is the mean over all of them; or
-        the corruption has none. photos; runs; accuracy, 0 to 1; accuracy_difference, accuracy
-        minus that on the same photos clean, -1 to 1, with its 95 % interval; log_loss (nats) and
-        ece (0 to 1; as in `calibration.scores`), each with its difference.
+        One row per model, corruption and severity, the models in the order of the table: first the
+        clean photos (`CLEAN`, 0), then `ALL`, the mean over the corruptions that have severities,
+        then each corruption. A missing severity denotes the mean over all of them, or a corruption
+        without severities. photos; runs; accuracy, 0 to 1; accuracy_difference, accuracy minus
+        that on the same photos clean, -1 to 1, with its 95 % interval; log_loss (nats) and ece
+        (0 to 1; as in `calibration.scores`), each with its difference.
     """
     rows = []
     for model, table in predictions.groupby("model", sort=False):
         given = {
-            of: by_model(rows_of, scheme="holdout")[model]
-            for of, rows_of in table.groupby(["corruption", "severity"], sort=False)
+            version: by_model(rows_of, scheme="holdout")[model]
+            for version, rows_of in table.groupby(["corruption", "severity"], sort=False)
         }
-        beside = {of: _beside(told, given[CLEAN, 0]) for of, told in given.items()}
+        beside = {version: _beside(one, given[CLEAN, 0]) for version, one in given.items()}
         for (corruption, severity), versions in _groups(beside).items():
             head = table["task"].iloc[0], model, corruption, severity
             rows.append((*head, *_row(versions)))
@@ -75,14 +74,14 @@ def _beside(given: Predictions, clean: Predictions) -> Beside:
 def _scores(probabilities: np.ndarray, labels: np.ndarray) -> Scores:
     right = (probabilities.argmax(2) == labels).astype(float)
     each = [
-        (calibration.log_loss(told, labels), calibration.calibration_error(told.max(1), of))
-        for told, of in zip(probabilities, right, strict=True)
+        (calibration.log_loss(of_run, labels), calibration.calibration_error(of_run.max(1), hits))
+        for of_run, hits in zip(probabilities, right, strict=True)
     ]
     return Scores(right, *np.mean(each, axis=0))
 
 
 def _groups(beside: dict[tuple[str, int], Beside]) -> dict[tuple, list[Beside]]:
-    """The versions that each row of the table is the mean of, by its corruption and severity."""
+    """The versions over which each row of the table is averaged, by corruption and severity."""
     groups = {(CLEAN, 0): [beside[CLEAN, 0]]}
     severe = {of: one for of, one in beside.items() if of[1] > 0}
     for severity in sorted({severity for _, severity in severe}):
@@ -97,7 +96,7 @@ def _groups(beside: dict[tuple[str, int], Beside]) -> dict[tuple, list[Beside]]:
 
 
 def _row(versions: Sequence[Beside]) -> list:
-    """The values of a row, from photos on."""
+    """The values of a row, from the column photos on."""
     runs, photos = versions[0][0].right.shape
     right = np.mean([now.right for now, _ in versions], axis=0)
     lost = np.mean([now.right - before.right for now, before in versions], axis=0)
@@ -109,7 +108,7 @@ def _row(versions: Sequence[Beside]) -> list:
 
 
 def by_loss(summary: pd.DataFrame) -> list[str]:
-    """The models, the one that loses least over all corruptions first."""
+    """The models, ordered by the drop in accuracy over all corruptions, the smallest first."""
     rows = summary[summary["severity"].isna()]
     rows = rows[rows["corruption"] == ALL] if (rows["corruption"] == ALL).any() else rows
     lost = rows.groupby("model", sort=False)["accuracy_difference"].mean()

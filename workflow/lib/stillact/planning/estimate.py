@@ -1,4 +1,4 @@
-"""What a study takes, told before it is begun: jobs, runs, hours, memory and disk of each rule."""
+"""Cost estimate of a study before it runs: jobs, runs, hours, memory and disk per rule."""
 
 import functools
 import json
@@ -18,8 +18,8 @@ from stillact.data import manifest
 from stillact.study.config import Config
 
 SHIPPED, PAST = "shipped figures", "past runs"
-# Of the backbones that config.yaml names: billions of multiply-adds of a photo's forward pass (a
-# ViT's sums of tokens, width and depth), MB of the image tower and of the download, side in pixels.
+# For the backbones in config.yaml: billions of multiply-adds per forward pass of a photo (computed
+# from a ViT's tokens, width and depth), MB of the image tower and of the download, side in pixels.
 BACKBONES = {
     "hub:timm/vit_base_patch32_clip_224.openai": (4.4, 350, 605, 224),
     "hub:google/siglip2-base-patch16-224": (17.6, 370, 1500, 224),
@@ -37,7 +37,7 @@ UNKNOWN = (17.6, 350, 600, 224)  # a ViT-B/16
 
 @dataclass(frozen=True)
 class Taken:
-    """What a job took: seconds by the clock and of CPUs, MB at its peak."""
+    """Resources used by a job: wall-clock seconds, CPU seconds, peak memory in MB."""
 
     seconds: float
     cpu_s: float
@@ -45,10 +45,10 @@ class Taken:
 
 
 def taken(benchmark: Path) -> Taken | None:
-    """Of a benchmark file of Snakemake's; None where the job was too short to be looked at.
+    """Read a Snakemake benchmark file; None where the job was too short to be sampled.
 
-    Snakemake looks at a job every half a second for 15 seconds, and then every 30: after its last
-    look the job is taken to have gone on as before.
+    Snakemake samples a job every half second for 15 seconds, and then every 30 seconds; CPU time
+    after the last sample is extrapolated.
     """
     row = pd.read_csv(benchmark, sep="\t").iloc[0]
     if pd.isna(row.cpu_time) or row.s <= 0:
@@ -61,10 +61,10 @@ def taken(benchmark: Path) -> Taken | None:
 class JobGroup:
     """Jobs of one rule that are estimated together.
 
-    benchmark: their file under results/benchmarks, without its ending, or the folder of it.
-    work: in the unit that data/run_costs.csv gives the rule.
-    photos: that a job holds, or goes through.
-    disk_mb: of what is large and can be told beforehand.
+    benchmark: their file under results/benchmarks, without suffix, or its folder.
+    work: in the unit of the rule in data/run_costs.csv.
+    photos: number of photos that a job loads or processes.
+    disk_mb: of large files whose size is known in advance.
     """
 
     rule: str
@@ -79,9 +79,9 @@ class JobGroup:
 
 @dataclass(frozen=True)
 class Past:
-    """The results of earlier runs, as far as they tell what the next ones take.
+    """Results of earlier runs, as a basis of the estimate.
 
-    grown: photos that the study has now for each that it had then; 0: nothing is known of then.
+    grown: number of photos now over the number then; 0 if unknown.
     """
 
     results: Path
@@ -99,7 +99,7 @@ class Past:
         return [found for file in files if (found := taken(file))]
 
     def trained(self, part: JobGroup) -> tuple[int, float]:
-        """The runs behind a training's benchmarks, and the epochs that each might have had."""
+        """Number of runs behind a training's benchmarks, and their mean maximum of epochs."""
         folder = self.results / "runs" / part.benchmark.removeprefix("train/")
         metas = [json.loads(meta.read_text()) for meta in sorted(folder.rglob("meta.json"))]
         most = [meta["config"].get("training", {}).get("max_epochs", 0) for meta in metas]
@@ -107,7 +107,7 @@ class Past:
 
 
 def photos(cfg: Config) -> Counter:
-    """The photos of each class that the config's manifest has, or will have once it is made.
+    """Number of photos per class in the config's manifest, also before it is created.
 
     Raises:
         InputError: as `manifest.load`.
@@ -127,9 +127,9 @@ def parts(
     """All jobs of the study.
 
     Args:
-        photos: of each class.
-        small: rules whose jobs are a matter of seconds: the benchmark of each job.
-        folds_per_job: of each recipe.
+        photos: per class.
+        small: rules with jobs of a few seconds: the benchmark of each job.
+        folds_per_job: per recipe.
     """
     total = sum(photos[label] for label in cfg.dataset.classes)
     for rule, benchmarks in small.items():
@@ -141,7 +141,7 @@ def parts(
         of_task = sum(photos[label] for label in cfg.tasks[task].classes)
         for model in cfg.models_of(task):
             yield from _training(cfg, task, model, of_task, folds_per_job)
-    yield from _asked(cfg, sum(photos[label] for label in cfg.tasks[cfg.main_task].classes))
+    yield from _evaluated(cfg, sum(photos[label] for label in cfg.tasks[cfg.main_task].classes))
 
 
 def _plans(cfg: Config) -> list[Plan]:
@@ -178,7 +178,7 @@ def _pixels_mb(photos: float, side: int) -> float:
 
 
 def _backbones(cfg: Config, total: int) -> Iterator[JobGroup]:
-    """Weights of every backbone in use, the photos packed for it, and embeddings."""
+    """Weights, packed photos and embeddings of every backbone in use."""
     models = [model for task in cfg.tasks for model in cfg.models_of(task)]
     names = list(dict.fromkeys(filter(None, map(cfg.backbone_of, models))))
     yield from _pretrained(cfg, names)
@@ -205,7 +205,7 @@ def _backbones(cfg: Config, total: int) -> Iterator[JobGroup]:
 
 
 def _pretrained(cfg: Config, backbones: Iterable[str]) -> Iterator[JobGroup]:
-    """The tiny towers that are trained here, where a backbone's weights are one of them."""
+    """The tiny backbones that the workflow pretrains, if any is in use."""
     weights = {cfg.backbones[name].weights for name in backbones}
     towers = [tower for tower in cfg.pretrain.towers if f"results/pretrain/{tower}" in weights]
     if not towers:
@@ -221,7 +221,7 @@ def _pretrained(cfg: Config, backbones: Iterable[str]) -> Iterator[JobGroup]:
 
 
 def facts(cfg: Config, backbone: str) -> tuple[float, float, float, int]:
-    """As in BACKBONES; of one that is not there those of a ViT-B/16, which is logged."""
+    """As in BACKBONES; unknown backbones are logged and treated as a ViT-B/16."""
     weights = cfg.backbones[backbone].weights
     if weights.startswith("results/pretrain/"):
         return _tiny_gmacs(cfg), 4, 4, cfg.pretrain.size
@@ -233,7 +233,7 @@ def facts(cfg: Config, backbone: str) -> tuple[float, float, float, int]:
 @functools.cache  # logged once
 def _unknown(backbone: str) -> None:
     logger.warning(
-        "backbones.%s: what it takes is not known; it is estimated as a ViT-B/16", backbone
+        "backbones.%s: its cost is not known; it is estimated as that of a ViT-B/16", backbone
     )
 
 
@@ -248,8 +248,8 @@ def _training(
     """The jobs that train a model on a task."""
     plan, share = cfg.plan(task, model), cfg.splits.fractions
     folds = cfg.cv_splits(plan.recipe) if model in cfg.tasks[task].every_model else []
-    looked_at = task == cfg.main_task and model in cfg.explained
-    shuffled = int(cfg.explain.shuffled_labels and looked_at)
+    explained = task == cfg.main_task and model in cfg.explained
+    shuffled = int(cfg.explain.shuffled_labels and explained)
     seeds = cfg.seeds_of(model)
     jobs = (
         len(runs.batches(seeds, 1 if cfg.recipe_of(model).derived else cfg.runs_per_job)) + shuffled
@@ -258,7 +258,7 @@ def _training(
     holdouts, of_fold = len(seeds) + shuffled, 1 / cfg.splits.kfold.folds
     again = cfg.splits.kfold.folds - 1 if plan.recipe in cfg.selection.inner else 1
     trained_on = photos * (holdouts * share.train + len(folds) * again * (1 - of_fold))
-    asked = photos * (holdouts * (1 - share.train) + len(folds) * again * of_fold)
+    predicted = photos * (holdouts * (1 - share.train) + len(folds) * again * of_fold)
     kept = holdouts + (len(folds) if cfg.keeps_folds(plan.recipe) else 0)
     recipe, backbone = cfg.recipe_of(model), cfg.backbone_of(model)
     gmacs, tower_mb = facts(cfg, backbone)[:2] if backbone else (0, 0)
@@ -267,22 +267,22 @@ def _training(
         f"train/{task}/{model}",
         jobs,
         holdouts + len(folds),
-        work=recipe.work(plan, trained_on, asked, gmacs),
+        work=recipe.work(plan, trained_on, predicted, gmacs),
         photos=photos,
         epochs=getattr(getattr(plan, "training", None), "max_epochs", 0),
         disk_mb=kept * recipe.weights_mb(tower_mb),
     )
 
 
-def _asked(cfg: Config, photos: int) -> Iterator[JobGroup]:
-    """The main task's models asked again about its test photos, changed."""
+def _evaluated(cfg: Config, photos: int) -> Iterator[JobGroup]:
+    """Saliency, occlusion, corruption and external validation of the main task's models."""
     main, tested = cfg.main_task, photos * cfg.splits.fractions.test
 
     def gmacs(model: str) -> float:
         backbone = cfg.backbone_of(model)
         return facts(cfg, backbone)[0] if backbone else 0.1
 
-    for model in cfg.explained:  # a gradient a step: insertion, deletion and the methods
+    for model in cfg.explained:  # one pass per step: insertion, deletion and the methods
         steps = 2 * cfg.explain.steps + 10
         yield JobGroup(
             "saliency_maps",
@@ -309,13 +309,13 @@ def _asked(cfg: Config, photos: int) -> Iterator[JobGroup]:
 def table(
     of: Iterable[JobGroup], costs: pd.DataFrame, past: Past, gpu_rules: Iterable[str]
 ) -> pd.DataFrame:
-    """A row a rule and one of the whole.
+    """One row per rule and one for the total.
 
     Args:
-        of: the study's parts.
+        of: the study's job groups.
         costs: data/run_costs.csv.
-        past: earlier runs, which are believed before those figures.
-        gpu_rules: whose jobs take a GPU.
+        past: earlier runs, which take precedence over those values.
+        gpu_rules: rules with jobs that use a GPU.
 
     Returns:
         rule, jobs, runs, cpu_hours, gpu_hours, memory_mb (of its largest job), disk_mb, and
@@ -339,7 +339,7 @@ def table(
 
 
 def _estimate(part: JobGroup, cost: pd.Series, past: Past, gpu: bool) -> dict:
-    """A part's row. Of past jobs the start is taken off, and what is left is scaled."""
+    """The row of a job group. Times of past jobs are scaled after subtraction of start-up times."""
     before = past.taken(part)
     scale = _scale(part, past) if before else 0
     if scale:
@@ -350,7 +350,7 @@ def _estimate(part: JobGroup, cost: pd.Series, past: Past, gpu: bool) -> dict:
         memory_mb = max(one.memory_mb for one in before) + max(more, 0) * cost.memory_kb / 1e3
     else:
         gpu_s = part.work * (0 if pd.isna(cost.gpu_s) else cost.gpu_s)
-        # a GPU's job keeps one core busy
+        # a GPU job uses one core
         cpu_s = gpu_s if gpu and gpu_s else part.work * cost.cpu_s
         memory_mb = cost.memory_mb + part.photos * cost.memory_kb / 1e3
     start_s = part.jobs * cost.start_s
@@ -368,7 +368,7 @@ def _estimate(part: JobGroup, cost: pd.Series, past: Past, gpu: bool) -> dict:
 
 
 def _scale(part: JobGroup, past: Past) -> float:
-    """How much more a part's jobs have to do than they had; 0 where that cannot be told."""
+    """The work of a job group relative to its past jobs; 0 if unknown."""
     if not part.benchmark.startswith("train/"):
         return past.grown if part.photos else float(past.grown > 0)
     trained, epochs = past.trained(part)

@@ -1,4 +1,4 @@
-"""What the workflow knows of a recipe: one class per way to train; imports no torch."""
+"""The interface of a recipe to the workflow: one class per way to train; imports no torch."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -9,11 +9,11 @@ from stillact.config.types import Block, fault, known
 
 @dataclass(frozen=True)
 class Resources:
-    """What a job of a recipe asks for, unless the config's `resources` says otherwise.
+    """Default resources of a recipe's jobs, which the config's `resources` override.
 
     threads: CPU threads, at most --cores.
-    mem_mb: memory, MB; as much again at each further attempt.
-    minutes: per run; as much again at each further attempt.
+    mem_mb: memory, MB; added again for each retry.
+    minutes: per run; added again for each retry.
     folds_per_job: folds trained in one process; None: the config's runs_per_job.
     """
 
@@ -28,7 +28,7 @@ FROZEN = Resources(threads=1, mem_mb=2000, minutes=10, folds_per_job=10)
 
 
 class StudyConfig(Protocol):
-    """What a recipe reads of the whole config."""
+    """The parts of the whole config that recipes read."""
 
     backbones: dict[str, Any]
     prompts: dict[str, Any]
@@ -41,20 +41,20 @@ class StudyConfig(Protocol):
 
 
 class Recipe:
-    """A way to train models. A subclass per recipe says what differs; `registry.py` lists them.
+    """A way to train models, with one subclass per recipe; `registry.py` lists them.
 
-    name: in the config, and of the package in which the recipe's modules are.
+    name: name in the config, and of the recipe's package.
     summary: one line for `snakemake --list`; follows "Train ".
-    Model: the block of a model in the config's `models`.
-    Plan: what a run depends on.
-    Settings: the block in the config's `recipes`; None: there is nothing to set.
-    resources: of a job.
-    gpu: whether training uses one.
-    env: the conda environment, a file in envs/.
+    Model: block of a model in the config's `models`.
+    Plan: specification of a run.
+    Settings: block in the config's `recipes`; None: no settings.
+    resources: default resources of a job.
+    gpu: whether training uses a GPU.
+    env: conda environment, a file in envs/.
     frozen: whether models take the features of a frozen backbone.
     inner: whether models may be compared by an inner cross-validation (`selection.inner`).
     candidate: whether models may be selected and deployed.
-    of_seeds: whether a model is made of all seeds of another, so that it has one run.
+    of_seeds: whether a model is derived from all seeds of another, so that it has one run.
     """
 
     name: str
@@ -72,17 +72,17 @@ class Recipe:
 
     @property
     def derived(self) -> bool:
-        """Whether a model is made of the trained runs of another one."""
+        """Whether a model is derived from the trained runs of another one."""
         return "of" in self.Model.model_fields
 
     def plan(self, config: StudyConfig, model: Block, classes: list[str], of: Plan | None) -> Plan:
         """The plan of a model on a task.
 
         Args:
-            config: the study's.
-            model: its block.
-            classes: of the task.
-            of: the plan of the model that a derived one is made of.
+            config: config of the study.
+            model: block of the model.
+            classes: classes of the task.
+            of: plan of the base model, for a derived one.
         """
         block = model.model_dump()
         block |= {"classes": classes} if of is None else {"of": of.model_dump()}
@@ -91,15 +91,15 @@ class Recipe:
         return self.Plan(**block, **self.more(config, model, classes))
 
     def more(self, config: StudyConfig, model: Any, classes: list[str]) -> dict[str, Any]:
-        """Fields of the plan beside the model's own, its classes and settings."""
+        """Further fields of the plan, besides the model's own, its classes and settings."""
         return {}
 
     def bases(self, config: StudyConfig) -> list[str]:
-        """The models that one of this recipe can be made of."""
+        """The models from which one of this recipe can be derived."""
         return []
 
     def check(self, config: StudyConfig, name: str, model: Any) -> None:
-        """Check that what a model's block names exists and is of the kind that the recipe takes.
+        """Check that the names in a model's block exist and are valid for the recipe.
 
         Raises:
             pydantic_core.PydanticCustomError: names the key, the value and what is allowed.
@@ -113,11 +113,12 @@ class Recipe:
             _every_class_has_a_prompt(config, name, prompts)
 
     def work(self, plan: Any, trained_on: float, predicted: float, gmacs: float) -> float:
-        """What all runs of a plan do, in the unit of data/run_costs.csv; every epoch counts.
+        """Estimate the work of all runs of a plan, for the maximum number of epochs, in the unit of
+        data/run_costs.csv.
 
         Args:
-            plan: of the runs.
-            trained_on, predicted: photos, each as often as there are runs that have it.
+            plan: plan of the runs.
+            trained_on, predicted: number of photos, summed over runs.
             gmacs: multiply-adds of a forward pass of the backbone, billions.
         """
         raise NotImplementedError
@@ -126,20 +127,20 @@ class Recipe:
         """The size of a run's weights, MB.
 
         Args:
-            tower_mb: of the backbone's image tower.
+            tower_mb: size of the backbone's image tower, MB.
         """
         return 1
 
     def describe(self, model: Any) -> str:
-        """One sentence: what a model brings with it, and what is trained on the study's photos."""
+        """One sentence: what is pretrained, and what is trained on the study's photos."""
         raise NotImplementedError
 
     def card(self, plan: Any, backbone: str) -> tuple[str, list[str]]:
-        """How a plan trains, in a sentence, and the arXiv ids of where that is from.
+        """Description of the training in a sentence, and the arXiv ids of its sources.
 
         Args:
-            plan: of the runs.
-            backbone: its name for people.
+            plan: plan of the runs.
+            backbone: display name of the backbone.
         """
         raise NotImplementedError
 
@@ -151,7 +152,7 @@ def _every_class_has_a_prompt(config: StudyConfig, model: str, prompts: str) -> 
         if model in task.every_model and missing:
             block = config.prompts[prompts]
             fault(
-                "prompts.{prompts}: the class {label} has no prompt, and the model {model} "
+                "prompts.{prompts}: the class {label} has no prompt, but the model {model} "
                 "on the task {task} needs one; add a line",
                 prompts=getattr(block, "of", prompts),
                 label=missing[0],

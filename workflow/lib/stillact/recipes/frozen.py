@@ -1,4 +1,4 @@
-"""What the recipes on a pretrained backbone's embeddings share; the backbone stays as it is."""
+"""Shared setup of the recipes on the embeddings of a frozen backbone."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,15 +25,15 @@ def setup(
     fit: Fit | None = None,
     see: Callable[[Array], Array] = lambda embeddings: embeddings,
 ) -> Setup:
-    """Networks that see L2-normalised embeddings, or what `see` makes of them.
+    """Set up networks on L2-normalised embeddings, or on features derived from them by `see`.
 
     Args:
-        classes: of the task.
+        classes: classes of the task.
         files: `embeddings` (npy) and `index`, the photos' embeddings and their rows (csv);
             `record`, the backbone's weights.json.
-        device: where all is put.
+        device: device of inputs and networks.
         network, fit: as for `jobs.Setup`.
-        see: of embeddings (photos, width), an array or a tensor on the device.
+        see: function of embeddings (photos, width), an array or a tensor on the device.
     """
     features = see(normalised(np.load(files["embeddings"])))
     record = BackboneRecord.read(files["record"])
@@ -56,22 +56,22 @@ def setup(
 
 
 def as_it_is(inputs: torch.Tensor, training: bool) -> torch.Tensor:
-    """Embeddings need no preparing."""
+    """Return embeddings unchanged."""
     return inputs
 
 
 def text_rows(files: Mapping[str, Path], classes: list[str]) -> torch.Tensor:
-    """What a classifier by prompts multiplies L2-normalised embeddings with, float32 (classes,
-    width): the normalised embedding of each class's prompts times the model's logit scale.
+    """Weights of a zero-shot classifier on L2-normalised embeddings, float32 (classes, width): the
+    normalised embedding of each class's prompts times the model's logit scale.
 
     Args:
         files: `texts` (npy) and `texts_index` (csv), the embeddings of the prompts; `record`.
-        classes: of the task.
+        classes: classes of the task.
     """
     rows = class_embeddings(files["texts"], files["texts_index"], classes)
     return torch.from_numpy(rows) * fact(files, "logit_scale")
 
 
 def fact(files: Mapping[str, Path], name: str):
-    """What the `record` of the backbone says of it (`loading.facts`); loads nothing."""
+    """Read a value of `loading.facts` from the backbone's `record`, without loading the weights."""
     return getattr(BackboneRecord.read(files["record"]).facts, name)

@@ -1,4 +1,4 @@
-"""All recipes. A new one is a package of this room, and a line here."""
+"""All recipes. To add one, add a package beside this module, and a line here."""
 
 from stillact.recipes.base import Recipe
 from stillact.recipes.fine_tune.recipe import FineTune
@@ -11,7 +11,7 @@ from stillact.recipes.tta.recipe import TTA
 from stillact.recipes.wise_ft.recipe import WiseFT
 from stillact.recipes.zero_shot.recipe import ZeroShot
 
-# The simplest first: where models do equally well, the one of the earlier recipe is selected.
+# The simplest first: among equally good models, the one with the earlier recipe is selected.
 SIMPLEST_FIRST: tuple[Recipe, ...] = (
     ZeroShot(),
     LinearProbe(),

@@ -1,6 +1,6 @@
-"""A recipe's plan and its setup, imported by the recipe's name.
+"""Import of a recipe's plan and setup by the recipe's name.
 
-A job depends on the code of its own recipe alone: the rules add the recipe's modules to the digest
+A job depends only on the code of its own recipe: the rules add the recipe's modules to the digest
 of the script that imports them here.
 """
 
@@ -13,15 +13,15 @@ from stillact.training.jobs import SetUp
 
 
 def plan_of(block: Mapping[str, Any]) -> Plan:
-    """The typed plan of a dumped one.
+    """Validate a dumped plan.
 
     Raises:
-        pydantic.ValidationError: it is not a plan of its recipe.
+        pydantic.ValidationError: it is not a valid plan of its recipe.
     """
     config = importlib.import_module(f"stillact.recipes.{block['recipe']}.config")
     return config.PLAN.model_validate(block)
 
 
 def setup_of(plan: Plan) -> SetUp:
-    """What sets a plan up: the function `setup` of its recipe."""
+    """The function `setup` of a plan's recipe."""
     return importlib.import_module(f"stillact.recipes.{plan.recipe}.setup").setup

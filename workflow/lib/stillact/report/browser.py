@@ -1,4 +1,4 @@
-"""The photos one by one with what each model says of them, for the report's browser."""
+"""Data of the report's photo browser: photos with the predictions of each model."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -12,23 +12,23 @@ from stillact.data.fetch.cache import cached
 from stillact.figures.saliency import coloured
 from stillact.report.thumbnails import data_uri, thumbnail
 
-PHOTOS = 1000  # at most, of about 8 kB each, so that a page of them can still be sent
+PHOTOS = 1000  # maximum, of about 8 kB each, which limits the size of the page
 
 
 def answers(
     predictions: pd.DataFrame, models: Sequence[str], classes: Sequence[str]
 ) -> dict[str, pd.DataFrame]:
-    """What each model says of each photo that it was not trained on, as the mean over its runs.
+    """Predictions of each model for each photo that it was not trained on, averaged over its runs.
 
     Args:
         predictions: the predictions table of a task.
-        models: those wanted.
+        models: names of the models to include.
         classes: of the task.
 
     Returns:
-        For "test" and "validation" (of the holdout split) and "cross-validation" (a photo is judged
-        by the runs whose test fold it is in), those that there are: image_id, label, model, and
-        prob_<class> in [0, 1], by photo and model.
+        For "test" and "validation" (of the holdout split) and "cross-validation" (a photo is
+        predicted by the runs whose test fold it is in), where available: image_id, label, model,
+        and prob_<class> in [0, 1], by photo and model.
     """
     holdout, subset = predictions["split"] == "holdout", predictions["subset"]
     chosen = {
@@ -53,21 +53,21 @@ def photos(
     cache: Path,
     overlays: Mapping[str, Mapping[str, list]] | None = None,
 ) -> dict:
-    """The photos, thumbnails of them, and the answers, as the report's script reads them.
+    """Photos, thumbnails and predictions in the format of the report's script.
 
     Args:
-        tables: of `answers`.
+        tables: from `answers`.
         models, classes: in the order shown.
         images: images.csv: id, sha256.
-        cache: where the photos are.
-        overlays: of `overlays`, by model.
+        cache: folder of the photos.
+        overlays: from `overlays`, by model.
 
     Returns:
         models, classes; photos, a list of {id, label, thumbnail (a data URI)}; overlays, for each
-        model those of its photos by place; left_out, how many
-        photos beyond the first `PHOTOS` are not in it; groups, for each table its name and photos,
-        a list of [place in photos, answers], where answers has for each model its probability of
-        each class in millionths, or None where the model does not judge the photo.
+        model those of its photos by index; left_out, the number of photos beyond the first
+        `PHOTOS`; groups, for each table its name and photos, a list of [index in photos, answers],
+        where answers has for each model its probability of each class in millionths, or None where
+        the model has no prediction for the photo.
 
     Raises:
         InputError: a photo is not in the cache.
@@ -97,11 +97,11 @@ def photos(
 
 
 def _answered(table, models, classes, place) -> list:
-    # Fewer digits would make ties, and so other answers, of probabilities that are close.
+    # Fewer digits would create ties, and so other predictions, for probabilities that are close.
     millionths = (1e6 * table[_columns(classes)]).round().astype(int).to_numpy().tolist()
-    said = dict(zip(zip(table["image_id"], table["model"], strict=True), millionths, strict=True))
+    given = dict(zip(zip(table["image_id"], table["model"], strict=True), millionths, strict=True))
     ids = [image for image in dict.fromkeys(table["image_id"]) if image in place]
-    return [[place[image], [said.get((image, model)) for model in models]] for image in ids]
+    return [[place[image], [given.get((image, model)) for model in models]] for image in ids]
 
 
 def _columns(classes) -> list[str]:
@@ -114,12 +114,12 @@ def overlays(
     classes: Sequence[str],
     images: pd.DataFrame,
 ) -> dict[str, list]:
-    """Of each photo the map of the class that a run answers, to be laid over the photo.
+    """The saliency map of the predicted class of each photo, as an overlay.
 
     Args:
         maps: image_ids, (photos,); grids, (photos, classes, rows, columns), 0 to 1; regions,
-            (photos, 4): left, top, width, height of what the model sees, in pixels of the photo.
-        answers: image_id, predicted; a photo may stand there several times.
+            (photos, 4): left, top, width, height of the field of view, in pixels of the photo.
+        answers: image_id, predicted; a photo may occur several times.
         classes: of the task.
         images: images.csv: id, width, height.
 

@@ -1,23 +1,23 @@
-"""Titles and captions of the tables that the report shows as they are."""
+"""Titles and captions of the tables that the report shows unmodified."""
 
 # By the last part of a table's name: its title and its caption.
 SHOWN = {
     "recipes": (
-        "Every recipe",
+        "Comparison of recipes",
         "Accuracy and log loss (nats) with 95 % bootstrap intervals over photos and runs, "
-        "cross-validated (cv) and on the holdout. Averaged: accuracy of the seeds' averaged "
-        "probabilities. Seconds: a run's, on the holdout, without embedding.",
+        "cross-validated (cv) and on the holdout. Averaged: accuracy of the probabilities averaged "
+        "over seeds. Seconds: per run on the holdout, without embedding.",
     ),
     "chosen": (
-        "What was chosen in every run",
-        "Of each run (a fold, or a seed on the holdout) the model that was chosen without its test "
-        "photos, on how many it was judged for that, how it did there, and what it had chosen for "
-        "itself.",
+        "Selected model per run",
+        "For each run (a fold, or a seed on the holdout) the model selected without its test "
+        "photos, the number of photos it was selected on, its scores on them, and the "
+        "hyper-parameters selected within the run.",
     ),
     "views": (
-        "Views of a photo",
-        "Validation loss (nats) and accuracy of a model asked about one view of each photo, and of "
-        "the mean of its logits over all of them; means over the runs.",
+        "Test-time augmentation",
+        "Validation loss (nats) and accuracy on a single view of each photo, and with the logits "
+        "averaged over all views; means over the runs.",
     ),
     "pooled": (
         "Metrics with intervals",
@@ -26,25 +26,26 @@ SHOWN = {
         "its folds pooled. Log loss is in nats, the others are 0 to 1.",
     ),
     "pairs": (
-        "Models, pair by pair",
+        "Pairwise comparisons of models",
         "Difference: accuracy of a minus that of b. Over folds: Nadeau and Bengio's corrected "
         "resampled t-test. Over images: McNemar's exact test on the majority votes (b: images that "
-        "only a gets right, c: only b). Holm: corrected for all pairs.",
+        "only a classifies correctly, c: only b). Holm: adjusted for all pairs.",
     ),
     "smallest_differences": (
-        "The smallest difference that could be shown",
-        "In accuracy, at 80 % power and a level of 5 %: over images, given how often the two "
-        "models disagree (discordant), and over seeds, given how much the difference varies (sd).",
+        "Minimum detectable difference",
+        "In accuracy, at 80 % power and a level of 5 %: over images, given the share of discordant "
+        "predictions (discordant), and over seeds, given the standard deviation of the difference "
+        "(sd).",
     ),
     "anova": (
         "The paper's analysis of variance",
         "Test accuracy over models, seeds as replicates, with partial eta squared, its 95 % "
-        "interval and the achieved power; Welch's does not ask for equal variances.",
+        "interval and the achieved power; Welch's test does not assume equal variances.",
     ),
     "anova_checks": (
-        "What the analysis of variance asks for",
-        "Normal accuracies (Shapiro and Wilk) and equal variances (Levene). A small p speaks "
-        "against it.",
+        "Assumptions of the analysis of variance",
+        "Normality of the accuracies (Shapiro and Wilk) and equal variances (Levene). A small p is "
+        "evidence against the assumption.",
     ),
     "t_test": (
         "The paper's paired t-test",
@@ -53,37 +54,37 @@ SHOWN = {
     "calibration": (
         "Calibration",
         "Log loss (nats), Brier score (0 to 2) and expected calibration error (ece, 0 to 1; ten "
-        "bins of equal mass), over images as the mean over runs. Within calibrated low to high, an "
-        "ece says nothing against the model: with so few images a perfectly calibrated one shows "
-        "as much.",
+        "bins of equal mass), over images, averaged over runs. An ece between calibrated low and "
+        "high is no evidence of miscalibration: that is the 95 % band under perfect calibration.",
     ),
     "reliability": (
         "Points of the reliability diagrams",
-        "For each bin the mean confidence, the share of answers that is right, and where 95 % of "
-        "such shares would lie if the confidences were true.",
+        "For each bin the mean confidence, the accuracy, and the 95 % band of the accuracy under "
+        "perfect calibration.",
     ),
     "localisation": (
-        "Whether maps lie on people",
-        "Of the map of each answer: whether its highest point lies on a person (pointing), the "
-        "share of its sum that does (energy), and of as many top pixels as people have (rank "
-        "accuracy); by chance each is the area of people. Insertion (more is better) and deletion "
-        "(less is better): areas under the model's probability while pixels come or go in the "
-        "map's order. Rank correlation: with the model's own map. Means over photos, with 95 % "
-        "bootstrap intervals; answers: the photos that the model gets right or wrong.",
+        "Localisation of saliency maps",
+        "For the map of each predicted class: whether its maximum lies on a person (pointing), the "
+        "share of its sum on people (energy), and of its top pixels, as many as people cover (rank "
+        "accuracy); the chance level of each is the area of people. Insertion (higher is better) "
+        "and deletion (lower is better): area under the model's probability as pixels are added or "
+        "removed in the order of the map. Rank correlation: with the model's own map. Means over "
+        "photos, with 95 % bootstrap intervals; answers: the photos that the model classifies "
+        "right or wrong.",
     ),
     "covered": (
         "Accuracy with people covered",
-        "Of photos of which people take at most half, with nothing, the people, or as many pixels "
+        "On photos of which people cover at most half, with nothing, the people, or an equal area "
         "of background covered, by the photo's mean colour or by blur. Difference: background "
         "minus people, with its 95 % bootstrap interval over photos and seeds.",
     ),
     "rates": (
-        "Error rates by what may make a photo hard",
-        "Photos that the majority of a model's runs gets wrong, with 95 % Wilson intervals.",
+        "Error rates by factor",
+        "Errors of the majority vote of a model's runs, with 95 % Wilson intervals.",
     ),
     "contrasts": (
-        "Error rates of the first bin and the last",
-        "Newcombe's 95 % interval of their difference, and Fisher's exact test, corrected for all "
+        "Error rates of the first and the last bin",
+        "Newcombe's 95 % interval of their difference, and Fisher's exact test, adjusted for all "
         "factors of a model (Holm).",
     ),
     "agreement": (
@@ -91,29 +92,29 @@ SHOWN = {
         "Cohen's kappa of their majority votes, with a 95 % bootstrap interval over photos.",
     ),
     "failures": (
-        "Photos that stand for failures, chosen by rule",
-        "Of each model and class the wrong answer with the highest probability, and the one whose "
-        "probability is nearest to the truth's.",
+        "Example errors, selected by rule",
+        "For each model and class the error with the highest probability, and the one whose "
+        "probability is closest to that of the true class.",
     ),
     "wrong_by_all": (
-        "Photos that every model gets wrong",
-        "The hardest first: candidates for wrong labels.",
+        "Photos misclassified by all models",
+        "The hardest first: possibly mislabelled.",
     ),
     "corrupted": (
-        "Answers about corrupted photos",
-        "Accuracy, log loss (nats) and expected calibration error (ece, 0 to 1), and how much each "
-        "differs from that on the same photos clean; of accuracy with the 95 % bootstrap interval "
-        "over photos and seeds. all: the mean over the corruptions that come at severities. "
-        "Without a severity: the mean over all that were asked, or the corruption has none.",
+        "Robustness to corruptions",
+        "Accuracy, log loss (nats) and expected calibration error (ece, 0 to 1), and their "
+        "differences from the same photos clean; for accuracy with the 95 % bootstrap interval "
+        "over photos and seeds. all: the mean over the corruptions that have severities. Without a "
+        "severity: the mean over all severities, or a corruption without severities.",
     ),
     "summary": (
-        "Models on the other dataset",
+        "Models on the external dataset",
         "Metrics over its photos and the seeds, with 95 % bootstrap intervals. Difference: "
-        "accuracy minus that on the study's own test photos, which is the last column.",
+        "accuracy minus that on the study's own test photos, which is in the last column.",
     ),
     "classes": (
-        "Classes of the other dataset",
-        "Recall: the share of a class's photos that are found; precision: the share of the answers "
-        "that are right; both with 95 % Wilson intervals. Answers: photos a run gives that class.",
+        "Classes of the external dataset",
+        "Recall and precision per class, both with 95 % Wilson intervals. Answers: number of "
+        "predictions of the class per run.",
     ),
 }

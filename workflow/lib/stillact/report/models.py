@@ -1,4 +1,4 @@
-"""What the report says of each model."""
+"""Descriptions of the models for the report."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from stillact.study.config import Config, Model
 
 
 def of_tasks(config: Config) -> dict[str, Model]:
-    """The models that a task of the study has, in the order of the config."""
+    """The models used in any task of the study, in the order of the config."""
     used = {name for task in config.tasks.values() for name in task.every_model}
     return {name: model for name, model in config.models.items() if name in used}
 
@@ -23,5 +23,5 @@ def backbones(config: Config, models: Iterable[str]) -> list[str]:
 
 
 def about(model: Model) -> str:
-    """One sentence: what a model brings with it, and what is trained on the study's photos."""
+    """One sentence: the model's pretraining, and what is trained on the study's photos."""
     return RECIPES[model.recipe].describe(model)

@@ -1,4 +1,4 @@
-"""The study told on one HTML page that needs no network, and no script to be read."""
+"""The report of a study: one self-contained HTML page that is readable without JavaScript."""
 
 import base64
 import hashlib
@@ -23,29 +23,28 @@ from stillact.report.thumbnails import data_uri
 from stillact.study.config import AFTERWARDS, Config
 
 RESULTS = ("table_2", "table_3", "table_4", "table_5", "table_6", "table_7")
-IMAGES = {".svg": "svg+xml", ".png": "png"}  # the kind of a figure, by its ending
+IMAGES = {".svg": "svg+xml", ".png": "png"}  # MIME subtype of a figure, by its suffix
 
 
 @dataclass(frozen=True)
 class Study:
-    """What a report tells.
+    """The contents of a report.
 
-    config: the study's config; its first task is the one that the answer is about.
+    config: the study's config; its first task is the subject of the headline.
     images: images.csv (every row of the manifest).
     holdouts: the holdout.csv of each task.
     audit: a table of `overview.audit`.
     shown: tables of results/selection/, statistics/, explain/, errors/, robustness/ and
-        external/, by their path under results/ without its ending.
-    claims: what the paper says: claim, verdict and evidence; None where none is judged.
-    browser: of `browser.photos`; None where the study has no predictions.
+        external/, by their path under results/ without suffix.
+    claims: the paper's claims: claim, verdict and evidence; None where none is evaluated.
+    browser: from `browser.photos`; None where the study has no predictions.
     paper: paper_results.csv.
-    tables: table_1 of `overview.table_1`; table_2 to table_7 of `comparison.compare` (table_7: all
-        models of the first task). One that is not there is said to be missing.
-    figures: PNG or SVG files: table_3 and table_7 of `figures.accuracy`, figure_1, figure_2,
-        figure_3 and confusion_{first task} of `figures.confusion`. One that is not there is said
-        to be missing, too.
+    tables: table_1 from `overview.table_1`; table_2 to table_7 from `comparison.compare` (table_7:
+        all models of the first task). The report notes missing ones.
+    figures: PNG or SVG files: table_3 and table_7 of `results.accuracy`, figure_1, figure_2,
+        figure_3 and confusion_{first task} of `results.confusion`. The report notes missing ones.
     metas: the meta.json of each run.
-    files: where what is shown lies: paths relative to the report.
+    files: source files of tables and figures: paths relative to the report.
     """
 
     config: Config
@@ -67,7 +66,7 @@ class Study:
 
     @property
     def of_paper(self) -> bool:
-        """Whether it has a task of the paper's, so that there are figures to set beside its own."""
+        """Whether it has a task of the paper, so that results can be compared."""
         return not {*self.config.tasks}.isdisjoint(self.paper["task"])
 
 
@@ -75,8 +74,8 @@ def build(study: Study, template: Path) -> str:
     """The report: one self-contained HTML page, as text.
 
     Args:
-        study: what it tells.
-        template: report.html.j2; report.css and report.js lie beside it.
+        study: the contents.
+        template: report.html.j2; report.css and report.js are in the same folder.
     """
     models = report_models.of_tasks(study.config)
     script = template.with_name("report.js").read_text(encoding="utf-8")
@@ -102,7 +101,7 @@ def build(study: Study, template: Path) -> str:
         subsets=SUBSETS,
         shown=tables.shown_as_they_are(study.shown),
         **_sentences(study),
-        not_asked=sorted({*study.config.robustness.models} - {*study.config.robustness_models}),
+        not_evaluated=sorted({*study.config.robustness.models} - {*study.config.robustness_models}),
         claims_rule=RULE,
         script=script,
         script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -138,13 +137,13 @@ def _results(study: Study, name: str) -> dict:
 
 
 def _sentences(study: Study) -> dict[str, list[str]]:
-    """What the tables that are there say, by the template's names."""
+    """Summaries of the available tables, by the variables of the template."""
     shown, task = study.shown, study.task
-    said = {name: [] for name in ("choosing", "looking", "erring", "withstanding", "elsewhere")}
+    texts = {name: [] for name in ("selection", "saliency", "errors", "robustness", "external")}
     if "selection/recipes" in shown:
-        said["choosing"] = sentences.on_selection(shown["selection/recipes"])
+        texts["selection"] = sentences.on_selection(shown["selection/recipes"])
     if f"explain/{task}/localisation" in shown:
-        said["looking"] = [
+        texts["saliency"] = [
             *sentences.on_localisation(shown[f"explain/{task}/localisation"]),
             *shown[f"explain/{task}/notes"]["note"],
         ]
@@ -153,24 +152,24 @@ def _sentences(study: Study) -> dict[str, list[str]]:
         errors = (
             shown[f"errors/{task}/{name}"] for name in ("contrasts", "agreement", "wrong_by_all")
         )
-        said["erring"] = sentences.on_errors(pooled, *errors)
+        texts["errors"] = sentences.on_errors(pooled, *errors)
     if f"robustness/{task}/corrupted" in shown:
-        said["withstanding"] = sentences.on_corruption(shown[f"robustness/{task}/corrupted"])
+        texts["robustness"] = sentences.on_corruption(shown[f"robustness/{task}/corrupted"])
     if "external/summary" in shown:
         name = study.config.external.name
-        said["elsewhere"] = sentences.on_external(shown["external/summary"], name)
-    return said
+        texts["external"] = sentences.on_external(shown["external/summary"], name)
+    return texts
 
 
 def _hues(classes: Sequence[str]) -> list[tuple[str, str, str]]:
-    """The colours of the photo browser: name, colour and what it stands for; a class each, or where
-    there are more of them than colours, what an answer is."""
+    """The colours of the photo browser: name, colour and legend; one per class, or, with more
+    classes than colours, true class, wrong prediction and others."""
     if len(classes) <= len(COLOURS):
         return [(str(place), COLOURS[place], label) for place, label in enumerate(classes)]
     wrong, right, none = COLOURS[1], COLOURS[2], "var(--quiet)"
     return [
         ("truth", right, "true class"),
-        ("wrong", wrong, "wrong answer"),
+        ("wrong", wrong, "wrong prediction"),
         ("other", none, "all others"),
     ]
 
@@ -185,7 +184,7 @@ def _photos(images: pd.DataFrame) -> dict:
 
 
 def _runs(metas: list[dict]) -> dict | None:
-    """How the runs went: in all, and a row for each model."""
+    """Resources used by the runs: in total, and one row per model."""
     if not metas:
         return None
     table = pd.DataFrame([{**meta, **meta["run"]} for meta in metas])

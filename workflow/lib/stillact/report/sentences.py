@@ -1,4 +1,4 @@
-"""Sentences that the report makes of numbers."""
+"""Sentences of the report, generated from the result tables."""
 
 from collections.abc import Mapping
 
@@ -25,10 +25,10 @@ SCHEMES = {
 def answer(
     models: pd.DataFrame | None, config: Config, holdouts: Mapping[str, pd.DataFrame]
 ) -> dict | None:
-    """The sentence that answers, what qualifies it, and the plot's words for who cannot see it.
+    """The headline, its qualifications, and the alternative text of the plot.
 
     Args:
-        models: of `comparison.compare`, the best model first; None where there is no such table.
+        models: from `comparison.compare`, the best model first; None where there is no such table.
         config: the study's, with the classes of its tasks.
         holdouts: the holdout.csv of each task.
     """
@@ -36,67 +36,65 @@ def answer(
         return None
     best = models.iloc[0]
     classes = config.tasks[best["task"]].classes
-    told = listed(classes) if len(classes) <= len(COLOURS) else f"{len(classes)} classes"
+    names = listed(classes) if len(classes) <= len(COLOURS) else f"{len(classes)} classes"
     photos, rate = constant_answer(holdouts[best["task"]], best["subset"])
     low, high = best["accuracy_ci_low"], best["accuracy_ci_high"]
-    sure = f"95\xa0% interval {percent(low)} to {percent(high)}" if pd.notna(low) else "one run"
+    spread = f"95\xa0% interval {percent(low)} to {percent(high)}" if pd.notna(low) else "one run"
     if pd.notna(low) and high - low < SAME:
-        sure = f"the same with each of {best['runs']} seeds"
+        spread = f"the same with each of {best['runs']} seeds"
     headline = (
-        f"{best['model']} tells {told} apart best: right on {percent(best['accuracy_mean'])} "
-        f"of {photos} {best['subset']} photos ({sure}). Always answering the largest class is "
-        f"right on {percent(rate)}."
+        f"{best['model']} is the most accurate model for {names}: "
+        f"{percent(best['accuracy_mean'])} on {photos} {best['subset']} photos ({spread}). The "
+        f"majority-class baseline scores {percent(rate)}."
     )
-    qualified = _against_constant(best, rate), _against_second(models), _photo_luck(models, photos)
+    qualified = _against_constant(best, rate), _against_second(models), _sampling(models, photos)
     plot = "; ".join(f"{m['model']} {percent(m['accuracy_mean'])}" for _, m in models.iterrows())
     return {"headline": headline, "qualified": " ".join(filter(None, qualified)), "plot": plot}
 
 
 def _against_constant(best: pd.Series, rate: float) -> str:
     if best["accuracy_mean"] <= rate:
-        return "Not even the best model beats that constant answer."
+        return "No model exceeds the baseline."
     if pd.isna(best["accuracy_ci_low"]):
-        return "With a single run, nothing is known of how far another seed would differ."
+        return "With a single run, the variation between seeds is unknown."
     if best["accuracy_ci_low"] <= rate:
-        return "Its interval reaches down to that constant answer, so it may have learnt nothing."
+        return "The interval includes the baseline, so the model may be no better than it."
     if best["accuracy_ci_high"] - best["accuracy_ci_low"] < SAME:
-        return "It lies above that constant answer."
-    return f"Its whole interval, over {best['runs']} seeds, lies above that constant answer."
+        return "The accuracy is above the baseline."
+    return f"The whole interval, over {best['runs']} seeds, lies above the baseline."
 
 
 def _against_second(models: pd.DataFrame) -> str:
     if len(models) < 2:
         return ""
     best, second = models.iloc[0], models.iloc[1]
-    said = f"The next best, {second['model']}, is right on {percent(second['accuracy_mean'])}"
+    text = f"The second best, {second['model']}, reaches {percent(second['accuracy_mean'])}"
     if pd.isna(best["accuracy_ci_low"]) or pd.isna(second["accuracy_ci_high"]):
-        return f"{said}."
+        return f"{text}."
     if second["accuracy_ci_high"] < best["accuracy_ci_low"]:
-        return f"{said}; the two intervals do not overlap."
-    return f"{said}; the two intervals overlap, so that their order is not settled."
+        return f"{text}; the two intervals do not overlap."
+    return f"{text}; the two intervals overlap, so the ranking is uncertain."
 
 
-def _photo_luck(models: pd.DataFrame, photos: int) -> str:
-    """How far other test photos might move the result, which no number of seeds shows."""
+def _sampling(models: pd.DataFrame, photos: int) -> str:
+    """The uncertainty from the sampling of the test photos, which more seeds do not reduce."""
     right = binomtest(round(models["accuracy_mean"].iloc[0] * photos), photos)
     interval = right.proportion_ci(method="wilson")
-    chosen = (
-        f"; to be the best of {len(models)} models on them flatters it" if len(models) > 2 else ""
-    )
+    chosen = f"; being the best of {len(models)} makes this optimistic" if len(models) > 2 else ""
     return (
-        f"Seeds show the luck of training alone. With only {photos} test photos, the luck of "
-        f"which they are gives by itself a 95\xa0% interval of {percent(interval.low)} to "
-        f"{percent(interval.high)} (Wilson){chosen}."
+        "Seeds cover only the variance of training. With only "
+        f"{photos} test photos, their sampling alone gives a 95\xa0% interval of "
+        f"{percent(interval.low)} to {percent(interval.high)} (Wilson){chosen}."
     )
 
 
 def on_selection(recipes: pd.DataFrame) -> list[str]:
-    """What choosing a model without the photos tested on is worth, a sentence a scheme.
+    """Accuracy of model selection without the test photos, one sentence per scheme.
 
     Args:
-        recipes: of `selection.recipes`.
+        recipes: from `selection.recipes`.
     """
-    said = []
+    texts = []
     for scheme, rows in recipes.groupby("scheme", sort=False):
         rows = rows.set_index("model")
         if SELECTED not in rows.index or len(rows) < 2:
@@ -104,43 +102,45 @@ def on_selection(recipes: pd.DataFrame) -> list[str]:
         ours, best = rows.loc[SELECTED], rows.drop(index=SELECTED).iloc[0]
         low, high = percent(ours["accuracy_ci_low"]), percent(ours["accuracy_ci_high"])
         where = SCHEMES[scheme].format(images=ours["images"])
-        said.append(
-            f"{where}: whichever model is chosen without the photos tested on is right on "
-            f"{percent(ours['accuracy'])} (95\xa0% interval {low} to {high}). The best single "
-            f"one, {best.name}, known only afterwards, is right on {percent(best['accuracy'])}."
+        texts.append(
+            f"{where}: selecting a model without looking at the test photos yields "
+            f"{percent(ours['accuracy'])} (95\xa0% interval {low} to {high}). The best model in "
+            f"hindsight, {best.name}, reaches {percent(best['accuracy'])}."
         )
-    return said
+    return texts
 
 
 def on_localisation(summary: pd.DataFrame) -> list[str]:
-    """Where each model looks, a sentence each; of a model of which it is not known, none.
+    """Saliency on people, one sentence per model for which it is known.
 
     Args:
-        summary: of `localisation_summary.summarise`.
+        summary: from `localisation_summary.summarise`.
     """
-    told = [_where_it_looks(summary, model) for model in summary["model"].unique()]
-    return [*filter(None, told)]
+    texts = [_on_people(summary, model) for model in summary["model"].unique()]
+    return [*filter(None, texts)]
 
 
-def _where_it_looks(summary: pd.DataFrame, model: str) -> str:
-    """What the first LeGrad's energy says of a model; '' where it is not known."""
+def _on_people(summary: pd.DataFrame, model: str) -> str:
+    """The energy metric of the first LeGrad of a model; '' where it is not known."""
     rows = summary.query("model == @model and answers == 'all' and metric == 'energy'")
     if rows.empty:
         return ""
     first = rows.iloc[0]
-    said = (
-        f"{_energy(first)} of the relevance that {first['method']} finds for {model}'s answers "
-        f"lies on people, whose boxes take {100 * first['chance']:.0f}\xa0% of what it sees: "
-        f"{first['value'] / first['chance']:.1f} times as much as by chance."
+    text = (
+        f"{_energy(first)} of the saliency ({first['method']}) for the predictions of {model} lies "
+        f"on people, whose boxes cover {100 * first['chance']:.0f}\xa0% of its field of view: "
+        f"{first['value'] / first['chance']:.1f} times the chance level."
     )
     others = rows.set_index("method")
-    beside = {
-        "centre": "of a Gaussian in the middle",
-        f"{first['method']}_random_weights": "with its weights in random order",
+    baselines = {
+        "centre": "for a centred Gaussian",
+        f"{first['method']}_random_weights": "with randomised weights",
         f"{first['method']}_shuffled_labels": "trained on shuffled labels",
     }
-    told = [f"{_energy(others.loc[m])} {what}" for m, what in beside.items() if m in others.index]
-    return f"{said} Beside it: {', '.join(told)}." if told else said
+    shown = [
+        f"{_energy(others.loc[m])} {what}" for m, what in baselines.items() if m in others.index
+    ]
+    return f"{text} For comparison: {', '.join(shown)}." if shown else text
 
 
 def _energy(row: pd.Series) -> str:
@@ -154,11 +154,11 @@ def on_errors(
     agreement: pd.DataFrame,
     wrong_by_all: pd.DataFrame,
 ) -> list[str]:
-    """What the errors on a task say, in sentences; of the factors, for the best model.
+    """Summary of the error analysis of a task; factors for the best model only.
 
     Args:
-        pooled: of `bootstrap.intervals`, the task's schemes; not empty.
-        contrasts, agreement, wrong_by_all: of `error_analysis`, with their scheme.
+        pooled: from `bootstrap.intervals`, the task's schemes; not empty.
+        contrasts, agreement, wrong_by_all: from `error_analysis`, with their scheme.
     """
     scheme, models, over = statistics_figures.drawn(pooled)
     contrasts, agreement, wrong_by_all = (
@@ -167,7 +167,7 @@ def on_errors(
     photos = pooled.loc[pooled["scheme"] == scheme, "images"].max()
     of_best = contrasts.query("model == @models[0]").to_dict("records")
     return [
-        f"What follows is {over}.",
+        f"All values in this section are {over}.",
         error_analysis.wrong_by_all_sentence(wrong_by_all, len(models), photos),
         agreement_sentence(agreement),
         *map(error_analysis.contrast_sentence, of_best),
@@ -175,60 +175,59 @@ def on_errors(
 
 
 def on_corruption(summary: pd.DataFrame) -> list[str]:
-    """What corruption costs each model, a sentence each; the one that loses least comes first.
+    """Drop in accuracy under corruption, one sentence per model; the smallest drop first.
 
     Args:
-        summary: of `robustness.judge`, one task.
+        summary: from `robustness.evaluate`, one task.
     """
-    told = []
+    texts = []
     for model in by_loss(summary):
         rows = summary[(summary["model"] == model) & summary["severity"].isna()]
         each = rows[rows["corruption"] != ALL].sort_values("accuracy_difference", kind="stable")
         worst = each.iloc[0]
         clean = summary[(summary["model"] == model) & (summary["corruption"] == CLEAN)].iloc[0]
-        text = f"{model} is right on {percent(clean['accuracy'])} of the {clean['photos']} photos"
+        text = (
+            f"{model}: accuracy {percent(clean['accuracy'])} on the {clean['photos']} clean photos"
+        )
         for overall in rows[rows["corruption"] == ALL].to_dict("records"):
-            text += (
-                f", and on {percent(overall['accuracy'])} when they are corrupted "
-                f"({_points_lost(overall)})"
-            )
+            text += f", {percent(overall['accuracy'])} under corruption ({_points_lost(overall)})"
         if worst["accuracy_difference"] < 0:
-            text += f"; it loses most by {worst['corruption']} ({_points_lost(worst)})"
-        told.append(f"{text}.")
-    return told
+            text += f"; largest drop: {worst['corruption']} ({_points_lost(worst)})"
+        texts.append(f"{text}.")
+    return texts
 
 
 def _points_lost(row) -> str:
     low, high = row["accuracy_difference_ci_low"], row["accuracy_difference_ci_high"]
     value, low, high = (
-        f"{100 * of:+.0f}".replace("-", "−") for of in (row["accuracy_difference"], low, high)
+        f"{100 * share:+.0f}".replace("-", "−") for share in (row["accuracy_difference"], low, high)
     )
     return f"{value} points, 95\xa0% interval {low} to {high}"
 
 
 def on_external(summary: pd.DataFrame, name: str) -> list[str]:
-    """How the models do on another dataset, in sentences.
+    """Summary of the external validation.
 
     Args:
-        summary: of `external_metrics.summary`.
+        summary: from `external_metrics.summary`.
         name: of the dataset.
     """
     best, images = summary.iloc[0], summary["images"].iloc[0]
     here = summary.loc[summary["holdout_accuracy"].idxmax()]
-    told = [
-        f"Of {len(summary)} models {best['model']} does best on the {images} photos of {name}: it "
-        f"is right on {_accuracy(best)}, and on {100 * best['holdout_accuracy']:.0f}\xa0% of the "
-        "study's own test photos."
+    texts = [
+        f"Of {len(summary)} models, {best['model']} is the most accurate on the {images} photos of "
+        f"{name}: {_accuracy(best)}, compared with {100 * best['holdout_accuracy']:.0f}\xa0% on "
+        "the study's own test photos."
     ]
     if here["holdout_accuracy"] > best["holdout_accuracy"]:
-        told.append(
-            f"{here['model']}, the best on those ({100 * here['holdout_accuracy']:.0f}\xa0%), is "
-            f"right on {_accuracy(here)} of {name}."
+        texts.append(
+            f"{here['model']}, the most accurate on those "
+            f"({100 * here['holdout_accuracy']:.0f}\xa0%), reaches {_accuracy(here)} on {name}."
         )
     if left_out := summary["left_out"].iloc[0]:
-        verb = "is" if left_out == 1 else "are"
-        told.append(f"{left_out} more {verb} the study's own, and left out.")
-    return told
+        noun, verb = ("photo", "is") if left_out == 1 else ("photos", "are")
+        texts.append(f"{left_out} {noun} that {verb} also part of the study {verb} excluded.")
+    return texts
 
 
 def _accuracy(row: pd.Series) -> str:

@@ -1,4 +1,4 @@
-"""Tables of the report: DataFrames turned into cells of text."""
+"""Tables of the report: DataFrames formatted as text cells."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,12 @@ from stillact.paper.comparison import LARGEST_CLASS, METRICS
 from stillact.report.captions import SHOWN
 
 P_VALUES = {"p", "p_holm", "mcnemar_p", "mcnemar_p_holm"}
-SMALLEST_P = 0.001  # a smaller one is not told in figures
-# The section of a table, by its folder, or by its name where that has one of its own.
+SMALLEST_P = 0.001  # smaller values are shown as "< 0.001"
+# The section of a table, by its folder, or by its name where that has a section of its own.
 SECTIONS = {"selection": "recipes", "statistics": "sure", "explain": "looking", "errors": "errors"}
 SECTIONS |= {"robustness": "robustness", "external": "elsewhere"}
 SECTIONS |= {"calibration": "calibration", "reliability": "calibration"}
-# Of tables with a row a metric, what makes a row of the page.
+# The keys of a row of the page, for tables with one row per metric.
 ONE_ROW = ("task", "model", "method", "answers", "scheme")
 
 
@@ -26,7 +26,7 @@ def shown_as_they_are(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict
     """The tables of each section, their cells as text.
 
     Args:
-        tables: by their path under results/ without its ending; one without a caption is left out.
+        tables: by their path under results/ without suffix; those without a caption are skipped.
     """
     sections = {section: [] for section in SECTIONS.values()}
     for name, table in tables.items():
@@ -54,8 +54,8 @@ def shown_as_they_are(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict
 
 
 def _columns(table: pd.DataFrame) -> list[tuple[str, bool, list[tuple]]]:
-    """The columns of a table, as `_column`; one with a row a metric becomes one with a column a
-    metric, whose cells hold the interval too."""
+    """The columns of a table, as `_column`; a table with one row per metric is pivoted to one
+    column per metric, with the interval in its cells."""
     if "metric" not in table or table.empty:
         ends = [label for label in table if re.search("._ci_(low|high)$", str(label))]
         return [_with_ends(str(label), table, ends) for label in table if label not in ends]
@@ -73,7 +73,7 @@ def _columns(table: pd.DataFrame) -> list[tuple[str, bool, list[tuple]]]:
 
 
 def _with_ends(label: str, table: pd.DataFrame, ends: list) -> tuple[str, bool, list[tuple]]:
-    """A column, with its interval in its cells where the table has one of it."""
+    """A column, with its interval in its cells where the table has one."""
     of = [label, f"{label}_ci_low", f"{label}_ci_high"]
     if of[1] not in ends:
         return _column(label, table[label])
@@ -88,7 +88,7 @@ def _interval(value: float, low: float, high: float) -> tuple[str, float]:
 
 
 def _numbered(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """The table with the numbers of its notes in the place of their words, and the notes."""
+    """The table with its notes replaced by their numbers, and the notes."""
     if "note" not in table:
         return table, []
     notes = [note for note in table["note"].unique() if pd.notna(note) and note]
@@ -97,7 +97,7 @@ def _numbered(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _column(label: str, values: pd.Series) -> tuple[str, bool, list[tuple]]:
-    """Its label, whether it holds numbers, and each cell as shown and, if a number, whole."""
+    """Its label, whether it is numeric, and each cell as shown and, if a number, unrounded."""
     if not is_numeric_dtype(values) or is_bool_dtype(values):
         return label, False, [("" if pd.isna(value) else str(value), "") for value in values]
     if is_integer_dtype(values):
@@ -107,14 +107,14 @@ def _column(label: str, values: pd.Series) -> tuple[str, bool, list[tuple]]:
 
 
 def _figures(value: float, smallest: float) -> str:
-    """Three of them, or that it is less than `smallest`."""
+    """Three significant digits, or "< `smallest`"."""
     if pd.isna(value):
         return "–"
     return f"< {smallest}" if 0 <= value < smallest else f"{value:.3g}".replace("-", "−")
 
 
 def split(holdout: pd.DataFrame, classes: Sequence[str]) -> dict:
-    """Photos of a task by class and subset, with their sums."""
+    """Photos of a task by class and subset, with totals."""
     table = pd.crosstab(holdout["label"], holdout["subset"])
     table = table.reindex(index=classes, columns=list(SUBSETS), fill_value=0)
     return {
@@ -147,11 +147,11 @@ def sizes(table: pd.DataFrame | None) -> list[dict]:
 def results(
     table: pd.DataFrame | None, reported: pd.DataFrame, holdouts: Mapping[str, pd.DataFrame]
 ) -> dict:
-    """A table of results, its cells as text, and what has to be said about it.
+    """A table of results, its cells as text, and the values of its footnote.
 
     Args:
-        table: of `comparison.compare`; None where there is none.
-        reported: rows of paper_results.csv to stand beside it.
+        table: from `comparison.compare`; None where there is none.
+        reported: rows of paper_results.csv to compare with.
         holdouts: the holdout.csv of each task.
     """
     if table is None or table.empty:
@@ -180,7 +180,7 @@ def results(
 
 
 def constant_answer(holdout: pd.DataFrame, subset: str) -> tuple[int, float]:
-    """How many photos, and the accuracy of answering always their largest class."""
+    """The number of photos, and the accuracy of the majority-class baseline on them."""
     return int((holdout["subset"] == subset).sum()), largest_class_rate(holdout, subset)
 
 

@@ -1,4 +1,4 @@
-"""Thumbnails of photos, and images as data URIs, for pages that need no network."""
+"""Thumbnails of photos, and images as data URIs, for self-contained pages."""
 
 import base64
 import io
@@ -12,9 +12,9 @@ SIDE, QUALITY = 160, 70  # of a thumbnail: longer side in pixels, and JPEG's
 
 
 def thumbnail(path: Path) -> str:
-    """A photo upright, whole and undistorted, its longer side `SIDE` pixels, as a data URI."""
+    """A photo upright, uncropped and undistorted, its longer side `SIDE` pixels, as a data URI."""
     with Image.open(path) as image:
-        image.draft("RGB", (2 * SIDE, 2 * SIDE))  # a large JPEG is decoded at a fraction of it
+        image.draft("RGB", (2 * SIDE, 2 * SIDE))  # decodes large JPEGs at reduced scale
         small = upright(image)
     small.thumbnail((SIDE, SIDE))
     jpeg = io.BytesIO()
@@ -23,5 +23,5 @@ def thumbnail(path: Path) -> str:
 
 
 def data_uri(kind: str, content: bytes) -> str:
-    """An image as a data URI; its kind as in image/png."""
+    """An image as a data URI; `kind` is its MIME subtype, as in image/png."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

@@ -1,8 +1,8 @@
-"""Where a backbone's attention is, for those who watch it from outside, and attention rollout.
+"""Access to the attention of a backbone through hooks, and attention rollout.
 
-The three libraries name the parts differently and keep their attention weights to themselves.
-`anatomy` says where tokens, values and outputs pass by, so that hooks suffice: nothing of the model
-is patched or changed.
+The three libraries name the modules differently and do not expose their attention weights.
+`anatomy` locates the modules through which tokens, values and outputs pass, so that hooks suffice:
+the model is not patched or changed.
 """
 
 import contextlib
@@ -21,13 +21,13 @@ Heads = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Attention:
-    """One multi-head attention.
+    """One multi-head attention module.
 
     inputs: the module that is called with the tokens attended to, (batch, tokens, width).
-    outputs: the module that returns what the attention adds to the residual stream.
+    outputs: the module whose output the attention adds to the residual stream.
     weight: of the output projection, (width, heads * head width).
     project: tokens to queries (scaled), keys and values, each (batch, heads, tokens, head width);
-        of a pooler the queries are its latents.
+        for a pooler the queries are its latents.
     """
 
     inputs: nn.Module
@@ -43,15 +43,15 @@ class Attention:
 
 @dataclass(frozen=True)
 class Anatomy:
-    """A transformer's parts.
+    """The modules of a vision transformer.
 
-    blocks, attentions, norms: of each block the module, its attention, and its first norm.
+    blocks, attentions, norms: for each block the module, its attention, and its first norm.
     pooler: the attention that pools patches into an embedding (SigLIP), or None.
     patch: side of a patch, pixels.
-    class_token: whether the first token is what becomes the embedding.
-    readout: tokens that leave a block, (batch, tokens, width), to embeddings (batch, width), as
-        LeGrad reads a layer: the mean over all tokens through the final norm and projection, or
-        the pooler.
+    class_token: whether the embedding is computed from the first token.
+    readout: output tokens of a block, (batch, tokens, width), to embeddings (batch, width), as
+        LeGrad defines it for a layer: the mean over all tokens through the final norm and
+        projection, or the pooler.
     """
 
     blocks: list[nn.Module]
@@ -63,19 +63,20 @@ class Anatomy:
     readout: Callable[[torch.Tensor], torch.Tensor]
 
     def patches(self, values: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
-        """Of values of tokens, (..., tokens), those of an image's patches, (..., rows, columns).
+        """Select the values of an image's patches, (..., rows, columns), from those of its tokens,
+        (..., tokens).
 
-        Class and register tokens, where there are any, stand before them.
+        Class and register tokens, if any, precede the patches.
         """
         rows, columns = (side // self.patch for side in images.shape[-2:])
         return values[..., -rows * columns :].unflatten(-1, (rows, columns))
 
 
 def anatomy(backbone: Backbone) -> Anatomy:
-    """The parts of the image tower.
+    """The modules of the image tower.
 
     Raises:
-        InputError: it is no transformer, or one whose attention is of another kind.
+        InputError: not a transformer, or an unsupported attention implementation.
     """
     if not backbone.blocks():
         raise InputError("it has no transformer blocks, so there is no attention to look at")
@@ -114,7 +115,7 @@ def _timm(trunk: nn.Module, head: nn.Module) -> Anatomy:
     blocks, pool = list(trunk.blocks), trunk.attn_pool
 
     def readout(tokens: torch.Tensor) -> torch.Tensor:
-        # LeGrad's own SigLIP code gives a block's tokens to the pooler without the final norm
+        # LeGrad's reference code for SigLIP passes tokens to the pooler without the final norm
         pooled = trunk.norm(tokens.mean(1)) if pool is None else trunk.pool(tokens)
         return head(trunk.head(trunk.fc_norm(pooled)))
 
@@ -149,7 +150,8 @@ def _transformers(image: nn.Module) -> Anatomy:
         return Anatomy(blocks, attentions, norms, pooler, patch, False, tower.head)
 
     def projected(tokens: torch.Tensor) -> torch.Tensor:
-        return image.projection(tower.post_layernorm(tokens.mean(1)))
+        normed = tower.post_layernorm(tokens.mean(1))  # type: ignore[attr-defined]
+        return image.projection(normed)
 
     return Anatomy(blocks, attentions, norms, None, patch, True, projected)
 
@@ -157,24 +159,24 @@ def _transformers(image: nn.Module) -> Anatomy:
 def _multihead(
     module: nn.MultiheadAttention, latents: Callable[[], torch.Tensor] | None = None
 ) -> Attention:
-    """torch's own, which projects without calling a module: with `latents` as queries, or with the
-    tokens themselves."""
+    """torch.nn.MultiheadAttention, which projects without calling a module: with `latents` or the
+    tokens themselves as queries."""
 
     def project(tokens: torch.Tensor) -> Heads:
-        asked = tokens if latents is None else latents().expand(len(tokens), -1, -1)
+        queries = tokens if latents is None else latents().expand(len(tokens), -1, -1)
         matrices = (
             (module.q_proj_weight, module.k_proj_weight, module.v_proj_weight)
             if module.in_proj_weight is None  # keys of another width than queries
             else module.in_proj_weight.chunk(3)
         )
-        parts = zip((asked, tokens, tokens), matrices, module.in_proj_bias.chunk(3), strict=True)
+        parts = zip((queries, tokens, tokens), matrices, module.in_proj_bias.chunk(3), strict=True)
         return _scaled(*(_split(linear(x, w, b), module.num_heads) for x, w, b in parts))
 
     return Attention(module, module, module.out_proj.weight, project)
 
 
 def _fused(module: nn.Module) -> Attention:
-    """timm's: one layer for queries, keys and values."""
+    """timm's attention: one layer for queries, keys and values."""
     if not isinstance(module.norm, nn.Identity) or module.gate is not None:
         raise AttributeError("its output is scaled before it is projected")
 
@@ -197,7 +199,7 @@ def _latent(module: nn.Module) -> Attention:
 
 
 def _separate(module: nn.Module, out: nn.Linear) -> Attention:
-    """transformers': a layer each for queries, keys and values."""
+    """transformers' attention: separate layers for queries, keys and values."""
 
     def project(tokens: torch.Tensor) -> Heads:
         layers = module.q_proj, module.k_proj, module.v_proj
@@ -216,14 +218,14 @@ def _scaled(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> 
 
 
 def tokens_of(args: tuple) -> torch.Tensor:
-    """The tokens attended to, among what `Attention.inputs` is called with: torch's attention gets
-    queries, keys and values, a layer gets its input."""
+    """The tokens attended to, from the arguments of `Attention.inputs`: torch's attention receives
+    queries, keys and values, a linear layer its input."""
     return args[min(1, len(args) - 1)]
 
 
 @contextlib.contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """In eval mode, every submodule back in its own mode afterwards."""
+    """Set eval mode, and restore the mode of every submodule afterwards."""
     modes = {part: part.training for part in module.modules()}
     module.eval()
     try:
@@ -235,11 +237,12 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 @torch.no_grad()
 def rollout(backbone: Backbone, images: torch.Tensor) -> torch.Tensor:
-    """Attention rollout (Abnar and Zuidema, arXiv 2005.00928): what reaches the embedding.
+    """Attention rollout (Abnar and Zuidema, arXiv 2005.00928): attention flow to the embedding.
 
-    Each block's attention, averaged over heads, is mixed half and half with the identity that its
-    residual connection is, and the blocks are multiplied. The row taken is that of the class token,
-    or the pooler's, or the mean over tokens where there is neither. No class enters into it.
+    Each block's attention, averaged over heads, is averaged with the identity, which represents the
+    residual connection, and the matrices of the blocks are multiplied. The row returned is that of
+    the class token or of the pooler, or the mean over tokens where there is neither. The result
+    does not depend on a class.
 
     Args:
         backbone: a transformer.
@@ -252,22 +255,22 @@ def rollout(backbone: Backbone, images: torch.Tensor) -> torch.Tensor:
         InputError: as `anatomy`.
     """
     parts = anatomy(backbone)
-    watched = [*parts.attentions, *([parts.pooler] if parts.pooler else [])]
+    hooked = [*parts.attentions, *([parts.pooler] if parts.pooler else [])]
     tokens: dict[Attention, torch.Tensor] = {}
     with evaluating(backbone), contextlib.ExitStack() as hooks:
-        for attention in watched:
+        for attention in hooked:
 
             def keep(module: nn.Module, args: tuple, of: Attention = attention) -> None:
                 tokens[of] = tokens_of(args)
 
             hooks.callback(attention.inputs.register_forward_pre_hook(keep).remove)
         backbone.encode_image(images)
-    mixed = [attention.weights(tokens[attention]).mean(1) for attention in watched]
+    mixed = [attention.weights(tokens[attention]).mean(1) for attention in hooked]
     flow = torch.eye(mixed[0].shape[-1], device=images.device)
     for step in mixed[: len(parts.attentions)]:
         flow = (step @ flow + flow) / 2
     if parts.pooler:
-        pooling = mixed[-1]  # of some poolers without the class token
+        pooling = mixed[-1]  # some poolers exclude the class token
         row = (pooling @ flow[:, -pooling.shape[-1] :])[:, 0]
     else:
         row = flow[:, 0] if parts.class_token else flow.mean(1)

@@ -1,9 +1,9 @@
-"""LeGrad: which patches of a photo a vision transformer's score hangs on.
+"""LeGrad: saliency maps of vision transformers from gradients with respect to attention.
 
 Bousselham and others, "LeGrad: An Explainability Method for Vision Transformers via Feature
-Formation Sensitivity" (arXiv 2404.03214); the reference implementation is legrad-torch 1.1. Here
-the model stays as it is: hooks watch it, and each block's gradient is taken by itself, so that
-memory holds the graph of one block and no more.
+Formation Sensitivity" (arXiv 2404.03214); the reference implementation is legrad-torch 1.1. This
+implementation leaves the model unchanged: it uses hooks and computes the gradient of each block
+separately, so that memory holds the graph of only one block.
 """
 
 import contextlib
@@ -25,18 +25,17 @@ Layers = int | Literal["all"]
 def maps(
     backbone: Backbone, images: torch.Tensor, score: Score, layers: Layers = 2
 ) -> torch.Tensor:
-    """A map for each image and score, as large as the image, 0 to 1.
+    """A saliency map for each image and score, of the size of the image, 0 to 1.
 
     Args:
-        backbone: a transformer; its parameters, flags and modes are left as found.
-        images: normalised, float32 (batch, 3, height, width), of the size that the backbone
-            takes.
-        score: what is explained: `to_texts`, or a classifier's head. Differentiable.
-        layers: how many blocks, counted from the last; "all" (as the paper has it) or 2 (as its
-            code does unless told otherwise).
+        backbone: a transformer; its parameters, flags and modes are not changed.
+        images: normalised, float32 (batch, 3, height, width), of the backbone's input size.
+        score: the score to explain: `to_texts`, or a classifier's head. Differentiable.
+        layers: number of blocks, counted from the last; "all" (as in the paper) or 2 (the default
+            of the reference implementation).
 
     Returns:
-        float32 (batch, scores, height, width). A map that is the same everywhere is 0.
+        float32 (batch, scores, height, width). A constant map is 0.
 
     Raises:
         InputError: as `attention.anatomy`.
@@ -49,17 +48,17 @@ def maps(
 def grids(
     backbone: Backbone, images: torch.Tensor, score: Score, layers: Layers = 2
 ) -> torch.Tensor:
-    """As `maps`, before they are enlarged and scaled: (batch, scores, rows, columns), 0 or more.
+    """As `maps`, before upsampling and scaling: (batch, scores, rows, columns), 0 or more.
 
-    For a score s of what block l gives (`Anatomy.readout`), the gradient of s with respect to the
-    block's attention weights A = softmax(QK') is (ds/dO) V', where O = AV: so the weights
-    themselves are not needed, and fused attention stays fused.
+    For a score s of the output of block l (`Anatomy.readout`), the gradient of s with respect to
+    the block's attention weights A = softmax(QK') is (ds/dO) V', where O = AV: the weights
+    themselves are not needed, and fused attention can be used.
     """
     parts = anatomy(backbone)
     first = 0 if layers == "all" else max(0, len(parts.blocks) - layers)
     chosen = [[block] for block in parts.blocks[first:]]
     attentions = parts.attentions[first:]
-    if parts.pooler:  # one attention reads them all
+    if parts.pooler:  # one attention pools all blocks
         chosen, attentions = [parts.blocks[first:]], [parts.pooler]
     watchers = [_Watcher(parts, attention, score) for attention in attentions]
     with evaluating(backbone), contextlib.ExitStack() as hooks:
@@ -71,8 +70,8 @@ def grids(
 
 
 class _Watcher:
-    """Hooks on an attention and on the blocks that are read by it, which sum up the relevance of
-    tokens while the model runs without gradients."""
+    """Hooks on an attention and on the blocks that it reads, which accumulate the relevance of
+    tokens during a forward pass without gradients."""
 
     def __init__(self, parts: Anatomy, attention: Attention, score: Score):
         self.parts, self.attention, self.score = parts, attention, score
@@ -89,14 +88,14 @@ class _Watcher:
         self.tokens = tokens_of(args).detach()
 
     def _attended(self, module: nn.Module, args: tuple, output):
-        """The attention's output becomes the start of a graph, which ends where the block does."""
+        """Start a graph at the attention's output; it ends at the output of the block."""
         several = isinstance(output, tuple)
         self.output = (output[0] if several else output).detach().requires_grad_()
         torch.set_grad_enabled(True)
         return (self.output, *output[1:]) if several else self.output
 
     def _left(self, block: nn.Module, args: tuple, tokens: torch.Tensor) -> torch.Tensor:
-        scores = self.score(self.parts.readout(tokens)).unbind(1)  # a pooler is watched in here
+        scores = self.score(self.parts.readout(tokens)).unbind(1)  # runs the hooks of a pooler
         gradients = [
             torch.autograd.grad(score.sum(), self.output, retain_graph=score is not scores[-1])[0]
             for score in scores
@@ -106,8 +105,8 @@ class _Watcher:
         return tokens.detach()
 
     def _relevance(self, gradient: torch.Tensor) -> torch.Tensor:
-        """(batch, tokens): the gradient of a score with respect to the attention weights, its
-        positive part as mean over heads and queries."""
+        """(batch, tokens): positive part of the gradient of a score with respect to the attention
+        weights, averaged over heads and queries."""
         values = self.attention.project(self.tokens)[2]
         of_heads = (gradient @ self.attention.weight).unflatten(-1, (values.shape[1], -1))
         of_weights = of_heads.transpose(1, 2) @ values.transpose(-2, -1)
@@ -120,19 +119,18 @@ def to_texts(texts: torch.Tensor) -> Score:
 
 
 def heat(grids: torch.Tensor, size: tuple[int, int], pooled: bool) -> torch.Tensor:
-    """Grids enlarged to `size` (height, width) and scaled to 0 to 1, each by itself.
+    """Grids upsampled to `size` (height, width) and scaled to 0 to 1, each separately.
 
-    LeGrad scales after enlarging, and for poolers before; so do we.
+    As in the reference implementation, scaling follows upsampling, and precedes it for poolers.
     """
 
-    def enlarged(these: torch.Tensor) -> torch.Tensor:
-        return interpolate(these, size, mode="bilinear", align_corners=False)
+    def enlarged(maps: torch.Tensor) -> torch.Tensor:
+        return interpolate(maps, size, mode="bilinear", align_corners=False)
 
     return enlarged(scaled(grids)) if pooled else scaled(enlarged(grids))
 
 
 def scaled(maps: torch.Tensor) -> torch.Tensor:
-    """Each map, of the last two dimensions, from its least value as 0 to its largest as 1; a map
-    that is the same everywhere is 0."""
+    """Min-max scaling of each map (the last two dimensions) to 0 to 1; a constant map is 0."""
     low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
     return torch.where(high > low, (maps - low) / (high - low), 0.0)

@@ -1,4 +1,4 @@
-"""Whether a saliency map lies on the person, and whether what it marks matters to the model."""
+"""Localisation and faithfulness metrics of saliency maps."""
 
 from collections.abc import Callable
 
@@ -7,15 +7,15 @@ from scipy.stats import rankdata
 
 
 def pointing(heat: np.ndarray, person: np.ndarray) -> float:
-    """The pointing game (Zhang and others, arXiv 1608.00507): 1 where the map is largest on the
-    person, 0 elsewhere; of several largest places the share that lies on the person.
+    """The pointing game (Zhang and others, arXiv 1608.00507): 1 if the maximum of the map lies on
+    the person, else 0; with several maxima, the share that lies on the person.
 
     Args:
         heat: (height, width), 0 or more.
         person: bool (height, width).
 
     Returns:
-        In [0, 1]; NaN for a map of zeros, or without a person. By chance: the person's area.
+        In [0, 1]; NaN for a map of zeros, or without a person. Chance level: the person's area.
     """
     return _share(heat == heat.max(), person) if heat.any() else np.nan
 
@@ -28,8 +28,8 @@ def energy(heat: np.ndarray, person: np.ndarray) -> float:
 
 
 def rank_accuracy(heat: np.ndarray, person: np.ndarray) -> float:
-    """The relevance rank accuracy of Arras and others: of as many pixels as the person has, those
-    with the largest values, the share on the person. Args and returns as `pointing`."""
+    """The relevance rank accuracy of Arras and others: the share on the person of the K pixels with
+    the largest values, K the person's number of pixels. Args and returns as `pointing`."""
     if not person.any() or not heat.any():
         return np.nan
     top = np.argsort(-heat, axis=None, kind="stable")[: person.sum()]
@@ -56,16 +56,16 @@ def faithfulness(
 ) -> tuple[float, float]:
     """Insertion and deletion (Petsiuk and others, RISE, arXiv 1806.07421).
 
-    Pixels are taken by the map's value, the largest first: in insertion they come into the blurred
-    photo, in deletion they go from the photo. A map that marks what the model goes by makes the
-    probability rise early, or fall early.
+    Pixels are processed by the map's value, the largest first: insertion adds them to the blurred
+    photo, deletion removes them from the photo. With a faithful map the probability rises early, or
+    falls early.
 
     Args:
         probability: of the class explained, (photos,), of photos, uint8 (photos, height, width, 3).
         photo: uint8 (height, width, 3).
         heat: (height, width).
-        emptied, blurred: what deletion leaves, and what insertion starts from; as `photo`.
-        steps: shares of the pixels asked about, besides none.
+        emptied, blurred: the final photo of deletion, and the initial one of insertion; as `photo`.
+        steps: number of shares of the pixels at which the probability is computed, besides none.
 
     Returns:
         Areas under the two curves over the share of pixels, in [0, 1]: insertion (larger is
@@ -75,13 +75,13 @@ def faithfulness(
     place[np.argsort(-heat, axis=None, kind="stable")] = np.arange(heat.size)
     counts = np.round(np.linspace(0, heat.size, steps + 1))
     taken = (place[None] < counts[:, None]).reshape(-1, *heat.shape, 1)
-    asked = np.concatenate([np.where(taken, photo, blurred), np.where(taken, emptied, photo)])
-    insertion, deletion = np.split(probability(asked), 2)
+    modified = np.concatenate([np.where(taken, photo, blurred), np.where(taken, emptied, photo)])
+    insertion, deletion = np.split(probability(modified), 2)
     return tuple(float(np.trapezoid(curve) / steps) for curve in (insertion, deletion))
 
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Spearman's correlation of two maps, in [-1, 1]; NaN where one is the same everywhere."""
+    """Spearman's rank correlation of two maps, in [-1, 1]; NaN where one is constant."""
     ranks = np.array([rankdata(one), rankdata(other)])
     if (np.ptp(ranks, axis=1) == 0).any():
         return np.nan

@@ -1,4 +1,4 @@
-"""Where models look, over photos: what tables of `explain` say, and which photos show it."""
+"""Saliency metrics averaged over photos, and example photos."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ import pandas as pd
 
 from stillact.evaluation import bootstrap
 
-LOCATED = ("pointing", "energy", "rank_accuracy")  # what a map of no knowledge has by area alone
+LOCATED = ("pointing", "energy", "rank_accuracy")  # metrics whose chance level is the area
 METRICS = (*LOCATED, "insertion", "deletion", "rank_correlation")
 ANSWERS = ("all", "right", "wrong")
 COLUMNS = ["model", "method", "answers", "metric", "photos", "value", "ci_low", "ci_high"]
@@ -18,13 +18,13 @@ def summarise(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The mean of each metric over photos, with its 95 % bootstrap interval over photos.
 
     Args:
-        tables: of `explain.of_run`, by model.
+        tables: from `maps.of_run`, by model.
 
     Returns:
-        model, method, answers (all, right or wrong: photos by the model's answer), metric, photos
-        that it is over, value, ci_low, ci_high; chance, the mean area of people, and centre, the
-        value of the Gaussian in the middle, for the metrics of `LOCATED`. What is over no photo has
-        no row, and what is over one no interval.
+        model, method, answers (all, right or wrong: photos by the model's prediction), metric,
+        photos (their number), value, ci_low, ci_high; chance, the mean area of people, and centre,
+        the value of the centred Gaussian, for the metrics of `LOCATED`. No row without photos, and
+        no interval with one photo.
     """
     rows = []
     for model, table in tables.items():
@@ -54,11 +54,11 @@ def _values(group: pd.DataFrame, centre: pd.DataFrame | None) -> list[tuple]:
 
 
 def notes(tables: Mapping[str, pd.DataFrame], reasons: Mapping[str, str]) -> pd.DataFrame:
-    """Why something is missing: model, note; a row a model of which anything is.
+    """Reasons for missing values: model, note; one row per model with missing values.
 
     Args:
-        tables: of `explain.of_run`, by model.
-        reasons: its notes, '' where there is none.
+        tables: from `maps.of_run`, by model.
+        reasons: the notes of the runs, or ''.
     """
     rows = []
     for model, table in tables.items():
@@ -77,20 +77,20 @@ def notes(tables: Mapping[str, pd.DataFrame], reasons: Mapping[str, str]) -> pd.
 
 
 def best(summary: pd.DataFrame, task: str, models: Sequence[str]) -> str:
-    """The model with the highest accuracy on the validation photos, the first of equals.
+    """The model with the highest accuracy on the validation photos; the first one in case of ties.
 
     Args:
-        summary: of `metrics.summarise`.
-        task: of which.
-        models: those to choose from.
+        summary: from `metrics.summarise`.
+        task: name of the task.
+        models: the candidates.
     """
     rows = summary.query("task == @task and subset == 'validation' and metric == 'accuracy'")
     return rows.set_index("model")["mean"].loc[list(models)].idxmax()
 
 
 def examples(predictions: pd.DataFrame, model: str, seed: int) -> pd.DataFrame:
-    """Photos that show where a run looks: of each class the one whose truth it is surest of, and
-    the test photo whose truth all models together are least sure of.
+    """Example photos for the maps of a run: per class the test photo with the run's highest
+    probability of the true class, and the test photo with the lowest mean over all models.
 
     Args:
         predictions: the predictions table of the task.

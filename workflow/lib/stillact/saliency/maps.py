@@ -1,4 +1,4 @@
-"""Where a fine-tuned run looks, photo by photo."""
+"""Saliency maps of a fine-tuned run, with metrics per photo."""
 
 import functools
 import time
@@ -22,22 +22,22 @@ from stillact.training.trained import Trained
 
 COLUMNS = ["image_id", "label", "predicted", "method", "person_area", *localisation.METRICS]
 COLUMNS += ["insertion", "deletion", "rank_correlation"]
-RANDOM_WEIGHTS, SHUFFLED_LABELS = "random_weights", "shuffled_labels"  # in place of what is learnt
+RANDOM_WEIGHTS, SHUFFLED_LABELS = "random_weights", "shuffled_labels"  # the two sanity checks
 PROGRESS_EVERY_S = 10.0
 
 
 @dataclass(frozen=True)
 class Explained:
-    """What is found for one run.
+    """Saliency results of one run.
 
-    table: a row a photo and method, `COLUMNS`: the method is a name of `saliency.maps`, or the
-        first LeGrad's with random_weights or shuffled_labels behind it; its map is that of the
-        predicted class. person_area is the share of what the model sees that lies in person boxes;
-        by chance the metrics of `localisation.METRICS` are as much. All are NaN without boxes.
-        rank_correlation, of the two sanity checks, is with the run's own map.
+    table: one row per photo and method, `COLUMNS`: the method is a name of `methods.maps`, or that
+        of the first LeGrad with the suffix random_weights or shuffled_labels; maps are those of the
+        predicted class. person_area is the share of the model's field of view that lies in person
+        boxes, the chance level of `localisation.METRICS`. All are NaN without boxes.
+        rank_correlation, for the two sanity checks, is with the map of the run itself.
     grids: LeGrad of the first choice of layers, float32 (photos, classes, rows, columns), 0 to 1.
-    regions: of each photo what the model sees: left, top, width, height, in pixels of the photo.
-    note: '' or why there is nothing.
+    regions: field of view per photo: left, top, width, height, in pixels of the photo.
+    note: '' or why there are no results.
     """
 
     table: pd.DataFrame
@@ -56,17 +56,17 @@ def of_run(
     steps: int,
     shuffled: Trained | None = None,
 ) -> Explained:
-    """Look at the photos through a fine-tuned run.
+    """Compute saliency maps of a fine-tuned run, and their metrics.
 
     Args:
-        run: trained; its backbone is a transformer, or the result is empty and says why.
+        run: trained; if its backbone is not a transformer, the result is empty, with a note.
         photos: image_id, label, width and height (pixels), person_boxes ('' where none is known).
         pixels: the photos packed for the run, uint8 (photos, 3, size, size), on the CPU.
         preprocessing: of the packed photos.
         classes: in the order of the run's outputs.
-        layers: choices of LeGrad's layers, the first of which is drawn and checked.
+        layers: choices of LeGrad's layers; the first is used for figures and sanity checks.
         steps: of insertion and deletion.
-        shuffled: the same model trained on shuffled labels, if it was.
+        shuffled: the same model trained on shuffled labels, if available.
     """
     views = [View.of(preprocessing, row.width, row.height) for row in photos.itertuples()]
     regions = np.array([view.region for view in views])
@@ -79,16 +79,16 @@ def of_run(
         view.mask(parse_boxes(boxes))
         for view, boxes in zip(views, photos["person_boxes"], strict=True)
     ]
-    looking = _Looking(run, photos, pixels, people, classes, steps)
+    maps = _Maps(run, photos, pixels, people, classes, steps)
     methods = [*map(saliency_methods.method, layers), *saliency_methods.BASELINES]
-    tables = [looking.method(name) for name in methods]
+    tables = [maps.method(name) for name in methods]
     others = {RANDOM_WEIGHTS: saliency_methods.randomised(run.network, seed=0)}
     if shuffled is not None:
         others[SHUFFLED_LABELS] = shuffled.network
-    own = looking.maps(methods[0], run.network)
-    for instead, other in others.items():
-        tables.append(looking.check(methods[0], other, instead, own))
-    return Explained(pd.concat(tables)[COLUMNS], grids(run, looking.images, layers[0]), regions)
+    own = maps.maps(methods[0], run.network)
+    for check, other in others.items():
+        tables.append(maps.check(methods[0], other, check, own))
+    return Explained(pd.concat(tables)[COLUMNS], grids(run, maps.images, layers[0]), regions)
 
 
 def grids(run: Trained, images: torch.Tensor, layers: legrad.Layers) -> np.ndarray:
@@ -96,7 +96,7 @@ def grids(run: Trained, images: torch.Tensor, layers: legrad.Layers) -> np.ndarr
 
     Args:
         run: fine-tuned.
-        images: what its network takes, (photos, 3, size, size).
+        images: inputs of its network, (photos, 3, size, size).
         layers: of LeGrad.
 
     Raises:
@@ -116,35 +116,35 @@ def overlaid(
     preprocessing: Preprocessing,
     layers: legrad.Layers,
 ) -> tuple[dict[str, np.ndarray], str]:
-    """What `browse.overlays` lays over photos, or why there is nothing.
+    """Maps for `browser.overlays`, or why there are none.
 
     Args:
         run: of any recipe.
-        photos: each as the run sees it, uint8 (size, size, 3), and its width and height in pixels,
-            upright.
-        preprocessing: of the photos that the run sees.
+        photos: each preprocessed for the run, uint8 (size, size, 3), and its width and height in
+            pixels, upright.
+        preprocessing: of these photos.
         layers: of LeGrad.
 
     Returns:
-        grids and regions, as in `Explained`; and '', or why they are of no photo.
+        grids and regions, as in `Explained`; and '', or why they are empty.
     """
     regions = np.array([View.of(preprocessing, *size).region for _, size in photos])
     nothing = {"grids": np.empty((0, 0, 0, 0), np.float32), "regions": regions}
     if not isinstance(run.network, Classifier):
-        return nothing, "maps are made of fine-tuned transformers, and this is none"
+        return nothing, "saliency maps require a fine-tuned transformer, and this model is not one"
     if not photos:
-        return nothing, "no photo is"
+        return nothing, "no photo is shown"
     device = next(run.network.parameters()).device
     pixels = torch.from_numpy(np.stack([seen for seen, _ in photos])).permute(0, 3, 1, 2)
     try:
         found = grids(run, run.setup.prepare(pixels.to(device), False), layers)
     except InputError as error:
-        return nothing, f"of this model no map can be made, {error}"
+        return nothing, f"no saliency map can be computed for this model: {error}"
     return {"grids": found, "regions": regions}, ""
 
 
-class _Looking:
-    """The photos, and what the run says of them."""
+class _Maps:
+    """The photos, the run's predictions, and the maps of several methods."""
 
     def __init__(self, run: Trained, photos, pixels, people, classes, steps: int):
         self.run, self.photos, self.people, self.steps = run, photos, people, steps
@@ -158,7 +158,7 @@ class _Looking:
         self.blurred = _rows(cover(pixels, everywhere, "blur"))
 
     def method(self, name: str) -> pd.DataFrame:
-        """The table of a method, faithfulness included."""
+        """The table of a method, including faithfulness."""
         start = time.perf_counter()
         heat = self.maps(name, self.run.network)
         logger.info("%s: %d maps in %.1f s", name, len(heat), time.perf_counter() - start)
@@ -174,16 +174,16 @@ class _Looking:
         table[["insertion", "deletion"]] = areas
         return table
 
-    def check(self, name: str, other: Classifier, instead: str, own: np.ndarray) -> pd.DataFrame:
-        """The table of a method for a network that has not learnt what the run has, beside the
+    def check(self, name: str, other: Classifier, check: str, own: np.ndarray) -> pd.DataFrame:
+        """The table of a sanity check: the method applied to another network, compared with the
         run's `own` maps."""
         heat = self.maps(name, other)
-        table = self._located(f"{name}_{instead}", heat)
+        table = self._located(f"{name}_{check}", heat)
         pairs = zip(own, heat, strict=True)
         return table.assign(rank_correlation=[localisation.rank_correlation(*p) for p in pairs])
 
     def maps(self, name: str, network: Classifier) -> np.ndarray:
-        """Of the run's answers, as `saliency.maps`."""
+        """Maps of the predicted classes, as `methods.maps`."""
         answers = torch.from_numpy(self.answers).to(self.images.device)
         return saliency_methods.maps(name, network, self.images, answers)
 
@@ -191,12 +191,12 @@ class _Looking:
         table = self.photos[["image_id", "label"]].reset_index(drop=True)
         table = table.assign(predicted=self.predicted, method=method)
         table["person_area"] = [mask.mean() if mask.any() else np.nan for mask in self.people]
-        for metric, of in localisation.METRICS.items():
-            table[metric] = [of(one, mask) for one, mask in zip(heat, self.people, strict=True)]
+        for metric, score in localisation.METRICS.items():
+            table[metric] = [score(one, mask) for one, mask in zip(heat, self.people, strict=True)]
         return table.assign(insertion=np.nan, deletion=np.nan, rank_correlation=np.nan)
 
-    def _probability(self, answer: int, asked: np.ndarray) -> np.ndarray:
-        pixels = torch.from_numpy(asked).permute(0, 3, 1, 2)
+    def _probability(self, answer: int, photos: np.ndarray) -> np.ndarray:
+        pixels = torch.from_numpy(photos).permute(0, 3, 1, 2)
         return self.run.probabilities(pixels)[:, answer]
 
 

@@ -1,7 +1,7 @@
-"""Saliency maps of fine-tuned transformers by several methods, all of one shape.
+"""Saliency maps of fine-tuned transformers by several methods, with a common interface.
 
-LeGrad beside what it has to be compared with: attention rollout, which knows no class, Grad-CAM,
-and a Gaussian in the middle of the photo, which knows nothing.
+LeGrad and its baselines: attention rollout, which does not depend on the class, Grad-CAM, and a
+Gaussian centred on the photo, which does not depend on the model.
 """
 
 import copy
@@ -14,7 +14,7 @@ from stillact.saliency import attention, legrad
 
 BATCH = 16  # photos at a time
 BASELINES = ("rollout", "grad_cam", "centre")
-SPREAD = 0.25  # of the Gaussian: standard deviation over the photo's side
+SPREAD = 0.25  # of the Gaussian: standard deviation as a share of the photo's side
 
 
 def method(layers: legrad.Layers) -> str:
@@ -23,16 +23,16 @@ def method(layers: legrad.Layers) -> str:
 
 
 def maps(name: str, network: Classifier, images: torch.Tensor, classes: torch.Tensor) -> np.ndarray:
-    """What each photo's score for a class hangs on.
+    """The saliency map of each photo for one class.
 
     Args:
         name: legrad_{layers}, or one of `BASELINES`.
-        network: a fine-tuned transformer, left as found.
+        network: a fine-tuned transformer; not changed.
         images: normalised, float32 (photos, 3, size, size), on the network's device.
-        classes: int64 (photos,): the class of each that is explained.
+        classes: int64 (photos,): the class to explain per photo.
 
     Returns:
-        float32 (photos, size, size), 0 to 1; 0 everywhere where a map is the same everywhere.
+        float32 (photos, size, size), 0 to 1; a constant map is 0.
 
     Raises:
         InputError: as `attention.anatomy`.
@@ -62,8 +62,8 @@ def _maps(name: str, network: Classifier, images, classes) -> np.ndarray:
 
 
 def grad_cam(network: Classifier, images: torch.Tensor, classes: torch.Tensor) -> np.ndarray:
-    """Grad-CAM (Selvaraju and others, arXiv 1610.02391) on the last block's first norm, where
-    pytorch-grad-cam looks at ViTs: behind it only the class token is still read.
+    """Grad-CAM (Selvaraju and others, arXiv 1610.02391) on the last block's first norm, as
+    pytorch-grad-cam recommends for ViTs: after it only the class token is used.
 
     Args and returns as `maps`.
     """
@@ -71,29 +71,29 @@ def grad_cam(network: Classifier, images: torch.Tensor, classes: torch.Tensor) -
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
     parts = attention.anatomy(network.backbone)
-    watched = copy.deepcopy(network).requires_grad_(False)  # gradients that it would fill
+    copied = copy.deepcopy(network).requires_grad_(False)  # it would fill the network's gradients
 
     def grid(tokens: torch.Tensor) -> torch.Tensor:
         return parts.patches(tokens.transpose(1, 2), images)
 
     targets = [ClassifierOutputTarget(label) for label in classes.tolist()]
-    layer = attention.anatomy(watched.backbone).norms[-1]
-    with GradCAM(watched, [layer], reshape_transform=grid) as cam:
+    layer = attention.anatomy(copied.backbone).norms[-1]
+    with GradCAM(copied, [layer], reshape_transform=grid) as cam:
         return cam(images.detach().requires_grad_(), targets)
 
 
 def centre(size: int) -> np.ndarray:
-    """A Gaussian in the middle, float32 (size, size), 1 at most."""
+    """A centred Gaussian, float32 (size, size), 1 at most."""
     from_middle = (np.arange(size) - (size - 1) / 2) / size
     line = np.exp(-(from_middle**2) / (2 * SPREAD**2))
     return np.outer(line, line).astype(np.float32)
 
 
 def randomised(network: Classifier, seed: int) -> Classifier:
-    """A copy that has learnt nothing: each parameter's entries in random order.
+    """A copy with randomised weights: each parameter's entries in random order.
 
-    As the randomisation test asks for (Adebayo and others, arXiv 1810.03292): a map that stays the
-    same explains the photo, not the model. Every parameter keeps its values' distribution.
+    For the parameter randomisation test (Adebayo and others, arXiv 1810.03292): a map that does not
+    change explains the photo, not the model. Every parameter keeps its distribution of values.
     """
     made = copy.deepcopy(network)
     generator = torch.Generator().manual_seed(seed)

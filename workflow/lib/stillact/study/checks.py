@@ -1,4 +1,4 @@
-"""Checks across the blocks of a config: that the names in it agree."""
+"""Checks across the blocks of a config: consistency of names."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from stillact.recipes.registry import RECIPES
 
 
 def check(config: Any) -> None:
-    """Check that a config's names agree.
+    """Check that a config's names are consistent.
 
     Args:
         config: a `study.config.Config`.
@@ -30,7 +30,7 @@ def check(config: Any) -> None:
             f"tasks.{name}.classes",
             task.classes,
             config.dataset.classes,
-            f". A task that is not wanted is removed by tasks.{name}: null",
+            f". To remove a task, set tasks.{name}: null",
         )
         known(f"tasks.{name}.models", task.models, config.models)
         known(f"tasks.{name}.beyond", task.beyond, config.models)
@@ -41,7 +41,7 @@ def check(config: Any) -> None:
     if over := [f"{name}: {n}" for name, n in config.cross_validation if n > most]:
         fault(
             "cross_validation: more repeats than the {most} of splits.kfold.repeats; raise "
-            "that, or lower {over}",
+            "the latter, or lower {over}",
             most=most,
             over=", ".join(over),
         )
@@ -69,15 +69,15 @@ def check(config: Any) -> None:
 
 
 def _bases_are_trained(config: Any, task: Any) -> None:
-    """A derived model's base is a model of the same task, cross-validated as often."""
+    """Check that a derived model's base is a model of the same task, with at least as many
+    cross-validation repeats."""
     for name in task.every_model:
         model = config.models[name]
         if not RECIPES[model.recipe].derived:
             continue
         if model.of not in task.every_model:
             fault(
-                "models.{name}.of: {of} is not trained on a task that {name} is made for; "
-                "add it there",
+                "models.{name}.of: {of} is not trained on a task of {name}; add it there",
                 name=name,
                 of=model.of,
             )
@@ -87,7 +87,7 @@ def _bases_are_trained(config: Any, task: Any) -> None:
         if ours > theirs:
             fault(
                 "cross_validation.{recipe}: {ours} repeats are more than the {theirs} of "
-                "{base}, whose runs they are made of",
+                "{base}, from whose runs they are derived",
                 recipe=model.recipe,
                 ours=ours,
                 theirs=theirs,
@@ -99,7 +99,7 @@ def _study_has_augmentations(config: Any) -> None:
     model = config.augmentation_study.model
     if not hasattr(config.models[model], "augment"):
         fault(
-            "augmentation_study.model: {model} learns from features, which no augmentation "
-            "changes; name a model that sees photos",
+            "augmentation_study.model: {model} learns from features, which are not augmented; "
+            "name a model that is trained on photos",
             model=model,
         )

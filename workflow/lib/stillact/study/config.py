@@ -1,7 +1,7 @@
-"""The whole config of a study, and what follows from it: which models, runs and splits it has."""
+"""The whole config of a study, and the models, runs and splits derived from it."""
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import BeforeValidator, Field, create_model, model_validator
 
@@ -17,20 +17,23 @@ from stillact.recipes.base import Recipe, Resources
 from stillact.recipes.registry import RECIPES
 from stillact.study import checks
 
-# The keys of a config that are no part of its study: how the model is used afterwards.
+# Config keys that are not part of the study: the use of the model afterwards.
 AFTERWARDS = ("photos", "deploy", "predict")
 
-Repeats = Annotated[int, Field(ge=0, description="Repeats of splits.kfold.")]
-Model = Annotated[
-    Union[tuple(recipe.Model for recipe in RECIPES.values())],  # noqa: UP007
-    Field(discriminator="recipe", description="How it is trained, and what."),
-]
+Repeats = Annotated[int, Field(ge=0, description="Number of repeats of splits.kfold.")]
+if TYPE_CHECKING:
+    Model = Any
+else:
+    Model = Annotated[
+        Union[tuple(recipe.Model for recipe in RECIPES.values())],  # noqa: UP007
+        Field(discriminator="recipe", description="Recipe and architecture of a model."),
+    ]
 
 
 def _per_recipe(
     name: str, description: str, types: dict[str, Any], base: type[Block] = Block
 ) -> type[Block]:
-    """A block with a key per recipe."""
+    """A block with one key per recipe."""
     return create_model(name, __base__=base, __doc__=description, **types)
 
 
@@ -40,13 +43,13 @@ class _Folds(Block):
 
 CrossValidation = _per_recipe(
     "CrossValidation",
-    "Repeats of the folds that the models of each recipe are judged on; 0: the holdout alone.",
+    "Repeats of k-fold cross-validation for the models of each recipe; 0: only the holdout.",
     {name: (Repeats, ...) for name, recipe in RECIPES.items() if not recipe.of_seeds},
     _Folds,
 )
 Recipes = _per_recipe(
     "Recipes",
-    "How the models of each recipe are trained.",
+    "Training settings of each recipe.",
     {name: (recipe.Settings, ...) for name, recipe in RECIPES.items() if recipe.Settings},
 )
 
@@ -59,17 +62,17 @@ def _known_recipes(models: Any) -> Any:
 
 
 class JobResources(Block):
-    """What a job of a recipe asks for; a key left out: what the recipe asks for by itself."""
+    """Resources of a recipe's jobs; a missing key: the recipe's default."""
 
     threads: Annotated[
         Count | None, Field(description="CPU threads, at most --cores; a GPU job needs few.")
     ] = None
     mem_mb: Annotated[
-        Count | None, Field(description="Memory, MB; as much again at each further attempt.")
+        Count | None, Field(description="Memory, MB; added again for each retry.")
     ] = None
     minutes: Annotated[
         Count | None,
-        Field(description="Minutes per run; as much again at each further attempt."),
+        Field(description="Minutes per run; added again for each retry."),
     ] = None
     folds_per_job: Annotated[Count | None, Field(description="Folds trained in one process.")] = (
         None
@@ -78,34 +81,34 @@ class JobResources(Block):
 
 ResourcesOfRecipes = _per_recipe(
     "ResourcesOfRecipes",
-    "What the jobs of each recipe ask for.",
+    "Resources of the jobs of each recipe.",
     {name: (JobResources, JobResources()) for name in RECIPES},
 )
 
 
 class Selection(Block):
-    """One model is chosen on photos that are not tested on: in every run, and to be used."""
+    """Selection of one model without test photos: in every run, and for deployment."""
 
     by: Annotated[
         Literal["log_loss", "accuracy"],
-        Field(description="What is compared."),
+        Field(description="Selection criterion."),
     ]
     inner: Annotated[
         list[Literal[tuple(name for name, recipe in RECIPES.items() if recipe.inner)]],
         Field(
-            description="Recipes whose models are compared on all photos but those that a fold "
-            "tests on, fitted anew without each training fold; the others on its validation photos."
+            description="Recipes whose models are compared by an inner cross-validation on all "
+            "photos outside a test fold; other models are compared on its validation photos."
         ),
     ]
 
 
 class Task(Block):
-    classes: Annotated[list[Name], Field(min_length=2, description="The classes told apart.")]
+    classes: Annotated[list[Name], Field(min_length=2, description="Classes to distinguish.")]
     models: Annotated[list[Name], Field(description="Models trained on this task.")]
     beyond: Annotated[
         list[Name],
         Field(
-            description="Models past the paper, trained too, and judged in a table of their own."
+            description="Models not in the paper, also trained, and reported in a separate table."
         ),
     ] = []  # noqa: RUF012
 
@@ -118,22 +121,22 @@ class AugmentationStudy(Block):
     task: Annotated[
         Name | None,
         Field(
-            description="Task that the variants are trained on; null: the main task, where that "
-            "has the model, else no study."
+            description="Task on which the variants are trained; null: the main task if it has the "
+            "model, else no study."
         ),
     ] = None
-    model: Annotated[Name, Field(description="Model that each variant trains.")]
+    model: Annotated[Name, Field(description="Model trained in each variant.")]
     variants: Annotated[
         dict[Name, list[Augmentation]],
         Field(
-            description="Augmentations of each variant, in place of the model's own; one that is "
-            "the model's own is that model, not a second one."
+            description="Augmentations of each variant, instead of the model's own; a variant with "
+            "the model's own augmentations reuses that model."
         ),
     ]
 
 
 class Config(Block):
-    """The study: data, splits, models and how they are trained."""
+    """The study: data, splits, models and their training."""
 
     renamed = {"stage": "synthetic", "use": "deploy"}  # noqa: RUF012
 
@@ -146,17 +149,18 @@ class Config(Block):
     splits: Splits
     cross_validation: CrossValidation
     tasks: Annotated[
-        dict[Name, Task], Field(min_length=1, description="What is told apart; the first is main.")
+        dict[Name, Task],
+        Field(min_length=1, description="Classification tasks; the first is the main one."),
     ]
     recipes: Recipes
     resources: Annotated[
-        ResourcesOfRecipes, Field(description="Overrides of what jobs ask for, by recipe.")
+        ResourcesOfRecipes, Field(description="Overrides of the jobs' resources, by recipe.")
     ] = ResourcesOfRecipes()
     backbones: Annotated[
-        dict[Name, Backbone], Field(description="Pretrained models, by the name recipes call them.")
+        dict[Name, Backbone], Field(description="Pretrained models, by the name used in models.")
     ]
     prompts: Annotated[
-        dict[Name, PromptSet], Field(description="Prompt sets: texts that stand for a class.")
+        dict[Name, PromptSet], Field(description="Prompt sets: texts of each class.")
     ]
     models: Annotated[
         dict[Name, Model],
@@ -169,20 +173,22 @@ class Config(Block):
     selection: Selection
     robustness: Robustness
     sweep: Sweep
-    external: Annotated[External | None, Field(description="null: no external test.")] = None
+    external: Annotated[External | None, Field(description="null: no external validation.")] = None
     photos: Annotated[
         str | None,
-        Field(description="Folder, or CSV with a column url, that `predict` is asked about."),
+        Field(description="Input of `predict`: a folder, or a CSV with a column url."),
     ] = None
     deploy: Annotated[
         Name | None,
-        Field(description="Model that `predict` and `export` take; null: the selected one."),
+        Field(description="Model used by `predict` and `export`; null: the selected one."),
     ] = None
     predict: Predict = Predict()
-    seeds: Annotated[list[Seed], Field(min_length=1, description="One training run each.")]
+    seeds: Annotated[
+        list[Seed], Field(min_length=1, description="Random seeds, one training run each.")
+    ]
     runs_per_job: Annotated[Count, Field(description="Seeds trained in one process.")]
     device: Annotated[
-        Literal["auto", "cpu", "cuda"], Field(description="auto: a GPU where there is one.")
+        Literal["auto", "cpu", "cuda"], Field(description="auto: a GPU if there is one.")
     ]
 
     @model_validator(mode="after")
@@ -191,42 +197,45 @@ class Config(Block):
         return self
 
     def texts(self, prompts: str) -> dict[str, list[str]]:
-        """The texts of a prompt set for each class of the dataset that has some, templates filled
-        in."""
+        """The texts of a prompt set for each class of the dataset that has any, with templates
+        filled in."""
         block = self.prompts[prompts]
         filled = isinstance(block, Templates)
-        words = self.prompts[block.of] if filled else block
-        texts = {label: words[label] for label in self.dataset.classes if label in words}
+        base = self.prompts[block.of] if filled else block
+        texts = {label: base[label] for label in self.dataset.classes if label in base}
         if not filled:
             return texts
         return {
-            label: [template.replace("{}", word) for template in block.templates for word in of]
-            for label, of in texts.items()
+            label: [template.replace("{}", word) for template in block.templates for word in words]
+            for label, words in texts.items()
         }
 
     @property
     def main_task(self) -> str:
-        """The first task: the report's answer and the paper's comparisons are about it."""
+        """The first task, which the report's summary and the paper's comparisons use."""
         return next(iter(self.tasks))
 
     @property
     def explained(self) -> list[str]:
-        """The models whose attention is looked at: the fine-tuned ones of the main task."""
+        """The models with saliency maps: the fine-tuned ones of the main task."""
         tuned = self.models_by("fine_tune")
         return [model for model in self.tasks[self.main_task].models if model in tuned]
 
     @property
     def augmented(self) -> str | None:
-        """The task of the augmentation study, or None where there is none. Left to itself it is of
-        the main task, where that has the model: another study need not mend it."""
+        """The task of the augmentation study, or None if there is no such study.
+
+        By default it is the main task if that has the model, so that other studies need not change
+        the key.
+        """
         study, main = self.augmentation_study, self.tasks[self.main_task]
         own = self.main_task if study.model in main.every_model else None
         return study.task or own
 
     def variants(self) -> dict[str, str]:
-        """The model that stands for each variant of the augmentation study.
+        """The model of each variant of the augmentation study.
 
-        A variant that augments as the model itself does is that model, not a second one.
+        A variant with the model's own augmentations is that model, not a second one.
         """
         if self.augmented is None:
             return {}
@@ -247,8 +256,8 @@ class Config(Block):
 
     @property
     def candidates(self) -> list[str]:
-        """The models of the main task among which one is chosen, the simplest recipe first: all but
-        views, some of which new photos do not have."""
+        """The models of the main task that can be selected, the simplest recipe first: all except
+        tta, since new photos may lack a view."""
         models = self.tasks[self.main_task].every_model
         chosen_from = [name for name in models if self.recipe_of(name).candidate]
         order = list(RECIPES)
@@ -256,44 +265,43 @@ class Config(Block):
 
     @property
     def robustness_models(self) -> list[str]:
-        """The models asked about photos made worse. A name that the main task does not have is left
-        out, as in `statistics`: another study need not mend the list."""
+        """The models evaluated on corrupted photos. Names that the main task does not have are
+        skipped, as in `statistics`, so that other studies need not change the list."""
         return [name for name in self.robustness.models if name in self.candidates]
 
     def backbone_of(self, model: str) -> str | None:
-        """The backbone that a model stands on, if any."""
+        """The backbone of a model, if any."""
         block = self.every_model()[model]
         if self.recipe_of(model).derived:
             return self.backbone_of(block.of)
         return getattr(block, "backbone", None)
 
     def models_of(self, task: str) -> list[str]:
-        """The models trained on `task`, those of the augmentation study included, in order."""
+        """The models trained on `task`, including those of the augmentation study, in order."""
         names = self.tasks[task].every_model
         if task == self.augmented:
             names += self.variants().values()
         return list(dict.fromkeys(names))
 
     def models_by(self, recipe: str) -> list[str]:
-        """The models that a recipe trains, those of the augmentation study included, in order."""
+        """The models of a recipe, including those of the augmentation study, in order."""
         return [name for name, model in self.every_model().items() if model.recipe == recipe]
 
     def cv_splits(self, recipe: str) -> list[str]:
-        """The splits of cross-validation that a recipe's models are trained on, a fold each."""
+        """The cross-validation splits of a recipe's models, one per fold."""
         folds, repeats = self.splits.kfold.folds, self.repeats(recipe)
         return [f"cv_{repeat}_{fold}" for repeat in range(repeats) for fold in range(folds)]
 
     def repeats(self, recipe: str) -> int:
-        """Of the folds; a soup is made of seeds, of which the folds have one."""
+        """The number of repeats of the folds; 0 for a soup of seeds, as folds have one seed."""
         return 0 if RECIPES[recipe].of_seeds else getattr(self.cross_validation, recipe)
 
     def seeds_of(self, model: str) -> list[int]:
-        """The seeds of a model's runs on the holdout; a soup of all of them is one run."""
+        """The seeds of a model's runs on the holdout; one for a soup of all seeds."""
         return self.seeds[:1] if self.recipe_of(model).of_seeds else self.seeds
 
     def keeps_folds(self, recipe: str) -> bool:
-        """Whether the weights of a recipe's folds are kept: where a derived model is made of
-        them."""
+        """Whether the weights of a recipe's folds are saved, for models derived from them."""
         return any(
             self.models[model.of].recipe == recipe and self.repeats(model.recipe) > 0
             for model in self.models.values()
@@ -301,8 +309,8 @@ class Config(Block):
         )
 
     def runs_of(self, task: str) -> list[Run]:
-        """Every run of a task: all models on the holdout, with every seed, and the task's own
-        models on the folds, with the first seed."""
+        """All runs of a task: all models on the holdout, with every seed, and the task's own models
+        on the folds, with the first seed."""
         runs = [
             Run(task, model, "holdout", seed)
             for model in self.models_of(task)
@@ -314,7 +322,7 @@ class Config(Block):
         return runs
 
     def plan(self, task: str, model: str) -> Plan:
-        """What the runs of `model` on `task` depend on, and nothing else."""
+        """The plan of the runs of `model` on `task`."""
         block = self.every_model()[model]
         of = self.plan(task, block.of) if RECIPES[block.recipe].derived else None
         return RECIPES[block.recipe].plan(self, block, self.tasks[task].classes, of)
@@ -324,9 +332,9 @@ class Config(Block):
         return RECIPES[self.every_model()[model].recipe]
 
     def resources_of(self, recipe: str) -> Resources:
-        """What the jobs of a recipe ask for."""
-        asked = getattr(self.resources, recipe).model_dump(exclude_none=True)
-        return replace(RECIPES[recipe].resources, **asked)
+        """The resources of a recipe's jobs."""
+        overrides = getattr(self.resources, recipe).model_dump(exclude_none=True)
+        return replace(RECIPES[recipe].resources, **overrides)
 
     def every_model(self) -> dict[str, Model]:
         return {**self.models, **self.own_variants()}

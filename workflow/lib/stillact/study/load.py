@@ -1,4 +1,4 @@
-"""Reading the config: the typed form of a mapping, and what to say of one that is not valid."""
+"""Validation of the config, and messages for an invalid one."""
 
 from typing import Any
 
@@ -9,16 +9,16 @@ from stillact.study.config import Config
 
 
 def load(raw: dict, source: str = "config.yaml") -> Config:
-    """The typed config.
+    """Validate the config.
 
     Args:
-        raw: the merged mapping of all config files. A task, model, backbone, prompt set, variant
-            or strength of the sweep's that is null is left out: so a later file removes one of an
-            earlier.
-        source: the files it came from, for messages.
+        raw: merged mapping of all config files. A task, model, backbone, prompt set, variant or
+            augmentation strength of the sweep that is null is removed, so that a later file can
+            remove an entry of an earlier one.
+        source: the config files, for messages.
 
     Raises:
-        InputError: names every key at fault, its value, and what is allowed.
+        InputError: names every invalid key, its value, and what is allowed.
     """
     removable = [key for key in ("tasks", "models", "backbones", "prompts") if key in raw]
     raw = {**raw, **{key: _without_nulls(raw[key]) for key in removable}}
@@ -42,14 +42,14 @@ def _line(fault: Any, raw: dict) -> str:
     where, value = _where(fault, raw), fault["input"]
     shown = f" (got {value!r})" if not isinstance(value, dict | list) else ""
     of_name = fault["type"] == "string_pattern_mismatch"
-    said = (
+    message = (
         "a name has lower-case letters, digits and _, a letter first" if of_name else fault["msg"]
     )
-    return f"  {where}{': ' if where else ''}{said}{shown}"
+    return f"  {where}{': ' if where else ''}{message}{shown}"
 
 
 def _where(fault: Any, raw: Any) -> str:
-    """The keys on the way to a fault, without pydantic's own words (the kind of a block)."""
+    """The path of keys to a fault, without pydantic's own parts (the type of a block)."""
     where, node = [], raw
     for i, part in enumerate(fault["loc"], 1):
         keyed = isinstance(node, dict) and part in node

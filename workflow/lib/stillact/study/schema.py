@@ -7,12 +7,12 @@ from stillact.study.config import Config
 
 def schema() -> dict:
     """The JSON schema of the config (draft 2020-12)."""
-    made = Config.model_json_schema()
-    for block in (made, *made["$defs"].values()):
+    whole = Config.model_json_schema()
+    for block in (whole, *whole["$defs"].values()):
         for key in block["properties"].values():
-            if "patternProperties" in key:  # names that do not match are not to pass unseen
+            if "patternProperties" in key:  # reject names that do not match
                 key["additionalProperties"] = False
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How people look: their build and clothes, drawn at random."""
+"""Random appearance of people: build and clothes."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from stillact.synthetic.colours import COLOURS
 
-DARK = ["black", "blue", "grey", "brown"] * 3  # what legs wear more often
+DARK = ["black", "blue", "grey", "brown"] * 3  # more frequent for legwear
 SKINS = [(241, 203, 176), (224, 178, 144), (196, 146, 108), (150, 103, 71), (101, 66, 46)]
 HAIRS = [(30, 24, 22), (70, 46, 30), (120, 80, 46), (196, 160, 98), (150, 146, 142)]
 
@@ -49,7 +49,7 @@ def _any_shade(rng: np.random.Generator) -> np.ndarray:
 
 
 def draw_look(rng: np.random.Generator) -> Look:
-    """A person drawn at random; nothing about it depends on what the person does."""
+    """Draw a person at random, independently of their activity."""
     female, child = rng.random() < 0.5, rng.random() < 0.15
     noun = [["man", "boy"], ["woman", "girl"]][female][child]
     height = rng.uniform(1.05, 1.4) if child else rng.normal(1.66 if female else 1.77, 0.07)

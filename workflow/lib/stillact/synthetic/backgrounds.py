@@ -1,4 +1,4 @@
-"""The picture behind everybody: sky or wall, ground, and what stands in the setting."""
+"""The background: sky or wall, ground, and the scenery of the setting."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageStat
@@ -10,7 +10,7 @@ from stillact.synthetic.places import PLACES, Painter
 SETTINGS = ["street", "park", "beach", "room", "station", "field", "snow"]
 INDOORS = {"room", "station"}
 
-# Per setting: colours of the ground, and its patterns.
+# Colours and patterns of the ground per setting.
 GROUNDS = {
     "street": (((120, 118, 115), (150, 146, 140), (95, 95, 98)), ["plain", "paving", "paving"]),
     "park": (((86, 120, 52), (110, 135, 65), (150, 135, 105)), ["plain"]),
@@ -33,15 +33,15 @@ def background(
     nearest: float,
     share: float = 1.0,
 ) -> Image.Image:
-    """The place behind everybody, RGB of `size` (width, height) px.
+    """Draw the background, RGB of `size` (width, height) px.
 
     Args:
         camera: the view on a canvas of `size`.
-        nearest: depth in m beyond which scenery may stand.
-        share: `size` over the scene's full size; the blur is as wide a part of the picture.
+        nearest: depth in m beyond which scenery may be placed.
+        share: `size` over the scene's full size; the blur scales with it.
 
-    It is drawn at half the resolution, softened, made paler and enlarged: a lens
-    focused on the people.
+    It is drawn at half the resolution, blurred, desaturated and enlarged, as by a lens focused on
+    the people.
     """
     half = camera.halved()
     width, height = (size[0] + 1) // 2, (size[1] + 1) // 2

@@ -1,4 +1,4 @@
-"""The limbs of a person, from the look and the joints."""
+"""The limbs of a person, from their look and joints."""
 
 import numpy as np
 

@@ -15,23 +15,23 @@ FACES = [(0, 1, 3, 2), (4, 5, 7, 6), (0, 1, 5, 4), (2, 3, 7, 6), (0, 2, 6, 4), (
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera that looks along z; `slope` tilts the horizon (px down a px right)."""
+    """A pinhole camera facing along z; `slope` tilts the horizon (px down per px right)."""
 
     focal: float  # px
-    centre: float  # px, the column that x = 0 falls on
+    centre: float  # px, the column of x = 0
     horizon: float  # px, the horizon's row at `centre`
     height: float  # m
     slope: float
 
     def project(self, points: np.ndarray) -> np.ndarray:
-        """World points (n, 3) in m to (n, 3): column px, row px, and scale in px/m."""
+        """Project world points (n, 3) in m to (n, 3): column px, row px, and scale in px/m."""
         scale = self.focal / np.maximum(points[:, 2], 0.2)
         across = points[:, 0] * scale
         row = self.horizon + (self.height - points[:, 1]) * scale + self.slope * across
         return np.column_stack([self.centre + across, row, scale])
 
     def extent(self, limbs: "list[Limb]") -> tuple[float, float, float, float]:
-        """Left, top, right and bottom in px of what limbs cover."""
+        """Left, top, right and bottom in px of the area covered by limbs."""
         ends = self.project(np.concatenate([[limb.a, limb.b] for limb in limbs]))
         radii = np.array([[limb.radius_a, limb.radius_b] for limb in limbs]).ravel() * ends[:, 2]
         low, high = ends[:, :2] - radii[:, None], ends[:, :2] + radii[:, None]
@@ -52,10 +52,10 @@ class Camera:
 
 @dataclass(frozen=True)
 class Light:
-    """Where light comes from and how it colours the picture."""
+    """Direction and colour of the light."""
 
     direction: np.ndarray  # (3,) unit vector towards the light: right, up, towards the camera
-    ambient: float  # 0..1, the share of light that comes from everywhere
+    ambient: float  # 0..1, the share of ambient light
     tint: np.ndarray  # (3,) factors of red, green and blue
 
 
@@ -90,7 +90,7 @@ def grain() -> np.ndarray:
 
 
 class Canvas:
-    """A picture (height, width, 3; float32, 0..255), its depth (m) and who owns each pixel."""
+    """A picture (height, width, 3; float32, 0..255), its depth (m) and the owner of each pixel."""
 
     def __init__(self, background: Image.Image, light: Light):
         self.colour = np.array(background, dtype=np.float32)
@@ -99,7 +99,7 @@ class Canvas:
         self.light = light
 
     def paint(self, camera: Camera, parts: list[tuple[int, Limb | Block]]) -> None:
-        """Paint (owner, part) pairs, far ones first, so that edges blend with what is behind."""
+        """Paint (owner, part) pairs, far ones first, so that edges blend with the background."""
 
         def distance(pair: tuple[int, Limb | Block]) -> float:
             part = pair[1]

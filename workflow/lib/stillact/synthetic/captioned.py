@@ -1,4 +1,4 @@
-"""Captioned scenes for pre-training: smaller pictures than the dataset's, and other scenes."""
+"""Captioned scenes for pre-training: smaller than the dataset's, and disjoint from them."""
 
 import hashlib
 from pathlib import Path
@@ -21,10 +21,10 @@ CAPTIONS = [f"caption_{i}" for i in range(1, 6)]
 
 
 def scene_of(index: int, seed: int) -> tuple[str, int]:
-    """Label and scene seed of the `index`-th scene; every label has every third.
+    """Label and scene seed of the `index`-th scene; labels alternate.
 
-    The hashed text begins unlike that of `rendering.write_dataset`, which begins with digits: no
-    scene of a dataset is among these, whatever the two seeds.
+    The prefix of the hashed text differs from that of `rendering.write_dataset`, which begins with
+    digits, so that these scenes and those of a dataset are disjoint for any seeds.
     """
     label = rendering.LABELS[index % len(rendering.LABELS)]
     digest = hashlib.sha256(f"captioned/{seed}/{label}/{index}".encode()).hexdigest()
@@ -34,18 +34,18 @@ def scene_of(index: int, seed: int) -> tuple[str, int]:
 def render_shard(
     scenes: int, seed: int, size: int, shard: tuple[int, int], arrays: Path, table: Path
 ) -> None:
-    """Render the scenes of one shard, twice `size` px long, and keep their middle squares.
+    """Render the scenes of one shard, twice `size` px long, and save their centre squares.
 
     Args:
-        scenes: how many there are in all shards.
-        seed: of the scenes.
+        scenes: number of scenes in all shards.
+        seed: seed of the scenes.
         size: side of the squares, px.
-        shard: which, from 0 on, and of how many; it has the scenes whose index leaves it as the
-            remainder.
+        shard: index of the shard (from 0) and number of shards; scenes are assigned by index modulo
+            that number.
         arrays: .npz to write. images: uint8 (scenes of the shard, size, size, 3), RGB. joints:
             float32 (scenes of the shard, 18, 2), column and row of JOINTS as shares of the square's
-            side; outside 0..1 they lie outside it.
-        table: CSV to write, a row a scene: scene (its index), CAPTIONS, the scene's attributes.
+            side; joints outside the square are outside 0..1.
+        table: CSV to write, one row per scene: scene (its index), CAPTIONS, the scene's attributes.
     """
     indices = range(shard[0], scenes, shard[1])
     images = np.empty((len(indices), size, size, 3), np.uint8)
@@ -65,6 +65,6 @@ def render_shard(
 
 
 def _in_square(points: list[tuple[float, float]], size: tuple[int, int]) -> np.ndarray:
-    """Points in px of a picture to shares of the side of its middle square."""
+    """Convert points in px of a picture to shares of the side of its centre square."""
     side = min(size)
     return (np.array(points) - [(size[0] - side) / 2, (size[1] - side) / 2]) / side

@@ -1,4 +1,4 @@
-"""Captions: plain English sentences about a scene, true of its picture."""
+"""Captions: plain English sentences that correctly describe a scene."""
 
 import numpy as np
 
@@ -67,12 +67,12 @@ def _clothes(rng: np.random.Generator, top: str, legwear: str) -> str:
 def caption(
     rng: np.random.Generator, verb: str, nouns: list[str], attributes: dict[str, str]
 ) -> str:
-    """One sentence.
+    """Generate one sentence.
 
     Args:
         verb: a key of VERBS.
-        nouns: what each visible person is, the main one first.
-        attributes: those of the scene.
+        nouns: noun of each visible person, the main one first.
+        attributes: attributes of the scene.
     """
     dressed = _clothes(rng, attributes["top"], attributes["legwear"])
     one, many = VERBS[verb][rng.integers(len(VERBS[verb]))]
@@ -84,7 +84,7 @@ def caption(
 def short_caption(
     rng: np.random.Generator, verb: str, nouns: list[str], attributes: dict[str, str]
 ) -> str:
-    """A few words on who does what, at times on which support; arguments as for `caption`."""
+    """Generate a short caption: who does what, sometimes on what; arguments as for `caption`."""
     one, many = VERBS[verb][rng.integers(len(VERBS[verb]))]
     noun = nouns[0] if rng.random() < 0.5 else "person"
     alone = len(nouns) == 1

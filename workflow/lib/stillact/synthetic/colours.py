@@ -1,4 +1,4 @@
-"""Colours of clothes and things, drawn at random; (3,), 0 to 255."""
+"""Random colours of clothes and objects; (3,), 0 to 255."""
 
 import numpy as np
 
@@ -20,7 +20,7 @@ COLOURS = {
 def mix(
     rng: np.random.Generator, *colours: tuple[float, float, float], jitter: float = 10
 ) -> np.ndarray:
-    """One of the colours, or between two of them, jittered."""
+    """Draw a mixture of two of the colours, with jitter."""
     pair = np.array(
         [colours[rng.integers(len(colours))], colours[rng.integers(len(colours))]], float
     )
@@ -29,6 +29,6 @@ def mix(
 
 
 def any_colour(rng: np.random.Generator) -> np.ndarray:
-    """Any of the clothes' colours, a little faded: things in the scenery share them."""
+    """Draw one of the clothes' colours, slightly faded, for objects in the scenery."""
     colour = np.array(list(COLOURS.values())[rng.integers(len(COLOURS))], float)
     return np.clip(colour * rng.uniform(0.6, 1.0) + rng.uniform(0, 40), 5, 245)

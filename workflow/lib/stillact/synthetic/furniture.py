@@ -1,4 +1,4 @@
-"""Furniture, clutter, and what stands between a person and the camera; each in its own frame."""
+"""Furniture, clutter and occluders; each in its own frame."""
 
 from itertools import pairwise
 
@@ -9,7 +9,7 @@ from stillact.synthetic.colours import any_colour, mix
 from stillact.synthetic.placement import Part
 
 FURNITURE = ["none", "chair", "bench", "box", "wall"]
-SHARED = {"bench", "wall"}  # long enough for all
+SHARED = {"bench", "wall"}  # long enough for everybody
 
 
 def _box(
@@ -21,8 +21,8 @@ def _box(
 
 
 def furniture(rng: np.random.Generator, kind: str, seat: float, length: float) -> list[Part]:
-    """A chair, bench, box or low wall in its own frame (forward, up, left), the place to sit at
-    the origin, `seat` m high; benches and walls are `length` m long."""
+    """A chair, bench, box or low wall in its own frame (forward, up, left), with the seat at the
+    origin, `seat` m high; benches and walls are `length` m long."""
     colour = mix(
         rng, (140, 95, 55), (90, 62, 42), (60, 62, 66), (190, 185, 178), (70, 90, 70), (150, 60, 50)
     )
@@ -52,7 +52,7 @@ def furniture(rng: np.random.Generator, kind: str, seat: float, length: float) -
 
 
 def clutter(rng: np.random.Generator) -> list[Part]:
-    """A thing that stands about, in its own frame."""
+    """A random object, in its own frame."""
     paint = any_colour(rng)
     return CLUTTER[rng.integers(len(CLUTTER))](rng, paint)
 
@@ -129,7 +129,7 @@ CLUTTER = [_post, _bin, _suitcase, _plant, _sign, _bicycle, _bag]
 
 
 def occluder(rng: np.random.Generator, reach: float) -> list[Part]:
-    """Something to look past, in its own frame; its bulk is below 0.3 * `reach` m."""
+    """An object in front of a person, in its own frame; most of it is below 0.3 * `reach` m."""
     paint, at, kind = any_colour(rng), np.array, rng.integers(4)
     if kind == 0:  # a pole
         r = rng.uniform(0.02, 0.045) * reach

@@ -1,4 +1,4 @@
-"""Who is in a scene, where they stand, and the camera that shows them."""
+"""The people of a scene, their positions, and the camera."""
 
 from dataclasses import dataclass, replace
 
@@ -19,13 +19,13 @@ VIEWS = {
     "behind": (np.pi / 4, 3 * np.pi / 4),
 }
 SPREAD = 0.3
-# 0: the main person's box is as large whatever the pose; 1: the body is.
+# 0: the main person's box has the same size for all poses; 1: the body has.
 NATURAL = 0.8
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody at (x, z) in m, facing `heading` (rad, as `placement.placed`)."""
+    """A person at (x, z) in m, facing `heading` (rad, as for `placement.placed`)."""
 
     look: Look
     joints: Joints
@@ -37,7 +37,7 @@ class Person:
 def draw_people(
     rng: np.random.Generator, verb: str, seat: float, kind: str, view: str
 ) -> list[Person]:
-    """One to four people around the first, who is at (0, 0)."""
+    """Draw one to four people; the first is at (0, 0)."""
     count = int(rng.choice([1, 2, 3, 4], p=[0.8, 0.13, 0.05, 0.02]))
     middle = float(rng.choice(VIEWS[view]))
     heading = middle + rng.uniform(-SPREAD, SPREAD)
@@ -68,17 +68,17 @@ def _pose(rng: np.random.Generator, look: Look, verb: str, seat: float) -> Joint
 
 
 def world_limbs(person: Person) -> list[Limb]:
-    """The limbs of a person where they stand."""
+    """The limbs of a person in world coordinates."""
     return moved(body.limbs(person.look, person.joints), person.x, person.z, person.heading)
 
 
 def framed(
     rng: np.random.Generator, people: list[Person], size: tuple[int, int]
 ) -> tuple[Camera, list[Person]]:
-    """A camera that shows the whole first person, and the people moved away from it.
+    """A camera that shows all of the first person, and the people moved away from it.
 
-    A seated figure is lower than an upright one. It is drawn larger to make up for most, not
-    all, of that (see NATURAL), as a photographer steps closer.
+    A seated figure is lower than an upright one. It is enlarged to compensate for a part of that
+    (see NATURAL), as a photographer would step closer.
     """
     limbs = world_limbs(people[0])
     height = max(max(limb.a[1], limb.b[1]) for limb in limbs)
@@ -86,7 +86,7 @@ def framed(
     away = lens * max(size) / (rng.uniform(0.55, 0.75) * max(size) / 1.6) * people[0].look.scale
     people = [replace(person, z=person.z + away) for person in people]
     eye, slope = height * rng.uniform(0.55, 1.2), rng.normal(0, 0.025)
-    # What is seen scales with the focal length, so the figure's extent for 1 px gives the rest.
+    # The image scales with the focal length, so the figure's extent at 1 px determines it.
     left, top, right, bottom = Camera(1.0, 0.0, 0.0, eye, slope).extent(world_limbs(people[0]))
     wide, high = right - left, bottom - top
     upright = 1.15 * people[0].look.scale / away

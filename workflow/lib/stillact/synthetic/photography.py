@@ -1,4 +1,4 @@
-"""Light, shadows, and how a painted picture becomes a photograph."""
+"""Light, shadows, and the simulation of a photograph from a painted picture."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -8,7 +8,7 @@ from stillact.synthetic.placement import Part
 
 
 def draw_light(rng: np.random.Generator, lighting: str) -> Light:
-    """The light of a name: sunny, overcast, evening or dim."""
+    """Draw a light by name: sunny, overcast, evening or dim."""
     side = rng.uniform(-1, 1)
     up, ambient, tint = {
         "sunny": (rng.uniform(0.5, 1.2), 0.5, (1.05, 1.0, 0.95)),
@@ -23,7 +23,7 @@ def draw_light(rng: np.random.Generator, lighting: str) -> Light:
 def add_shadows(
     picture: Image.Image, camera: Camera, light: Light, parts: list[Part], share: float
 ) -> Image.Image:
-    """The background darkened where the parts' shadows fall on the ground.
+    """Darken the background where the parts cast shadows on the ground.
 
     `share`: the picture's size over its full size.
     """
@@ -50,10 +50,10 @@ def add_shadows(
 def develop(
     rng: np.random.Generator, colour: np.ndarray, light: Light, share: float
 ) -> Image.Image:
-    """Exposure, colour cast, vignette, noise and blur, to RGB of 8 bits.
+    """Apply exposure, colour cast, vignette, noise and blur; the result is 8-bit RGB.
 
-    `share`: the picture's size over its full size. Noise and blur are those that the full picture
-    has once it is made that small.
+    `share`: the picture's size over its full size. Noise and blur are those of the full picture
+    after downscaling.
     """
     height, width = colour.shape[:2]
     contrast = rng.uniform(0.85, 1.15)

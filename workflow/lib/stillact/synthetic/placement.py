@@ -1,4 +1,4 @@
-"""From a thing's own frame (forward, up, left) into the world; metres."""
+"""Transformation from an object's own frame (forward, up, left) to world coordinates; metres."""
 
 import numpy as np
 
@@ -8,15 +8,15 @@ Part = Limb | Block
 
 
 def placed(points: np.ndarray, x: float, z: float, heading: float) -> np.ndarray:
-    """Points (n, 3) from their own frame (forward, up, left) into the world (x, y, z), standing
-    at (x, z) and facing `heading` (rad; 0 is to the right, -pi/2 towards the camera)."""
+    """Transform points (n, 3) from their own frame (forward, up, left) to world coordinates (x, y,
+    z), placed at (x, z) and facing `heading` (rad; 0 is to the right, -pi/2 towards the camera)."""
     c, s = np.cos(heading), np.sin(heading)
     turned = points @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
     return turned + [x, 0, z]
 
 
 def moved(parts: list[Part], x: float, z: float, heading: float) -> list[Part]:
-    """The parts in the world: standing at (x, z) m, facing `heading` rad."""
+    """Transform parts to world coordinates: placed at (x, z) m, facing `heading` rad."""
     points = np.concatenate(
         [p.corners if isinstance(p, Block) else np.stack([p.a, p.b]) for p in parts]
     )

@@ -1,4 +1,4 @@
-"""What stands in each setting: buildings, trees, windows, fences; drawn flat, in metres."""
+"""The scenery of each setting: buildings, trees, windows, fences; drawn flat, in metres."""
 
 import numpy as np
 from PIL import ImageDraw
@@ -8,7 +8,7 @@ from stillact.synthetic.colours import any_colour, mix
 
 
 class Painter:
-    """Draws upright flat things that stand on the ground, by their place in metres."""
+    """Draws upright flat objects on the ground, by their position in metres."""
 
     def __init__(
         self, draw: ImageDraw.ImageDraw, width: int, camera: Camera, rng: np.random.Generator
@@ -16,11 +16,11 @@ class Painter:
         self.draw, self.width, self.camera, self.rng = draw, width, camera, rng
 
     def half_width(self, z: float) -> float:
-        """Half the width in m that the picture shows at depth z."""
+        """Half the visible width in m at depth z."""
         return self.width / 2 * z / self.camera.focal
 
     def somewhere(self, z: float) -> float:
-        """An x in m that is in the picture at depth z."""
+        """A random x in m, visible at depth z."""
         middle = (self.width / 2 - self.camera.centre) * z / self.camera.focal
         return middle + self.half_width(z) * self.rng.uniform(-1.05, 1.05)
 
@@ -33,7 +33,7 @@ class Painter:
         )
 
     def across(self, y0: float, y1: float, z: float, colour: np.ndarray) -> None:
-        """A band over the whole picture."""
+        """Draw a horizontal band over the whole picture."""
         middle, half = (
             (self.width / 2 - self.camera.centre) * z / self.camera.focal,
             self.half_width(z) * 1.2,

@@ -1,4 +1,4 @@
-"""How people hold themselves: the places of their joints.
+"""Poses of people: positions of their joints.
 
 A figure is posed in its own frame (forward, up, left; metres; the ground at up = 0).
 """
@@ -54,7 +54,7 @@ def _legs(
     poles: dict[str, np.ndarray],
     toes: dict[str, float],
 ) -> None:
-    """Legs that reach for the ankles' places `feet`; `toes` are angles outward (rad)."""
+    """Add legs that reach towards the ankle positions `feet`; `toes` are outward angles (rad)."""
     for side, s in SIDES.items():
         root, k = joints[side + "hip"], look.scale
         joints[side + "knee"], joints[side + "ankle"] = _reach(
@@ -68,7 +68,7 @@ def _legs(
 
 
 def _arms(rng: np.random.Generator, look: Look, joints: Joints, gestures: dict[str, str]) -> None:
-    """Arms from gestures: what each hand does, by name."""
+    """Add arms for the gesture of each hand, by name."""
     k, pelvis, chest = look.scale, joints["pelvis"], joints["chest"]
     for side, s in SIDES.items():
         shoulder = joints[side + "shoulder"]
@@ -102,7 +102,7 @@ def _arms(rng: np.random.Generator, look: Look, joints: Joints, gestures: dict[s
 def _gestures(
     rng: np.random.Generator, both: list[str], one: list[str], rest: list[str]
 ) -> dict[str, str]:
-    """Either both hands do the same, or one hand does something and the other rests."""
+    """Draw gestures: the same for both hands, or one hand active and the other at rest."""
     if rng.random() < 0.5:
         return dict.fromkeys(SIDES, str(rng.choice(both)))
     pair = [str(rng.choice(one)), str(rng.choice(rest))]
@@ -110,7 +110,7 @@ def _gestures(
 
 
 def stand(rng: np.random.Generator, look: Look) -> Joints:
-    """Upright on both feet, the weight somewhere between them."""
+    """Draw a standing pose, with the weight between both feet."""
     k = look.scale
     apart, ahead = rng.uniform(0.05, 0.2), rng.uniform(-0.07, 0.07)
     shift = rng.uniform(-1, 1) * apart * 0.6
@@ -132,7 +132,7 @@ def stand(rng: np.random.Generator, look: Look) -> Joints:
 
 
 def walk(rng: np.random.Generator, look: Look, running: bool) -> Joints:
-    """Somewhere in a stride, the legs open."""
+    """Draw a walking or running pose, in a phase of the stride with open legs."""
     k = look.scale
     phase = rng.choice([0.0, np.pi]) + rng.uniform(-0.75, 0.75)
     swing, bend, base = (
@@ -177,7 +177,7 @@ def _grounded(joints: Joints, k: float, above: float) -> Joints:
 
 
 def sit(rng: np.random.Generator, look: Look, seat: float) -> Joints:
-    """On something `seat` m high; 0 is the ground."""
+    """Draw a sitting pose on a seat `seat` m high; 0 is the ground."""
     return _sit_on_seat(rng, look, seat) if seat > 0 else _sit_on_ground(rng, look)
 
 

@@ -1,13 +1,13 @@
-"""The built-in default's own backbones: tiny towers trained on captioned scenes.
+"""The backbones of the synthetic dataset: tiny towers trained on captioned scenes.
 
-A ViT learns from what else a scene shows than its activity, above all where the limbs of the main
-person lie. Its weights are where a CLIP's and a SigLIP's image towers start from, as EVA-CLIP's
-(arXiv 2303.15389) start from EVA; they go on to learn from captions. All are saved as open_clip
-and timm save theirs, and are loaded as any other weights are.
+A ViT is trained to predict attributes of a scene other than its activity, mainly the limb positions
+of the main person. Its weights initialise the image towers of a CLIP and a SigLIP, as EVA-CLIP
+(arXiv 2303.15389) starts from EVA, which are then trained on captions. All are saved in the formats
+of open_clip and timm, and loaded like any other weights.
 
-No tower is shown a label; but captions name the activity, and how limbs lie comes close to telling
-it. From a random start, contrastive learning leaves towers of this size little above chance in the
-minutes there are: captions say far less of a picture than the place of every limb does.
+Labels are not used; but captions name the activity, and limb positions almost determine it. From
+random weights, contrastive learning leaves towers of this size little above chance within minutes:
+captions contain far less information about a picture than the positions of all limbs.
 """
 
 import json
@@ -38,14 +38,14 @@ from stillact.training.loop import repeatable
 
 PATCH = 16
 HEAD = 32  # width of an attention head
-CONTEXT = 32  # tokens of a caption; the longest of the synthetic dataset's has fewer
+CONTEXT = 32  # tokens per caption; all captions of the synthetic dataset are shorter
 CAPTIONS = [f"caption_{i}" for i in range(1, 6)]
 ATTRIBUTES = ["setting", "people", "furniture", "view", "light", "person", "top", "legwear"]
-ARCHITECTURE = "vit_base_patch16_clip_224"  # timm's; CLIP's image tower, made smaller
+ARCHITECTURE = "vit_base_patch16_clip_224"  # of timm; a smaller version of CLIP's image tower
 GREY = {"mean": [0.5] * 3, "std": [0.5] * 3}  # pixels from -1 to 1
-MUON = 5.0  # Muon's step size over AdamW's
-MOMENTUM, QUINTIC = 0.95, [(3.4445, -4.7750, 2.0315)]  # of Muon's authors
-# Contrastive temperatures and biases at the start; SigLIP's authors' bias is for batches of 32,768.
+MUON = 5.0  # learning rate of Muon over that of AdamW
+MOMENTUM, QUINTIC = 0.95, [(3.4445, -4.7750, 2.0315)]  # values of Muon's authors
+# Initial contrastive temperatures and biases; SigLIP's authors' bias is for batches of 32,768.
 CLIP_SCALE, LARGEST_SCALE = math.log(1 / 0.07), math.log(100)
 SIGLIP_SCALE = math.log(10)
 
@@ -64,7 +64,7 @@ class Scenes:
 
 
 def load_scenes(arrays: Sequence[str | Path], tables: Sequence[str | Path]) -> Scenes:
-    """The shards that `captioned.render_shard` wrote, in the order of the scenes' indices."""
+    """Load the shards of `captioned.render_shard`, in the order of the scenes' indices."""
     rows = pd.concat([read_csv(table) for table in tables], ignore_index=True)
     order = rows["scene"].argsort(kind="stable").to_numpy()
     parts = [np.load(file) for file in arrays]
@@ -88,10 +88,10 @@ def train(
     Args:
         tower: clip, siglip or vit.
         settings: architecture, optimisation, seed.
-        folder: gets, for clip and siglip, open_clip_config.json and open_clip_model.safetensors,
-            and for vit config.json and model.safetensors.
-        start: the folder of a saved vit, which clip and siglip start from.
-        threads: torch's.
+        folder: output folder: for clip and siglip, open_clip_config.json and
+            open_clip_model.safetensors; for vit, config.json and model.safetensors.
+        start: folder of a saved vit, which initialises clip and siglip.
+        threads: number of torch's threads.
 
     Returns:
         epoch, loss: the mean loss (vit: a sum, see `_Supervised`; else nats) of each epoch.
@@ -110,8 +110,8 @@ def train(
 
 
 class _Supervised(nn.Module):
-    """A timm ViT that tells, of each patch, which limbs lie there and how, and of the picture where
-    each joint of the main person is and what the other attributes are.
+    """A timm ViT that predicts the limbs in each patch, and for the picture the joint positions of
+    the main person and the other attributes.
 
     The loss is the two mean squared errors, in units of the targets' variances, and a twentieth
     of the sum of the attributes' cross-entropies.
@@ -143,9 +143,9 @@ class _Supervised(nn.Module):
         turned = mirrored[:, None, None]
         fields = torch.where(turned, limbs.mirrored_fields(fields, self.grid), fields)
         joints = torch.where(turned, limbs.mirrored(joints), joints)
-        at, *told = self.of_picture(tokens[:, 0]).split([joints[0].numel(), *self.values], dim=1)
+        at, *logits = self.of_picture(tokens[:, 0]).split([joints[0].numel(), *self.values], dim=1)
         places = ((joints - self.middle) / self.spread).flatten(1)
-        others = [F.cross_entropy(t, self.codes[rows, i]) for i, t in enumerate(told)]
+        others = [F.cross_entropy(t, self.codes[rows, i]) for i, t in enumerate(logits)]
         patches = F.mse_loss(self.of_patch(tokens[:, 1:]), fields)
         return patches + F.mse_loss(at, places) + 0.05 * sum(others)
 
@@ -169,10 +169,10 @@ class _Supervised(nn.Module):
 
 @torch.no_grad()
 def _start(image: nn.Module, pictures: torch.Tensor) -> None:
-    """Start the patch embedding from the scenes' patches, and the positions from sines.
+    """Initialise the patch embedding from the scenes' patches, and the positions with sines.
 
-    Neighbouring pixels are alike, so that a random start drowns edges in brightness. The patches'
-    leading principal components, scaled to one size (whitened), make edges as loud.
+    Neighbouring pixels are correlated, so that with random weights brightness dominates edges. The
+    patches' leading principal components, whitened, give both the same scale.
     """
     some = pictures[torch.randperm(len(pictures))[:600]].float() / 127.5 - 1
     patches = F.unfold(some, PATCH, stride=PATCH).transpose(1, 2).flatten(0, 1)
@@ -184,8 +184,8 @@ def _start(image: nn.Module, pictures: torch.Tensor) -> None:
 
 
 def sines(grid: int, width: int) -> torch.Tensor:
-    """Sines and cosines of column and row, (grid * grid, width), as in MoCo v3's ViT (arXiv
-    2104.02057), the longest wave 100 times the shortest, not 10,000 times."""
+    """Sine-cosine embeddings of column and row, (grid * grid, width), as in MoCo v3's ViT (arXiv
+    2104.02057), but with the longest wavelength 100 times the shortest, not 10,000 times."""
     waves = 10.0 ** (-torch.arange(width // 4) / (width / 8))
     rows, columns = torch.meshgrid(torch.arange(grid), torch.arange(grid), indexing="ij")
     angles = [place.reshape(-1, 1) * waves for place in (columns, rows)]
@@ -193,19 +193,18 @@ def sines(grid: int, width: int) -> torch.Tensor:
 
 
 class _Contrastive(nn.Module):
-    """An open_clip model with its own loss; each time a scene is seen, it is with one of its
-    captions."""
+    """An open_clip model with its own loss; a random caption of a scene is used each time."""
 
     def __init__(self, tower: str, settings: Pretrain, scenes: Scenes, start: Path):
         super().__init__()
         self.config = model_config(tower, settings)
-        # `custom_text` is a word to open_clip's loader, which takes the class from it.
+        # `custom_text` is only for open_clip's loader, which chooses the class by it.
         arguments = {key: value for key, value in self.config.items() if key != "custom_text"}
         make = open_clip.CLIP if tower == "clip" else open_clip.CustomTextCLIP
         self.model = make(**arguments, output_dict=True)
         self.objective = open_clip.ClipLoss() if tower == "clip" else SigLipLoss()
         weights = open_clip_names(load_file(start / "model.safetensors"))
-        if tower == "siglip":  # its last norm follows the pooling, which the start has not
+        if tower == "siglip":  # its last norm follows the pooling, unlike in the vit
             weights = {key: w for key, w in weights.items() if not key.startswith("ln_post.")}
         self.model.visual.load_state_dict({**self.model.visual.state_dict(), **weights})
         self.image = self.model.visual
@@ -227,7 +226,7 @@ class _Contrastive(nn.Module):
 
 
 def model_config(tower: str, settings: Pretrain) -> dict:
-    """open_clip's model_cfg of the tiny CLIP or the tiny SigLIP."""
+    """The model_cfg of open_clip for the tiny CLIP or SigLIP."""
     vision = {
         "image_size": settings.size,
         "patch_size": PATCH,
@@ -250,14 +249,15 @@ def model_config(tower: str, settings: Pretrain) -> dict:
         "attn_pooler_heads": settings.width // HEAD,
     }
     text["no_causal_mask"] = True
-    # The share of pairs in a batch that belong together is where the sigmoids start.
+    # The sigmoids start at the share of matching pairs in a batch.
     bias = -math.log(settings.batch_size - 1)
     start = {"init_logit_scale": SIGLIP_SCALE, "init_logit_bias": bias}
     return {**config, "custom_text": True, **start}
 
 
 def open_clip_names(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Weights of timm's CLIP image tower under open_clip's names, the reverse of what timm does."""
+    """Rename weights of timm's CLIP image tower to open_clip's names, the inverse of timm's
+    conversion."""
     names = {
         "patch_embed.proj.": "conv1.",
         "cls_token": "class_embedding",
@@ -285,7 +285,7 @@ def open_clip_names(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]
 def _fit(
     tower: str, task: _Supervised | _Contrastive, images: torch.Tensor, settings: Pretrain
 ) -> pd.DataFrame:
-    """Steps over all scenes, an epoch after the other; half of the pictures are mirrored."""
+    """Train for all epochs; half of the pictures are mirrored."""
     size, epochs = min(settings.batch_size, len(images)), settings.towers[tower].epochs
     steps = len(images) // size
     optimisers = _optimisers(task, settings, settings.towers[tower].learning_rate)
@@ -296,17 +296,19 @@ def _fit(
     losses = []
     for epoch in range(1, epochs + 1):
         started, total = time.perf_counter(), 0.0
-        # A batch that is not full has an easier contrast: its scenes wait for another epoch.
+        # An incomplete batch has an easier contrastive task, and is dropped.
         for rows in torch.randperm(len(images)).split(size)[:steps]:
-            mirrored = torch.rand(size) < 0.5  # captions name no side
+            mirrored = torch.rand(size) < 0.5  # captions do not mention sides
             pictures = images[rows].float() / 127.5 - 1
             pictures = torch.where(mirrored[:, None, None, None], pictures.flip(3), pictures)
             loss = task.loss(pictures, rows, mirrored)
             task.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(task.parameters(), 1.0)
-            for step in (*optimisers, *schedules):
-                step.step()
+            for optimiser in optimisers:
+                optimiser.step()
+            for schedule in schedules:
+                schedule.step()
             total += loss.item()
         losses.append(total / steps)
         speed = steps * size / (time.perf_counter() - started)
@@ -319,8 +321,8 @@ def _fit(
 def _optimisers(
     task: _Supervised | _Contrastive, settings: Pretrain, rate: float
 ) -> list[torch.optim.Optimizer]:
-    """AdamW, without weight decay on embeddings, norms and biases. A tower from a random start has
-    Muon (arXiv 2502.16982) for its blocks' matrices: it gets as far in half the steps."""
+    """AdamW, without weight decay on embeddings, norms and biases. A tower with random weights uses
+    Muon (arXiv 2502.16982) for its blocks' matrices, which needs half the steps."""
     matrices, decayed, spared = [], [], []
     for name, parameter in task.named_parameters():
         if parameter.ndim < 2 or re.search("embedding|token|pos_embed|query", name):
@@ -340,8 +342,8 @@ def _optimisers(
 class Muon(torch.optim.Optimizer):
     """torch.optim.Muon with `adjust_lr_fn="match_rms_adamw"`, in float32 throughout.
 
-    torch's makes updates orthogonal in bfloat16. Where a processor does not multiply bfloat16, that
-    took five sixths of a training's time.
+    torch's version orthogonalises updates in bfloat16. On processors without bfloat16
+    multiplication, that took five sixths of the training time.
     """
 
     def __init__(self, matrices: Sequence[nn.Parameter], rate: float, weight_decay: float):
@@ -361,7 +363,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def _cosine(steps: int) -> Callable[[int], float]:
-    """A tenth of warm-up, then a cosine to 0."""
+    """Warm-up over a tenth of the steps, then cosine decay to 0."""
     warm = max(1, steps // 10)
     return lambda step: min(
         (step + 1) / warm,

@@ -1,7 +1,6 @@
 """The synthetic dataset: rendered photo-like scenes of people walking or running, sitting, or
-standing. A scene's activity shows in how people hold themselves, and in that seated figures are
-lower than upright ones; places, clothes, light, furniture and clutter are drawn without regard
-to it.
+standing. A scene's activity is visible in people's poses, and in that seated figures are lower than
+upright ones; places, clothes, light, furniture and clutter are drawn independently of it.
 """
 
 import hashlib
@@ -28,21 +27,21 @@ LABELS = ["walking_running", "sitting", "standing"]
 
 @dataclass(frozen=True)
 class Scene:
-    """A rendered photograph and what it shows.
+    """A rendered photograph and its annotations.
 
     Attributes:
         label: walking_running, sitting or standing.
-        image: RGB, 300 to 640 px a side.
-        person_boxes: (x, y, width, height) in px of what is seen of each person, inside the
+        image: RGB, 300 to 640 px per side.
+        person_boxes: (x, y, width, height) in px of the visible part of each person, inside the
             image, the largest first.
-        caption: one English sentence, true of the picture.
-        attributes: what else the picture shows, by name; none depends on the activity. `top`,
+        caption: one English sentence that describes the picture.
+        attributes: other properties of the picture, by name, independent of the activity. `top`,
             `legwear` and `person` are those of the main person.
-        jpeg_quality: the quality (0..95) that the photograph is to be stored with.
-        captions: five sentences as true as `caption`, which is the first: two in full, three that
-            tell little more than who does what.
-        joints: column and row in px of each joint of the person whom the picture is framed on,
-            hidden ones too; some may lie outside the picture.
+        jpeg_quality: JPEG quality (0..95) for saving the photograph.
+        captions: five correct captions, of which `caption` is the first: two full ones, three short
+            ones with little more than who does what.
+        joints: column and row in px of each joint of the main person of the framing, including
+            hidden ones; some may lie outside the picture.
     """
 
     label: str
@@ -56,16 +55,15 @@ class Scene:
 
 
 def render(label: str, seed: int, longest: int | None = None) -> Scene:
-    """The scene of a label and a seed; the same arguments give the same pixels.
+    """Render the scene of a label and a seed; deterministic.
 
     Args:
         label: one of LABELS.
-        seed: a number from 0 on.
-        longest: the longer side in px; the scene is drawn smaller, which is faster. None: 480 to
-            640, as the scene has it.
+        seed: a non-negative integer.
+        longest: longer side in px; smaller scenes render faster. None: the scene's own, 480 to 640.
 
     Raises:
-        InputError: the synthetic dataset cannot hold the label.
+        InputError: the synthetic dataset has no such label.
     """
     _known(label)
     rng = np.random.default_rng((LABELS.index(label), seed))
@@ -107,7 +105,7 @@ def render(label: str, seed: int, longest: int | None = None) -> Scene:
     shown = verb, [look.noun for look in looks], attributes
     text = caption(rng, *shown)
     image = develop(rng, canvas.colour, light, share)
-    more = np.random.default_rng((LABELS.index(label), seed, 1))  # moves no other draw
+    more = np.random.default_rng((LABELS.index(label), seed, 1))  # does not affect other draws
     texts = [text, caption(more, *shown), *(short_caption(more, *shown) for _ in range(3))]
     joints = _projected(camera, people[0])
     quality = int(rng.integers(60, 95))
@@ -124,7 +122,7 @@ def _projected(camera: Camera, person: Person) -> dict[str, tuple[float, float]]
 def _known(label: str) -> None:
     if label not in LABELS:
         raise InputError(
-            f"the synthetic dataset cannot hold {label!r}; it renders only {', '.join(LABELS)}."
+            f"the synthetic dataset cannot render {label!r}; it has only {', '.join(LABELS)}."
             f"{did_you_mean(label, LABELS)}"
         )
 
@@ -137,7 +135,7 @@ def _size(rng: np.random.Generator) -> tuple[int, int]:
 
 
 def _activity(rng: np.random.Generator, label: str, kind: str) -> tuple[str, float]:
-    """The verb, and the height (m) of the furniture's seat; 0: there is none."""
+    """The verb, and the height (m) of the furniture's seat; 0 for none."""
     running = rng.random() < 0.4
     verb = label if label != "walking_running" else ("running" if running else "walking")
     height = {
@@ -151,8 +149,8 @@ def _activity(rng: np.random.Generator, label: str, kind: str) -> tuple[str, flo
 
 
 def _boxes(owner: np.ndarray, people: int) -> tuple[list[tuple[int, int, int, int]], list[int]]:
-    """Boxes of the people of whom at least 0.2 % of the picture is seen, the largest first, and
-    who they are."""
+    """Boxes of the people who cover at least 0.2 % of the picture, the largest first, and their
+    indices."""
     found = []
     for i in range(people):
         mask = owner == i + 1
@@ -168,16 +166,15 @@ def _boxes(owner: np.ndarray, people: int) -> tuple[list[tuple[int, int, int, in
 def write_dataset(folder: Path, images_per_class: dict[str, int], seed: int) -> pd.DataFrame:
     """Render a dataset into folder/photos and return its manifest.
 
-    A scene depends on the seed, its label and its index within the label, and so does its id:
-    more scenes of one label leave all others as they are. Ids tell nothing of the label; the
-    rows are in the order of the ids.
+    A scene and its id depend only on the seed, its label and its index within the label: adding
+    scenes of one label does not change others. Ids do not reveal the label; rows are sorted by id.
 
     Returns:
         Columns id, label, url (relative to `folder`), sha256 (so that changed pixels are a
         changed manifest), person_boxes ("x y width height", joined by ";") and caption.
 
     Raises:
-        InputError: the synthetic dataset cannot hold one of the labels.
+        InputError: the synthetic dataset has no such label.
     """
     for label in images_per_class:
         _known(label)

@@ -1,4 +1,4 @@
-"""Which things are in a scene, and where: furniture, clutter, and what hides people in part."""
+"""The objects of a scene and their positions: furniture, clutter and occluders."""
 
 import numpy as np
 
@@ -11,8 +11,8 @@ from stillact.synthetic.placement import Part, moved
 def _beside(
     rng: np.random.Generator, kind: str, person: Person, camera: Camera, width: int
 ) -> tuple[float, float, float]:
-    """x, z and heading of furniture that stands near a person, in the picture where possible,
-    its long side towards the person. Long pieces stand behind, lest they hide the legs."""
+    """x, z and heading of furniture near a person, visible if possible, with its long side towards
+    the person. Long pieces are placed behind, so that they do not hide the legs."""
     nearest = 0.3 if kind in furniture.SHARED else -0.1
     for _ in range(6):
         angle = rng.uniform(nearest * np.pi, (1 - nearest) * np.pi)
@@ -26,7 +26,7 @@ def _beside(
 def place_furniture(
     rng, kind: str, seat: float, people: list[Person], on: bool, camera: Camera, width: int
 ) -> list[Part]:
-    """As much furniture for people who use it as for those who do not: under them, or nearby."""
+    """Place furniture under its users or near others, in equal amounts."""
     if kind == "none":
         return []
     parts: list[Part] = []
@@ -43,7 +43,7 @@ def place_furniture(
 
 
 def place_clutter(rng: np.random.Generator, people: list[Person]) -> list[Part]:
-    """Up to two things that stand about, near the main person."""
+    """Place up to two objects near the main person."""
     parts: list[Part] = []
     main = people[0]
     for _ in range(rng.integers(0, 2, endpoint=True)):
@@ -54,7 +54,7 @@ def place_clutter(rng: np.random.Generator, people: list[Person]) -> list[Part]:
 
 
 def place_occluders(rng: np.random.Generator, main: Person) -> list[Part]:
-    """Things between the camera and the main person, in some of the scenes."""
+    """Place objects between the camera and the main person, in some scenes."""
     if rng.random() > 0.3:
         return []
     reach = float(main.joints["head"][1]) + 0.12

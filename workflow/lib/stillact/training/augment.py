@@ -1,8 +1,8 @@
-"""Random changes to training images: torchvision's transforms (v2), on batches on the device.
+"""Augmentation of training images: torchvision's transforms (v2), on batches on the device.
 
-A v2 transform draws its parameters once a call, so a whole batch would be changed alike. Here each
-image has its own draw: transforms that an image either undergoes or not are computed for the batch
-and chosen image by image; the others are called image by image.
+A v2 transform draws its parameters once per call, and would change a whole batch alike. Here the
+parameters are drawn per image: on-off transforms are computed for the batch and selected per image;
+the others are called per image.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,10 +25,10 @@ Augment = Callable[[torch.Tensor], torch.Tensor]
 
 
 def build(blocks: Sequence[Augmentation], size: int) -> Augment:
-    """The augmentations one after another.
+    """Compose augmentations.
 
-    Takes and returns float32 images (batch, 3, size, size) in [0, 1]; draws from torch's global
-    random state, so that seeding it makes the draws repeatable.
+    The result takes and returns float32 images (batch, 3, size, size) in [0, 1]. It draws from
+    torch's global random state, so that seeding it makes the draws reproducible.
 
     Args:
         blocks: config blocks, in the order of application.
@@ -55,7 +55,7 @@ def _step(block: Augmentation, size: int) -> Augment:
 
 
 def _torchvisions(block: Augmentation, size: int) -> Augment:
-    from torchvision.transforms import InterpolationMode, v2  # takes longer to import than torch
+    from torchvision.transforms import InterpolationMode, v2  # slower to import than torch
 
     bilinear = InterpolationMode.BILINEAR
     match block:
@@ -82,7 +82,7 @@ def _torchvisions(block: Augmentation, size: int) -> Augment:
 
 def _some(p: float, transform: Augment) -> Augment:
     def step(images: torch.Tensor) -> torch.Tensor:
-        chosen = torch.rand(len(images)) < p  # drawn on the CPU: the same on every device
+        chosen = torch.rand(len(images)) < p  # drawn on the CPU: the same on all devices
         return torch.where(chosen.to(images.device)[:, None, None, None], transform(images), images)
 
     return step

@@ -1,4 +1,4 @@
-"""One GPU a job, where jobs run side by side on a machine that has several."""
+"""One GPU per job, for parallel jobs on a machine with several GPUs."""
 
 import fcntl
 import os
@@ -16,24 +16,25 @@ POLL_S = 0.5
 
 
 def take_one() -> None:
-    """Show CUDA one GPU alone, which no other job of this user has until this process ends.
+    """Reserve one GPU for this process until it ends, among the jobs of this user.
 
-    It is one of those that CUDA_VISIBLE_DEVICES names, or else of the machine's. Waits for one
-    where all are taken. Where that variable names one device or none, as in a SLURM job, somebody
-    has chosen already. To be called before CUDA is started, which reads the variable once.
+    Only this GPU is visible to CUDA. It is one of CUDA_VISIBLE_DEVICES, if set, or else of the
+    machine. If all are in use, wait for one. If that variable names at most one device, as in a
+    SLURM job, it is left unchanged. Call this before CUDA is initialised, which reads the variable
+    once.
     """
     devices = _devices()
     if VISIBLE in os.environ and len(devices) < 2:
         return
-    told = False
+    warned = False
     while devices and not any(_lock(device) for device in devices):
-        if not told:
+        if not warned:
             logger.warning(
-                "all GPUs (%d) are taken by other jobs; waiting for one. "
-                "--resources gpu=%d starts no more jobs than there are GPUs",
+                "all GPUs (%d) are in use by other jobs; waiting for one. "
+                "--resources gpu=%d limits the GPU jobs to the number of GPUs",
                 *[len(devices)] * 2,
             )
-            told = True
+            warned = True
         time.sleep(POLL_S)
 
 
@@ -48,8 +49,8 @@ def _devices() -> list[str]:
 
 
 def _lock(device: str) -> bool:
-    """Take a device for this process, unless another has it. The file stays open: the system takes
-    the lock back when the process ends, however that happens."""
+    """Lock a device for this process, unless another has locked it. The file stays open: the system
+    releases the lock when the process ends, however it ends."""
     LOCKS.mkdir(mode=0o700, exist_ok=True)
     file = os.open(LOCKS / device.replace("/", "_"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
@@ -58,5 +59,5 @@ def _lock(device: str) -> bool:
         os.close(file)
         return False
     os.environ[VISIBLE] = device
-    logger.info("on GPU %s", device)
+    logger.info("using GPU %s", device)
     return True

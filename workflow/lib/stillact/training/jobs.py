@@ -1,4 +1,4 @@
-"""Runs of one model in one process: files in, trained runs out, nothing lost when interrupted."""
+"""Training of the runs of one model in one process, resumable after an interruption."""
 
 import contextlib
 import functools
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ from stillact.core.tables import read_csv, sha256_of, write_csv
 from stillact.data.preprocessing import Preprocessing
 from stillact.training import loop, run_dirs
 
-OUTPUTS = ("predictions.csv", "history.csv", "meta.json")  # and, where they are kept, the weights
+OUTPUTS = ("predictions.csv", "history.csv", "meta.json")  # and, if saved, the weights
 WEIGHTS = "weights.safetensors"
 
 Parts = dict[str, tuple[loop.LabelledInputs, pd.DataFrame]]
@@ -34,10 +35,10 @@ Parts = dict[str, tuple[loop.LabelledInputs, pd.DataFrame]]
 
 @dataclass(frozen=True)
 class Fitted:
-    """What fitting a run's network has come to.
+    """The result of fitting a run's network.
 
     history: rows of history.csv.
-    chosen: what was chosen on photos that are not tested on, by name: an epoch, a penalty.
+    chosen: values selected without test photos, by name: an epoch, a penalty.
     """
 
     history: list[dict[str, float | str]]
@@ -49,24 +50,23 @@ Fit = Callable[[nn.Module, dict[str, loop.LabelledInputs], Run], Fitted]
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """What a recipe makes of a plan and its files, once for all runs of a process.
+    """The training setup of a recipe for a plan and its files, shared by all runs of a process.
 
-    parts: of a split (image_id, label, subset), for each subset its inputs and the split's
-        rows, in one order.
-    network: makes a run's network at its start, on the device; called with torch seeded and the
-        run's train part, or with None where trained weights are loaded into it next.
-    prepare: makes a batch of inputs what the network takes.
-    inputs: makes packed photos, uint8 (photos, 3, size, size), on the device, what
-        `prepare` takes, with the frozen backbone of `record` (None without one); gradients pass
-        through it.
-    preprocessing: of the packed photos.
-    record: weights.json of the frozen backbone whose features the network takes; None where the
+    parts: from a split (image_id, label, subset), the inputs and the rows of each subset, in the
+        same order.
+    network: returns a run's initial network, on the device; called with torch seeded and the run's
+        train part, or with None if trained weights are loaded next.
+    prepare: converts a batch of inputs to the network's input.
+    inputs: converts packed photos, uint8 (photos, 3, size, size), on the device, to the input of
+        `prepare`, with the frozen backbone of `record` (None without one); differentiable.
+    preprocessing: that of the packed photos.
+    record: weights.json of the frozen backbone whose features the network takes; None if the
         network takes photos.
-    groups: the optimiser's groups of a network's parameters; None: all alike.
+    groups: parameter groups of the optimiser; None: one group.
     precision: of the training steps, "fp32" or "bf16".
-    penalty: of a network's parameters, added to the loss; None: nothing.
-    fit: what is done in place of the training loop: leaves the network as it is to be used, given
-        its parts by subset, of which the test part is not to be looked at; None: the loop.
+    penalty: a function of the network's parameters, added to the loss; None: no penalty.
+    fit: replaces the training loop: sets the network's final parameters, given the parts by
+        subset, and must not use the test part; None: the loop.
     """
 
     parts: Callable[[pd.DataFrame], Parts]
@@ -81,7 +81,8 @@ class Setup:
     fit: Fit | None = None
 
 
-SetUp = Callable[[Plan, Mapping[str, Path], torch.device], Setup]
+Files = Mapping[str, Any]  # by name: a path, or of `weights` a list of paths
+SetUp = Callable[[Any, Files, torch.device], Setup]
 
 
 def train_runs(
@@ -96,24 +97,24 @@ def train_runs(
     inner: bool = False,
     code: str = "",
 ) -> None:
-    """Train the runs of `folders` in one process and put each one's `outputs` into its folder.
+    """Train the runs of `folders` in one process and write the `outputs` of each to its folder.
 
-    A finished run waits in `unfinished` until `workplaces.clear`, so that a job which is killed and
-    started again trains none of them twice. What waits there is taken only if it was made from
-    the same plan, files, code, versions and kind of device.
+    A finished run stays in `unfinished` until `run_dirs.clear`, so that a job that was killed and
+    restarted trains no run twice. It is reused only if it was made from the same plan, files, code,
+    versions and kind of device.
 
     Args:
         set_up: the function `setup` of a recipe.
-        plan: what it sets up.
-        files: by name: those that the recipe reads, and `split`, the holdout or k-fold table.
+        plan: plan of the runs.
+        files: by name: the input files of the recipe, and `split`, the holdout or k-fold table.
         folders: .../{task}/{model}/{split}/seed_{seed}, all of one task and model.
-        unfinished: folder of the trainings under way and of what waits.
+        unfinished: folder of unfinished runs, and of finished ones until they are cleared.
         device: "auto", "cpu" or "cuda".
-        threads: of torch on the CPU.
-        keep_weights: whether the weights are among the outputs.
-        inner: of folds, whether to predict every training photo too, by networks fitted anew
-            without its fold.
-        code: `code.source_digest` of what trains.
+        threads: number of torch's CPU threads.
+        keep_weights: whether to save the weights.
+        inner: for folds, whether to predict every training photo too, by networks fitted without
+            its fold.
+        code: `dependencies.source_digest` of the training code.
     """
     chosen = loop.choose_device(device)
     runs = [Run.at(folder) for folder in folders]
@@ -123,7 +124,7 @@ def train_runs(
             stack.enter_context(run_dirs.locked(run_dirs.of(unfinished, folder), made_from))
             for folder in folders
         ]
-        setup = None
+        setup: Any = None  # a Setup, made when the first run needs it
 
         @functools.lru_cache(1)  # seeds share a split; folds, one after the other, do not
         def parts(split: str) -> tuple[Parts, list[pd.DataFrame]]:
@@ -132,18 +133,18 @@ def train_runs(
 
         for run, work in zip(runs, works, strict=True):
             if run_dirs.is_finished(work):
-                logger.info("%s: finished by an earlier start, taken as it is", run)
+                logger.info("%s: already trained in an earlier run; reusing it", run)
                 continue
             setup = setup or set_up(plan, files, chosen)
             of_run, held_out = parts(run.split)
-            anew = map(setup.parts, held_out)  # one after the other in memory
-            _train(run, plan, setup, of_run, anew, work, made_from, chosen, keep_weights)
+            inner_parts = map(setup.parts, held_out)  # lazy: one at a time in memory
+            _train(run, plan, setup, of_run, inner_parts, work, made_from, chosen, keep_weights)
         for work, folder in zip(works, folders, strict=True):
             run_dirs.publish(work, folder, outputs(keep_weights))
 
 
 def paths(named: Iterable[tuple[str, str | Iterable[str]]]) -> dict[str, Path | list[Path]]:
-    """The files of a job by name, as `train_runs` takes them."""
+    """The files of a job by name, as for `train_runs`."""
     return {
         name: Path(files) if isinstance(files, str) else [Path(file) for file in files]
         for name, files in named
@@ -156,9 +157,9 @@ def outputs(keep_weights: bool) -> tuple[str, ...]:
 
 
 def weights_of(paths: Iterable[Path], run: Run) -> Path:
-    """Of weights of the runs of one model those with a run's split and seed."""
-    of = {(found.split, found.seed): path for path in paths for found in [Run.at(path.parent)]}
-    return of[run.split, run.seed]
+    """The weights of the run with the same split and seed, among those of one model."""
+    by_run = {(found.split, found.seed): path for path in paths for found in [Run.at(path.parent)]}
+    return by_run[run.split, run.seed]
 
 
 def rows(table: Path, split: str) -> pd.DataFrame:
@@ -167,18 +168,18 @@ def rows(table: Path, split: str) -> pd.DataFrame:
     Args:
         table: CSV of the holdout split (image_id, label, subset), or of the folds (image_id, label,
             repeat, fold).
-        split: "holdout"; `SHUFFLED`: the same, with the labels of train and of validation in random
-            order; or "cv_{repeat}_{fold}": the fold is tested on, the next one validates.
+        split: "holdout"; `SHUFFLED`: the same, with the labels within train and within validation
+            permuted; or "cv_{repeat}_{fold}": the fold is the test set, the next one validation.
 
     Raises:
-        InputError: a subset has no photo; names the table.
+        InputError: a subset is empty; names the table.
     """
     found = read_csv(table)
     if split == SHUFFLED:
         rng = np.random.default_rng(0)
         for subset in ("train", "validation"):
-            these = found["subset"] == subset
-            found.loc[these, "label"] = rng.permutation(found.loc[these, "label"])
+            selected = found["subset"] == subset
+            found.loc[selected, "label"] = rng.permutation(found.loc[selected, "label"])
     elif split != "holdout":
         repeat, fold = map(int, split.removeprefix("cv_").split("_"))
         found = found[found["repeat"] == repeat].reset_index(drop=True)
@@ -193,8 +194,8 @@ def rows(table: Path, split: str) -> pd.DataFrame:
 
 
 def inner_rows(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """The splits of an inner cross-validation: of a fold's rows, without the photos that it tests
-    on, each training fold as the one tested on. None where there is but one."""
+    """The splits of an inner cross-validation: a fold's rows without its test photos, with each
+    training fold in turn as the test set. None if there is only one training fold."""
     known = rows[rows["subset"] != "test"]
     folds = sorted(known.loc[known["subset"] == "train", "fold"].unique())
     for fold in folds if len(folds) > 1 else []:
@@ -216,7 +217,7 @@ def _train(
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     network, fitted = _fitted(run, plan, setup, parts, work / "checkpoint.pt")
-    answers = [_predictions(run, network, setup, parts, plan.classes)]
+    predictions = [_predictions(run, network, setup, parts, plan.classes)]
     write_csv(pd.DataFrame(fitted.history), work / "history.csv")
     if keep_weights:
         weights = {k: v.contiguous().cpu() for k, v in network.state_dict().items()}
@@ -224,10 +225,10 @@ def _train(
     for place, held_out in enumerate(inner):
         other, _ = _fitted(run, plan, setup, held_out, work / f"inner_{place}.pt")
         found = _predictions(run, other, setup, held_out, plan.classes, ["test"])
-        answers.append(found.assign(subset=INNER))
-    write_csv(pd.concat(answers), work / "predictions.csv")
+        predictions.append(found.assign(subset=INNER))
+    write_csv(pd.concat(predictions), work / "predictions.csv")
     seconds = time.perf_counter() - start
-    meta = {
+    meta: dict[str, Any] = {
         "run": vars(run),
         "device": _device_name(device),
         "threads": torch.get_num_threads(),
@@ -245,10 +246,9 @@ def _train(
     for checkpoint in work.glob("*.pt"):
         checkpoint.unlink()
     run_dirs.finish(work)
-    told = ", ".join(f"{name} {value:.6g}" for name, value in meta["chosen"].items())
-    logger.info(
-        "%s: %d epochs%s, %.1f s", run, meta["epochs"], f", chosen {told}" if told else "", seconds
-    )
+    values = ", ".join(f"{name} {value:.6g}" for name, value in meta["chosen"].items())
+    chosen = f", chosen {values}" if values else ""
+    logger.info("%s: %d epochs%s, %.1f s", run, meta["epochs"], chosen, seconds)
 
 
 def _fitted(
@@ -283,12 +283,12 @@ def _by_epochs(setup: Setup, plan: Plan, checkpoint: Path, network, parts, run: 
 def load_parts(
     array: np.ndarray, index: Path, rows: pd.DataFrame, classes: list[str], device: torch.device
 ) -> Parts:
-    """For each subset its `loop.LabelledInputs` and its rows, both in the order of `rows`.
+    """The `loop.LabelledInputs` and the rows of each subset, both in the order of `rows`.
 
     Args:
-        array: a row a photo: packed photos, uint8 (photos, size, size, 3), or features, float32
+        array: one row per photo: packed photos, uint8 (photos, size, size, 3), or features, float32
             (photos, width).
-        index: CSV that names its rows (image_id).
+        index: CSV of its rows (image_id).
         rows: image_id, label, subset.
         classes: labels in the order of the network's outputs.
     """
@@ -312,7 +312,7 @@ def _predictions(
     classes: list[str],
     subsets: Iterable[str] = ("validation", "test"),
 ) -> pd.DataFrame:
-    """A row an image of these subsets: image, label and the probability of each class."""
+    """One row per image of these subsets: image, label and the probability of each class."""
     tables = []
     for subset in subsets:
         part, table = parts[subset]
@@ -356,7 +356,7 @@ def _device_name(device: torch.device) -> str:
 
 
 def _peak_memory_mb(device: torch.device) -> int:
-    """Peak of the process (CPU) or of the run (GPU), in MiB."""
+    """Peak memory of the process (CPU) or of the run (GPU), MiB."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) // 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

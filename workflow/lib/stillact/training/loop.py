@@ -1,4 +1,4 @@
-"""The one training loop."""
+"""The training loop."""
 
 import contextlib
 import copy
@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -21,15 +22,15 @@ from stillact.core.runs import Run
 from stillact.core.tables import replacing
 from stillact.training import gpus
 
-SAVE_EVERY_S = 20.0  # an interrupted training loses at most this, and the epoch it was in
+SAVE_EVERY_S = 20.0  # an interruption loses at most this time plus the current epoch
 SAVE_SHARE = 0.05  # of the time; large networks are saved less often
-CHUNK = 256  # inputs a forward pass without gradients
+CHUNK = 256  # inputs per forward pass without gradients
 
-# Makes a batch of inputs what the network takes; `training` says whether to augment.
+# Converts a batch of inputs to the network's input; `training` says whether to augment.
 Prepare = Callable[[torch.Tensor, bool], torch.Tensor]
 Penalty = Callable[[nn.Module], torch.Tensor]
-# Mean loss, logits and labels of photos gone through together. Left on the device until an epoch
-# ends: a GPU that is asked after each step waits for the next one.
+# Mean loss, logits and labels of a micro-batch. They stay on the device until an epoch ends: a
+# transfer after each step would stall a GPU.
 Pass = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
@@ -47,7 +48,7 @@ class LabelledInputs:
 
 @dataclass
 class Progress:
-    """Where a training stands at the end of an epoch; enough to go on as if never interrupted."""
+    """The state of a training at the end of an epoch, sufficient to resume it exactly."""
 
     epoch: int = 0
     best_epoch: int = 0
@@ -67,26 +68,27 @@ def fit(
     precision: str = "fp32",
     penalty: Penalty | None = None,
 ) -> Progress:
-    """Train `network` in place and leave it with the weights of its best epoch.
+    """Train `network` in place and restore the weights of its best epoch.
 
-    The best epoch is the one with the lowest validation loss; training ends `patience` epochs
-    after it. Every random draw is seeded by the run and the epoch, so that a training that was
-    interrupted and goes on from `checkpoint` ends with the same weights as one that was not.
+    The best epoch is the one with the lowest validation loss; training stops `patience` epochs
+    after it. Every random draw is seeded by the run and the epoch, so that a training resumed from
+    `checkpoint` ends with the same weights as an uninterrupted one.
 
     Args:
         network: takes what `prepare` returns, returns logits; on the device of `parts`.
         parts: "train" and "validation".
-        settings: step sizes, batch size, epochs, patience.
-        prepare: makes a batch of `LabelledInputs.inputs` what the network takes.
-        run: whose training it is.
-        checkpoint: file that holds the progress of an unfinished training.
-        groups: the optimiser's groups: params, and what differs from `settings`: weight_decay, and
-            scale, by which the step size is multiplied; None: all parameters alike.
+        settings: learning rate, batch size, epochs, patience.
+        prepare: converts a batch of `LabelledInputs.inputs` to the network's input.
+        run: the run that is trained.
+        checkpoint: file with the progress of an unfinished training.
+        groups: parameter groups of the optimiser: params, and overrides of `settings`:
+            weight_decay, and scale, a factor of the learning rate; None: one group.
         precision: "fp32", or "bf16" for autocast in the training steps.
-        penalty: of the network's parameters, added to the loss of every step, not to those told.
+        penalty: a function of the network's parameters, added to the loss of every step but not to
+            the reported losses.
 
     Returns:
-        Progress with a row of history an epoch (epoch, train_loss, train_accuracy,
+        Progress with one row of history per epoch (epoch, train_loss, train_accuracy,
         validation_loss, validation_accuracy; losses in nats, without label smoothing on
         validation).
     """
@@ -114,24 +116,26 @@ def fit(
                 "%s: epoch %d of at most %d, validation loss %.3f (best %.3f)",
                 *(run, progress.epoch, settings.max_epochs, loss, progress.best_loss),
             )
-    if progress.best_weights:  # none where the loss was never a number
+    if progress.best_weights:  # empty if the loss was never a number
         network.load_state_dict(progress.best_weights)
     return progress
 
 
 class AdamW:
-    """torch.optim.AdamW, fused, to the bit, without its class, which imports torch's compiler only
-    to tell it to keep out: half as long again as importing torch.
+    """torch.optim.AdamW, fused, with bit-identical results, without importing its class.
+
+    That class imports torch's compiler only to exclude itself from it, which takes half as long as
+    importing torch.
 
     Args:
         groups: as for `fit`.
-        weight_decay: of groups that do not name theirs.
+        weight_decay: default for groups.
     """
 
     def __init__(self, groups: list[dict], weight_decay: float):
-        usual = {"scale": 1.0, "weight_decay": weight_decay}
-        self.groups = [{**usual, **group, "params": list(group["params"])} for group in groups]
-        # of each parameter the gradient's running mean and mean square, and the steps taken
+        default = {"scale": 1.0, "weight_decay": weight_decay}
+        self.groups = [{**default, **group, "params": list(group["params"])} for group in groups]
+        # per parameter: running mean and mean square of the gradient, and the number of steps
         self.state = [
             [[torch.zeros_like(p), torch.zeros_like(p), p.new_zeros(())] for p in group["params"]]
             for group in self.groups
@@ -140,7 +144,7 @@ class AdamW:
     @torch.no_grad()
     def step(self, rate: float) -> None:
         for group, state in zip(self.groups, self.state, strict=True):
-            rows = [(p, p.grad, *of) for p, of in zip(group["params"], state, strict=True)]
+            rows = [(p, p.grad, *own) for p, own in zip(group["params"], state, strict=True)]
             rows = [row for row in rows if row[1] is not None]
             if not rows:
                 continue
@@ -154,7 +158,7 @@ class AdamW:
 
 
 class Loop:
-    """An optimiser's steps over a training's epochs."""
+    """The optimiser's steps over the epochs of a training."""
 
     def __init__(
         self, network: nn.Module, settings: Training, prepare, groups, precision, penalty=None
@@ -162,11 +166,11 @@ class Loop:
         self.network, self.settings, self.prepare = network, settings, prepare
         self.penalty = penalty
         self.autocast = precision == "bf16"
-        self.at_once = settings.batch_size + 1  # less once a batch has not fitted into memory
+        self.micro_batch_size = settings.batch_size + 1  # halved when out of memory
         self.optimiser = AdamW(groups or [{"params": network.parameters()}], settings.weight_decay)
 
     def epoch(self, part: LabelledInputs, number: int) -> dict[str, float]:
-        """The steps of epoch `number`, counted from 1; their mean loss and accuracy."""
+        """Train one epoch (`number` counts from 1) and return its mean loss and accuracy."""
         self.network.train()
         device = part.labels.device
         batches = _batches(torch.randperm(len(part.labels)).to(device), self.settings.batch_size)
@@ -186,30 +190,31 @@ class Loop:
         return {"train_loss": loss / photos, "train_accuracy": right / photos}
 
     def _gradients(self, inputs: torch.Tensor, labels: torch.Tensor) -> list[Pass]:
-        """Leave the batch's mean gradient in the parameters. A batch that does not fit into the
-        GPU's memory is gone through in parts."""
+        """Set the parameters' gradients to the batch's mean. If the batch does not fit into GPU
+        memory, gradients are accumulated over micro-batches."""
         while True:
             try:
                 return self._accumulate(inputs, labels)
             except torch.OutOfMemoryError:
-                if self.at_once == 1:
+                if self.micro_batch_size == 1:
                     raise InputError(
-                        "the GPU's memory does not hold one photo's training step; free it, take a "
-                        "smaller backbone, or train on the CPU (device: cpu)"
+                        "out of GPU memory for the training step of one photo; free GPU memory, use "
+                        "a smaller backbone, or train on the CPU (device: cpu)"
                     ) from None
-            self.at_once //= 2
+            self.micro_batch_size //= 2
             self.network.zero_grad(set_to_none=True)
             torch.cuda.empty_cache()
             logger.warning(
-                "out of GPU memory: batches of %d go through in parts of %d from now on",
+                "out of GPU memory: accumulating batches of %d over micro-batches of %d",
                 self.settings.batch_size,
-                self.at_once,
+                self.micro_batch_size,
             )
 
     def _accumulate(self, inputs: torch.Tensor, labels: torch.Tensor) -> list[Pass]:
         self.network.zero_grad(set_to_none=True)
         passes = []
-        for x, y in zip(inputs.split(self.at_once), labels.split(self.at_once), strict=True):
+        size = self.micro_batch_size
+        for x, y in zip(inputs.split(size), labels.split(size), strict=True):
             with torch.autocast(x.device.type, torch.bfloat16, enabled=self.autocast):
                 logits = self.network(x)
             smoothing = self.settings.label_smoothing
@@ -222,7 +227,8 @@ class Loop:
 
 
 def _batches(order: torch.Tensor, size: int) -> list[torch.Tensor]:
-    """`order` in batches; a single photo left over joins the last one (batch norm needs two)."""
+    """Split `order` into batches; a single remaining photo joins the last one (batch norm needs
+    two)."""
     batches = list(order.split(size))
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]
@@ -230,8 +236,8 @@ def _batches(order: torch.Tensor, size: int) -> list[torch.Tensor]:
 
 
 def step_size(step: int, steps: int, settings: Training) -> float:
-    """The learning rate of a step, counted from 0: rising in a line, then constant or a cosine to 0
-    (SGDR, arXiv 1608.03983, without restarts)."""
+    """The learning rate of a step, counted from 0: linear warm-up, then constant or cosine decay to
+    0 (SGDR, arXiv 1608.03983, without restarts)."""
     warm = settings.warmup * steps
     if step < warm:
         return settings.learning_rate * min(1.0, (step + 1) / warm)
@@ -242,7 +248,7 @@ def step_size(step: int, steps: int, settings: Training) -> float:
 
 
 def evaluate(network: nn.Module, part: LabelledInputs, prepare: Prepare) -> dict[str, float]:
-    """validation_loss (nats) and validation_accuracy on that part."""
+    """Compute validation_loss (nats) and validation_accuracy on a subset."""
     logits = predict(network, part.inputs, prepare)
     loss = cross_entropy(logits, part.labels).item()
     accuracy = (logits.argmax(1) == part.labels).double().mean().item()
@@ -251,7 +257,7 @@ def evaluate(network: nn.Module, part: LabelledInputs, prepare: Prepare) -> dict
 
 @torch.no_grad()
 def predict(network: nn.Module, inputs: torch.Tensor, prepare: Prepare) -> torch.Tensor:
-    """Logits, float32 (photos, classes), of the inputs of a `LabelledInputs`."""
+    """Predict logits, float32 (photos, classes), for the inputs of a `LabelledInputs`."""
     network.eval()
     return torch.cat([network(prepare(chunk, False)) for chunk in inputs.split(CHUNK)])
 
@@ -269,39 +275,40 @@ def _resume(path: Path, network: nn.Module, optimiser: AdamW, device) -> Progres
     network.load_state_dict(state["network"])
     optimiser.state = state["optimiser"]
     progress = Progress(**state["progress"])
-    logger.info("going on after epoch %d", progress.epoch)
+    logger.info("resuming after epoch %d", progress.epoch)
     return progress
 
 
 def choose_device(wanted: str) -> torch.device:
-    """ "auto": a GPU where there is one, which this process then has for itself. "cuda" without a
+    """Choose the device. "auto": a GPU if there is one, reserved for this process. "cuda" without a
     GPU: a warning, and the CPU."""
     if wanted != "cpu":
         gpus.take_one()
     if wanted == "cpu" or not torch.cuda.is_available():
         if wanted == "cuda":
-            logger.warning("device: cuda was asked for, but torch sees no GPU here; using the CPU")
+            logger.warning("device: cuda was requested, but torch finds no GPU here; using the CPU")
         return torch.device("cpu")
     return torch.device("cuda")
 
 
 @contextlib.contextmanager
 def repeatable(threads: int) -> Iterator[None]:
-    """Torch with `threads` threads and deterministic algorithms only, restored afterwards."""
+    """Use `threads` threads and only deterministic algorithms of torch, restored afterwards."""
     before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     tf32 = torch.backends.cudnn.allow_tf32
-    fills = torch.utils.deterministic.fill_uninitialized_memory
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
+    deterministic: Any = torch.utils.deterministic  # whose attributes are made at run time
+    fills = deterministic.fill_uninitialized_memory
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # required by cuBLAS
     torch.set_num_threads(threads)
-    # torch.use_deterministic_algorithms, but that this imports torch's compiler, to tell it too
+    # as torch.use_deterministic_algorithms, which also imports torch's compiler
     torch.set_deterministic_debug_mode("error")
-    torch.backends.cudnn.allow_tf32 = False  # fp32 is to be fp32, in convolutions too
-    # what an operation is about to write need not be NaN before: on a GPU one more kernel each
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.backends.cudnn.allow_tf32 = False  # full fp32 in convolutions too
+    # outputs need not be filled with NaN first, which costs one more GPU kernel each
+    deterministic.fill_uninitialized_memory = False
     try:
         yield
     finally:
         torch.set_num_threads(before[0])
         torch.set_deterministic_debug_mode(before[1])
         torch.backends.cudnn.allow_tf32 = tf32
-        torch.utils.deterministic.fill_uninitialized_memory = fills
+        deterministic.fill_uninitialized_memory = fills

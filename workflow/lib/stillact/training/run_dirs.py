@@ -1,5 +1,4 @@
-"""Where trainings are under way: a folder a run, which a killed job finds again when it is started
-again."""
+"""Working folders of runs in training, one per run, from which a restarted job resumes."""
 
 import contextlib
 import fcntl
@@ -12,16 +11,17 @@ HANDED_OVER = "its files are outputs\n"
 
 
 def of(unfinished: Path, folder: Path) -> Path:
-    """Of a run's folder; by all of its path, for a sweep's runs differ above {task}."""
+    """The working folder of a run, named by its full path, since runs of a sweep differ above
+    {task}."""
     return unfinished / folder.as_posix().strip("/").replace("/", ".")
 
 
 @contextlib.contextmanager
 def locked(folder: Path, made_from: str) -> Iterator[Path]:
-    """The folder of an unfinished run, for one process at a time.
+    """Lock the working folder of a run for one process at a time.
 
-    The lock matters when an earlier Snakemake was killed and its job still trains: this one waits
-    for it. What was made from something else is thrown away.
+    If an earlier Snakemake was killed while its job still trains, this process waits for it. Files
+    made from other inputs are deleted.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "w") as lock:
@@ -35,7 +35,7 @@ def locked(folder: Path, made_from: str) -> Iterator[Path]:
 
 
 def finish(work: Path) -> None:
-    """Of a run: all its files are there."""
+    """Mark a run as finished: all its files are complete."""
     (work / "done").touch()
 
 
@@ -44,7 +44,7 @@ def is_finished(work: Path) -> bool:
 
 
 def publish(work: Path, folder: Path, names: Iterable[str]) -> None:
-    """Make a finished run's files outputs; what is in `work` stays until `clear`."""
+    """Link a finished run's files to its output folder; `work` stays until `clear`."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         _link(work / name, folder / name)
@@ -52,14 +52,14 @@ def publish(work: Path, folder: Path, names: Iterable[str]) -> None:
 
 
 def clear(unfinished: Path) -> None:
-    """Remove the runs that were handed over.
+    """Remove the working folders of published runs.
 
-    To be called once the outputs are on record, not by the job that made them: Snakemake removes
-    the outputs of a job that it has not put on record when it is killed, and starts it again.
+    Call this once Snakemake has recorded the outputs, not in the job that made them: if Snakemake
+    is killed, it removes the unrecorded outputs of a job, and starts the job again.
     """
     for done in unfinished.glob("*/done"):
         if done.read_text() == HANDED_OVER:
-            done.unlink()  # first, so that what is left is not taken for a whole run
+            done.unlink()  # first, so that a partly removed run does not count as finished
             shutil.rmtree(done.parent)
 
 

@@ -1,4 +1,4 @@
-"""Trained runs, asked about photos that they were not trained or judged on."""
+"""Predictions of trained runs on further photos."""
 
 import copy
 import functools
@@ -18,7 +18,7 @@ from stillact.models.backbones import loading
 from stillact.training import jobs, loop
 from stillact.training.jobs import Setup
 
-BATCH = 64  # photos that go through a backbone at a time
+BATCH = 64  # photos per forward pass of a backbone
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,14 @@ class Trained:
     """A trained run.
 
     network: with the run's weights, on the setup's device, in eval mode.
-    setup: makes packed photos what the network takes, by `inputs` and then `prepare`.
+    setup: converts packed photos to the network's input, by `inputs` and then `prepare`.
     """
 
     network: nn.Module
     setup: Setup
 
     def probabilities(self, photos: torch.Tensor) -> np.ndarray:
-        """The probability of each class, float64 (photos, classes), as predictions.csv has them.
+        """Predict the probability of each class, float64 (photos, classes), as in predictions.csv.
 
         Args:
             photos: packed for the model, uint8 (photos, 3, size, size), RGB; on any device.
@@ -43,19 +43,19 @@ class Trained:
 
 @torch.no_grad()
 def of_runs(runs: Sequence[Trained], photos: torch.Tensor) -> list[np.ndarray]:
-    """`Trained.probabilities` of each run; what a frozen backbone makes of the photos is made once.
+    """`Trained.probabilities` of each run; features of a frozen backbone are computed once.
 
     Args:
-        runs: of one setup, at least one.
-        photos: as there.
+        runs: at least one run, all of one setup.
+        photos: as for `Trained.probabilities`.
     """
     device, setup = next(runs[0].network.parameters()).device, runs[0].setup
     logits = [[] for _ in runs]
-    for some in photos.split(BATCH):
-        inputs = setup.inputs(some.to(device), frozen_backbone(setup, device))
-        for run, told in zip(runs, logits, strict=True):
-            told.append(loop.predict(run.network, inputs, setup.prepare))
-    return [torch.cat(told).double().softmax(1).cpu().numpy() for told in logits]
+    for batch in photos.split(BATCH):
+        inputs = setup.inputs(batch.to(device), frozen_backbone(setup, device))
+        for run, outputs in zip(runs, logits, strict=True):
+            outputs.append(loop.predict(run.network, inputs, setup.prepare))
+    return [torch.cat(outputs).double().softmax(1).cpu().numpy() for outputs in logits]
 
 
 @functools.cache
@@ -65,12 +65,12 @@ def frozen_backbone(setup: Setup, device: torch.device) -> nn.Module | None:
 
 
 def test_photos(files: Mapping[str, Path], classes: list[str]) -> tuple[torch.Tensor, pd.DataFrame]:
-    """The test photos of the holdout split as a plan's runs see them, and what is known of them.
+    """The packed test photos of the holdout split, and their metadata.
 
     Args:
         files: `photos` and `photos_index`, the packed photos (npy) and their rows (csv); `split`,
-            the holdout table; `manifest` and `images`, as the rules of these names leave them.
-        classes: of the task.
+            the holdout table; `manifest` and `images`, outputs of the rules manifest and fetch.
+        classes: classes of the task.
 
     Returns:
         uint8 (photos, 3, size, size), on the CPU; and in the same order image_id, label, subset,
@@ -81,27 +81,28 @@ def test_photos(files: Mapping[str, Path], classes: list[str]) -> tuple[torch.Te
     cpu = torch.device("cpu")
     part, photos = jobs.load_parts(packed, files["photos_index"], rows, classes, cpu)["test"]
     for table, columns in (("manifest", ["person_boxes"]), ("images", ["width", "height"])):
-        told = read_csv(files[table]).set_index("id")[columns]
-        photos = photos.join(told, on="image_id")
+        metadata = read_csv(files[table]).set_index("id")[columns]
+        photos = photos.join(metadata, on="image_id")
     return part.inputs, photos
 
 
 def load(setup: Setup, path: Path) -> Trained:
-    """The run whose weights.safetensors is `path`.
+    """Load the run whose weights.safetensors is `path`.
 
     Args:
-        setup: of the run's recipe, plan and files. Runs loaded from one setup share no weights.
-        path: of the weights.
+        setup: setup of the run's recipe, plan and files. Runs loaded from one setup share no
+            weights.
+        path: file of the weights.
 
     Raises:
-        InputError: the weights are damaged, or those of another plan; names the file.
+        InputError: the weights are damaged, or of another plan; names the file.
     """
-    network = copy.deepcopy(setup.network(None))  # fine-tuning makes all of them of one backbone
+    network = copy.deepcopy(setup.network(None))  # fine-tuned networks share one backbone
     try:
         network.load_state_dict(weights.read(path))
     except RuntimeError as error:
         raise InputError(
-            f"{path}: the weights do not fit the model that the config describes; delete the "
-            "file, and the run is trained again"
+            f"{path}: the weights do not fit the model in the config; delete the file to train the "
+            "run again"
         ) from error
     return Trained(network.eval(), setup)

@@ -1,4 +1,4 @@
-"""The cache of verified photos, which outlives the results."""
+"""The cache of verified photos, which is separate from the results."""
 
 import contextlib
 import hashlib
@@ -9,11 +9,11 @@ from pathlib import Path
 
 from stillact.core.errors import InputError
 
-# Layout of the cache: `{sha256[:2]}/{sha256}` holds the bytes of a photo as they came, and
-# `urls/{sha256 of a url}` the SHA-256 of what that url gave. Each file is written to `parts/`,
-# synced and renamed, so a file under its final name is whole, whatever ended the process.
+# Layout of the cache: `{sha256[:2]}/{sha256}` holds the original bytes of a photo, and
+# `urls/{sha256 of a url}` the SHA-256 of the photo from that url. Each file is written to `parts/`,
+# synced and renamed, so that a file under its final name is complete even if a process was killed.
 
-_STALE_S = 3600.0  # a part lives for milliseconds; one this old was left by a killed process
+_STALE_S = 3600.0  # a part exists for milliseconds; one this old was left by a killed process
 
 
 def cached(cache: Path, sha256: str) -> Path:
@@ -32,33 +32,33 @@ def cached(cache: Path, sha256: str) -> Path:
 
 
 def sha256_of(content: bytes) -> str:
-    """The SHA-256 of some bytes, as 64 hexadecimal digits."""
+    """SHA-256 of some bytes, as 64 hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
 
 def place(cache: Path, sha256: str) -> Path:
-    """Where the photo of a hash lies, or would lie."""
+    """Path of the photo with a hash, which need not exist."""
     return cache / sha256[:2] / sha256
 
 
 def index(cache: Path, url: str) -> Path:
-    """The file that holds the hash of what a url gave."""
+    """Path of the file with the hash of the photo from a url."""
     return cache / "urls" / sha256_of(url.encode())
 
 
 def sweep(cache: Path) -> None:
-    """Remove what killed processes left; a part of a live process is younger."""
+    """Remove stale parts of killed processes; a part of a live process is younger."""
     for part in (cache / "parts").glob("*"):
-        with contextlib.suppress(OSError):  # another process was faster, or it is another user's
+        with contextlib.suppress(OSError):  # removed by another process, or owned by another user
             if time.time() - part.stat().st_mtime > _STALE_S:
                 part.unlink()
 
 
 def write(cache: Path, target: Path, content: bytes, url: str) -> None:
-    """Write a file of the cache in one step.
+    """Write a file of the cache atomically.
 
     Raises:
-        InputError: it cannot be written; names the url that it is of.
+        InputError: it cannot be written; names its url.
     """
     part = cache / "parts" / uuid.uuid4().hex
     try:
@@ -75,5 +75,5 @@ def write(cache: Path, target: Path, content: bytes, url: str) -> None:
         raise InputError(
             f"cannot write to the photo cache {cache} (dataset.cache in config.yaml): "
             f"{error.strerror}, at {url} ({len(content)} bytes). Make room there, or name another "
-            "folder; what has been fetched is kept"
+            "folder; photos fetched so far are kept"
         ) from error

@@ -1,4 +1,4 @@
-"""Checks of a photo's bytes: its limits, its format, and whether every pixel decodes."""
+"""Checks of a photo's bytes: size limits, format, and complete decoding."""
 
 import contextlib
 import dataclasses
@@ -17,15 +17,15 @@ from stillact.data.fetch.failures import ADDRESS, FetchError
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _TURNED = {5, 6, 7, 8}  # EXIF orientations that swap width and height
 
-# What a user can do about a failure.
-_NEEDED = f"Open it in a browser; the url must give a photo ({', '.join(FORMATS)})"
+# Advice for each failure.
+_NEEDED = f"Open it in a browser; the url must lead to a photo ({', '.join(FORMATS)})"
 _DAMAGED = "Try again, or replace the file at the source"
 _LIMIT = "Raise the limit in config.yaml, or remove the row"
 
 
 @dataclasses.dataclass(frozen=True)
 class Photo:
-    """Facts about a photo in the cache; width and height in pixels, of the upright photo."""
+    """Metadata of a photo in the cache; width and height in pixels, of the upright photo."""
 
     sha256: str
     width: int
@@ -36,15 +36,15 @@ class Photo:
 
 @contextlib.contextmanager
 def opened(path: Path, settings: Fetch) -> Iterator[Image.Image]:
-    """The photo of a file, if it is within the limits; to be decoded within `pillow_limit`.
+    """Open a photo file that is within the limits; decode it within `pillow_limit`.
 
     Args:
-        path: a file; it is read whole, and closed.
+        path: a file; it is read completely, and closed.
         settings: max_bytes and max_pixels.
 
     Raises:
-        FetchError: it cannot be had, or what is done with it within the block stumbles over its
-            content; says why.
+        FetchError: the photo is unavailable, or its content fails to decode within the block; with
+            the reason.
     """
     content = read(path, settings)
     with _sound(content, settings) as image:
@@ -54,8 +54,8 @@ def opened(path: Path, settings: Fetch) -> Iterator[Image.Image]:
 
 @contextlib.contextmanager
 def pillow_limit(pixels: int) -> Iterator[None]:
-    """Pillow's own guard, at our limit and without its warnings: it raises from twice the limit,
-    `_sound` from the limit itself."""
+    """Set Pillow's decompression-bomb limit, without its warnings: Pillow raises above twice the
+    limit, `_sound` above the limit itself."""
     before = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = pixels
     try:
@@ -67,8 +67,9 @@ def pillow_limit(pixels: int) -> Iterator[None]:
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height of a photo that is open, and not yet decoded, when it is upright."""
-    # Pillow gives the size of a TIFF upright, that of all others as stored
+    """Width and height of an open photo, not necessarily decoded, after applying its EXIF
+    orientation."""
+    # Pillow gives the upright size for TIFF, and the stored size for all other formats
     turn = image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation)
     return image.size[::-1] if turn in _TURNED else image.size
 
@@ -77,7 +78,7 @@ def read(path: Path, settings: Fetch) -> bytes:
     """The bytes of a file within `max_bytes`.
 
     Raises:
-        FetchError: it cannot be had; says why.
+        FetchError: the file is unavailable; with the reason.
     """
     if not os.path.isfile(path):
         raise FetchError("no such file", ADDRESS)
@@ -90,7 +91,7 @@ def read(path: Path, settings: Fetch) -> bytes:
 
 
 def look(content: bytes, settings: Fetch, decode: bool) -> Photo:
-    """The facts of a photo within the limits; with `decode`, only if every pixel decodes."""
+    """Metadata of a photo within the limits; with `decode`, after decoding every pixel."""
     with _sound(content, settings) as image:
         width, height = upright_size(image)
         mode = image.mode
@@ -102,14 +103,14 @@ def look(content: bytes, settings: Fetch, decode: bool) -> Photo:
 
 
 def _verify(content: bytes, settings: Fetch) -> None:
-    """Hold checksums against what they are of, which loading does not."""
+    """Verify the checksums in the file, which loading does not."""
     with _sound(content, settings) as image:
         image.verify()
 
 
 @contextlib.contextmanager
 def _sound(content: bytes, settings: Fetch) -> Iterator[Image.Image]:
-    """A photo within the limits; what Pillow raises while it is looked at, as a reason."""
+    """Open a photo within the limits; raise Pillow's errors as a FetchError."""
     if len(content) > settings.max_bytes:
         raise too_large(settings)
     try:
@@ -124,12 +125,12 @@ def _sound(content: bytes, settings: Fetch) -> Iterator[Image.Image]:
     except UnidentifiedImageError:
         start = f"starts with {content[:14]!r}".replace("b", "", 1) if content else "empty"
         raise FetchError("not an image", _NEEDED, start) from None
-    except Exception:  # Pillow raises whatever its parsers stumble over
+    except Exception:  # Pillow's parsers raise many kinds of errors
         raise FetchError("damaged image", _DAMAGED, wait_s=0.0) from None
 
 
 def too_large(settings: Fetch) -> FetchError:
-    """The failure of a photo beyond `max_bytes`."""
+    """The error for a photo above `max_bytes`."""
     return FetchError("too large", _LIMIT, f"over fetch.max_bytes {settings.max_bytes}")
 
 

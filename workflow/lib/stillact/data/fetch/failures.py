@@ -1,14 +1,14 @@
-"""The failure to get a photo, and what a user can do about it."""
+"""The error for an unavailable photo, with advice for the user."""
 
-# What a user can do about a failure.
+# Advice for each failure.
 ADDRESS = "Correct the url in the manifest, or remove the row"
 PRIVATE = "Remove the row; or, if you trust the manifest, dataset.allow_private_hosts: true"
 
 
 class FetchError(Exception):
-    """A photo cannot be had. What it says is the same at each run: no addresses, no times."""
+    """An unavailable photo. The message is the same in every run: no addresses, no times."""
 
     def __init__(self, kind: str, advice: str, detail: str = "", wait_s: float | None = None):
         super().__init__(f"{kind} ({detail})" if detail else kind)
         self.kind, self.advice, self.detail = kind, advice, detail
-        self.wait_s = wait_s  # shortest wait before another try; None: another try is no use
+        self.wait_s = wait_s  # shortest wait before a retry; None: no retry

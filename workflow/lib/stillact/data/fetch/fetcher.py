@@ -1,4 +1,4 @@
-"""The fetch of a manifest's photos, from URLs or folders, to verified files in the cache."""
+"""Fetching a manifest's photos, from URLs or folders, into the cache, with verification."""
 
 import asyncio
 import collections
@@ -28,38 +28,38 @@ from stillact.data.fetch.failures import ADDRESS, PRIVATE, FetchError
 from stillact.data.fetch.progress import Progress
 
 USER_AGENT = (
-    f"stillact/{__version__} (study of still photos; asks for each photo once and keeps it)"
+    f"stillact/{__version__} (study of still photos; requests each photo once and caches it)"
 )
-_DECODERS = 4  # photos decoded at once; each takes up to 4 bytes a pixel of memory
-_TRY_TIMEOUTS = 20  # a whole try may last this many timeouts: no host may drip bytes for ever
-_EXAMPLES = 5  # rows shown of each kind of failure
-_CHANGED = "The file is not the one the manifest means: find the right one, or clear its sha256"
+_DECODERS = 4  # photos decoded concurrently; each takes up to 4 bytes of memory per pixel
+_TRY_TIMEOUTS = 20  # limit of a whole attempt, in timeouts: a host may not send bytes endlessly
+_EXAMPLES = 5  # rows shown per kind of failure
+_CHANGED = "The file differs from the manifest's: find the right one, or clear its sha256"
 
 
 def fetch_all(
     manifest: pd.DataFrame, settings: Fetch, dataset: Dataset, base: Path
 ) -> pd.DataFrame:
-    """Bring every photo of the manifest into the cache, and tell what each is.
+    """Fetch every photo of the manifest into the cache, and return their metadata.
 
     A photo comes from the cache, from `dataset.local_dirs` (by its file name), or from its URL.
-    A cached photo is served only if its bytes still have their hash: the cache is old, perhaps
-    shared or copied, and hashing costs far less than training on a damaged photo. A local file
-    (file: or a path) is read anew each time, since it may have changed.
+    A cached photo is used only if its bytes still match its hash: the cache may be old, shared or
+    copied, and hashing costs far less than training on a damaged photo. A local file (file: or a
+    path) is read again each time, since it may have changed.
 
     Args:
-        manifest: columns id, url, sha256 ('' if unknown), as `manifest.load` gives them.
+        manifest: columns id, url, sha256 ('' if unknown), as returned by `manifest.load`.
         settings: limits, timeouts and retries. Memory holds up to `concurrency` bodies of
             `max_bytes` each.
         dataset: cache, local_dirs and on_missing; paths relative to the working directory.
-        base: folder that relative paths in the manifest start from.
+        base: folder to which relative paths in the manifest refer.
 
     Returns:
-        One row a photo, in manifest order: id, url, status ("ok" or "missing"), reason, sha256,
-        width, height (pixels, upright), mode (Pillow's), bytes; '' or <NA> where missing.
+        One row per photo, in manifest order: id, url, status ("ok" or "missing"), reason, sha256,
+        width, height (pixels, upright), mode (Pillow's), bytes; '' or <NA> if missing.
 
     Raises:
         InputError: photos are missing and `on_missing` is "fail", or all are; the cache cannot be
-            written; a folder of local_dirs does not exist. What has been fetched stays cached.
+            written; a folder of local_dirs does not exist. Photos fetched so far stay cached.
     """
     for folder in dataset.local_dirs:
         if not Path(folder).is_dir():
@@ -116,7 +116,7 @@ class _Fetcher:
         return photo
 
     async def find(self, url: str, sha256: str) -> tuple[str, Photo]:
-        """Where the photo came from (for the log), and its facts."""
+        """The source of the photo (for the log), and its metadata."""
         if urlsplit(url).scheme not in ("http", "https"):
             return "local", await self.thread(self.local, _local_path(url, self.base), url, sha256)
         if photo := await self.thread(self.from_cache, url, sha256):
@@ -129,43 +129,43 @@ class _Fetcher:
         return await asyncio.get_running_loop().run_in_executor(self.pool, function, *args)
 
     def from_cache(self, url: str, sha256: str) -> Photo | None:
-        """The photo that the manifest's hash names, or that the url gave before."""
+        """The photo with the manifest's hash, or the one fetched earlier from the url."""
         known = index(self.cache, url)
         with contextlib.suppress(OSError):
             sha256 = sha256 or known.read_text("ascii", errors="replace")
-        # an index that holds no hash, of whatever accident, must not become a path
+        # a damaged index entry must not become a path
         content = self.stored(sha256) if re.fullmatch("[0-9a-f]{64}", sha256) else None
         return None if content is None else look(content, self.settings, decode=False)
 
     def stored(self, sha256: str) -> bytes | None:
-        """The cached bytes; None where there are none, or others than their name tells."""
+        """The cached bytes; None if there are none, or if they do not match their hash."""
         try:
             content = place(self.cache, sha256).read_bytes()
         except OSError:
             return None
         if sha256_of(content) == sha256:
             return content
-        logger.warning("photo %s in the cache is damaged; it is replaced", sha256)
+        logger.warning("photo %s in the cache is damaged; replacing it", sha256)
         return None
 
     def from_folders(self, url: str, sha256: str) -> Photo | None:
-        """A file of the URL's file name in `local_dirs`. One that is damaged or another photo is
-        passed over, with a warning. The index of URLs does not learn of it: other hosts use the
-        same file names."""
+        """A file with the URL's file name in `local_dirs`. A damaged or different photo is skipped
+        with a warning. The index of URLs is not updated, since other hosts may use the same file
+        names."""
         name = PurePosixPath(unquote(urlsplit(url).path)).name
         for path in (folder / name for folder in self.local_dirs):
             if os.path.isfile(path):  # unlike Path.is_file, False for a name that is too long
                 try:
                     return self.local(path, url, sha256)
                 except FetchError as failure:
-                    logger.warning("%s is passed over: %s", path, failure)
+                    logger.warning("skipping %s: %s", path, failure)
         return None
 
     def local(self, path: Path, url: str, sha256: str) -> Photo:
         return self.admit(read(path, self.settings), url, sha256)
 
     def admit(self, content: bytes, url: str, sha256: str) -> Photo:
-        """Check a photo in full and cache it."""
+        """Check a photo completely and cache it."""
         known = self.stored(sha256_of(content)) is not None
         photo = look(content, self.settings, decode=not known)
         if sha256 not in ("", photo.sha256):
@@ -185,6 +185,7 @@ class _Fetcher:
                 backoff = self.settings.backoff_s * 2 ** (tries - 1) * random.uniform(0.5, 1.5)
                 wait_s = min(max(backoff, failure.wait_s), self.settings.max_wait_s)
             await asyncio.sleep(wait_s)
+        raise AssertionError("unreachable: the last try returns or raises")
 
     async def attempt(self, url: str, sha256: str) -> Photo:
         with network.as_missing():
@@ -192,10 +193,10 @@ class _Fetcher:
         for _ in range(self.settings.max_redirects + 1):
             # the host first: a row that waits for a busy host takes no slot from the others
             async with self.hosts[request.url.host], self.slots:
-                answer = await self.hop(request)
-                if isinstance(answer, bytes):  # kept within the slot: few bodies wait in memory
-                    return await self.thread(self.keep, answer, url, sha256)
-            request = answer
+                result = await self.hop(request)
+                if isinstance(result, bytes):  # saved within the slot: few bodies wait in memory
+                    return await self.thread(self.keep, result, url, sha256)
+            request = result
         most = self.settings.max_redirects
         raise FetchError("too many redirects", ADDRESS, f"over fetch.max_redirects {most}")
 
@@ -205,8 +206,8 @@ class _Fetcher:
         return photo
 
     async def hop(self, request: httpx.Request) -> bytes | httpx.Request:
-        """The body, or the request that a redirect asks for."""
-        # A proxy would be asked for it, and connect on its own.
+        """The body, or the request of a redirect."""
+        # Through a proxy, `PublicLoop` would not see this address.
         if (
             not self.anywhere
             and (given := network.in_numbers(request.url.host))
@@ -239,13 +240,13 @@ def _local_path(url: str, base: Path) -> Path:
 
 
 def _failures(manifest: pd.DataFrame, outcomes: list[Photo | FetchError], dataset: Dataset) -> str:
-    """One message with all failures: each kind, how many, the first few, what to do."""
+    """One message for all failures: each kind with its count, some examples, and advice."""
     kinds = collections.defaultdict(list)
     for id_, url, outcome in zip(manifest["id"], manifest["url"], outcomes, strict=True):
         if isinstance(outcome, FetchError):
             kinds[outcome.kind, outcome.advice].append((id_, url, outcome.detail))
     total = sum(map(len, kinds.values()))
-    lines = [f"{total} of {len(outcomes)} photos of {dataset.manifest} cannot be had:"]
+    lines = [f"could not fetch {total} of {len(outcomes)} photos of {dataset.manifest}:"]
     for (kind, advice), rows in sorted(kinds.items(), key=lambda item: (-len(item[1]), item[0])):
         lines.append(f"  {kind}: {len(rows)}. {advice}.")
         lines += [
@@ -255,7 +256,7 @@ def _failures(manifest: pd.DataFrame, outcomes: list[Photo | FetchError], datase
         if len(rows) > _EXAMPLES:
             lines.append(f"    ... and {len(rows) - _EXAMPLES} more")
     if total < len(outcomes):
-        lines.append("To go on without them: on_missing: drop, under dataset in config.yaml.")
+        lines.append("To continue without them, set dataset.on_missing: drop in config.yaml.")
     return "\n".join(lines)
 
 
@@ -267,6 +268,6 @@ def _table(manifest: pd.DataFrame, outcomes: list[Photo | FetchError]) -> pd.Dat
         for outcome in outcomes
     ]
     columns = ["status", "reason", *(field.name for field in dataclasses.fields(Photo))]
-    facts = pd.DataFrame(rows, columns=columns)
-    numbers = facts.astype(dict.fromkeys(["width", "height", "bytes"], "Int64"))
-    return pd.concat([manifest[["id", "url"]].reset_index(drop=True), numbers], axis=1)
+    metadata = pd.DataFrame(rows, columns=columns)
+    metadata = metadata.astype(dict.fromkeys(["width", "height", "bytes"], "Int64"))
+    return pd.concat([manifest[["id", "url"]].reset_index(drop=True), metadata], axis=1)

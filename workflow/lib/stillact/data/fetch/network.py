@@ -1,4 +1,4 @@
-"""The guard that connects to public addresses alone, and the reasons of network failures."""
+"""An event loop that connects only to public addresses, and the reasons for network failures."""
 
 import asyncio
 import contextlib
@@ -17,16 +17,16 @@ from stillact.data.fetch.failures import ADDRESS, PRIVATE, FetchError
 _RETRIED = {408, 425, 429}  # and all of 5xx
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
-# What a user can do about a failure.
-_AGAIN = "Try again: what has been fetched is kept"
-_OFFLINE = f"{_AGAIN}. Where a proxy leads out, set HTTPS_PROXY and HTTP_PROXY"
+# Advice for each failure.
+_AGAIN = "Try again: photos fetched so far are kept"
+_OFFLINE = f"{_AGAIN}. Behind a proxy, set HTTPS_PROXY and HTTP_PROXY"
 _PROXY = "HTTPS_PROXY or HTTP_PROXY names a proxy that refuses: correct it, with user:password@"
-_CERTIFICATE = "Where your network signs for others, name its certificates in SSL_CERT_FILE"
+_CERTIFICATE = "If your network intercepts TLS, set SSL_CERT_FILE to its certificates"
 
 
 class PublicLoop(asyncio.SelectorEventLoop):
-    """Connects to public addresses alone. It looks at the address that is connected to, not at the
-    name: what a name stands for can change from one look to the next (DNS rebinding), and an
+    """An event loop that connects only to public addresses. It checks the address of the
+    connection, not the host name: a name can resolve differently each time (DNS rebinding), and an
     address has many spellings."""
 
     proxies: frozenset = frozenset()
@@ -38,10 +38,10 @@ class PublicLoop(asyncio.SelectorEventLoop):
 
 
 def public_loop() -> PublicLoop:
-    """With the addresses of proxies, which are private as a rule, as exceptions."""
+    """A `PublicLoop` that also allows the addresses of proxies, which are usually private."""
     loop = PublicLoop()
     urls = [urlsplit(url) for url in urllib.request.getproxies().values() if "://" in url]
-    with contextlib.suppress(OSError):  # a proxy that has no address fails later, by its name
+    with contextlib.suppress(OSError):  # an unresolvable proxy fails later
         loop.proxies = frozenset(
             found[4][:2]
             for url in urls
@@ -51,7 +51,7 @@ def public_loop() -> PublicLoop:
 
 
 def public(address: str) -> bool:
-    """Whether it is an address of the internet, also one of IPv4 that is wrapped in IPv6."""
+    """Whether an address is public, also for an IPv4 address embedded in IPv6."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if ip.version == 6:
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1])
@@ -63,7 +63,7 @@ def public(address: str) -> bool:
 
 
 def in_numbers(host: str) -> str | None:
-    """The address that a host is, if it is no name; also as 127.1, 0x7f000001 or 2130706433."""
+    """The address of a numeric host, also 127.1, 0x7f000001 or 2130706433; None for a name."""
     with contextlib.suppress(ValueError):
         return str(ipaddress.ip_address(host))
     with contextlib.suppress(OSError):
@@ -73,7 +73,7 @@ def in_numbers(host: str) -> str | None:
 
 @contextlib.contextmanager
 def as_missing() -> Iterator[None]:
-    """What httpx raises, as a reason that is the same on each platform and at each run."""
+    """Convert errors of httpx to a FetchError with the same reason on all platforms and runs."""
     try:
         yield
     except (httpx.TimeoutException, TimeoutError):
@@ -87,7 +87,7 @@ def as_missing() -> Iterator[None]:
     except ExceptionGroup as group:
         if isinstance(group.exceptions[0], FetchError):  # of PublicLoop
             raise group.exceptions[0] from None
-        # httpx lets pass what an impossible port in a redirect raises further down
+        # httpx does not convert the error that an invalid port in a redirect raises
         raise FetchError("not a valid address", ADDRESS) from None
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
         raise FetchError("not a valid address", ADDRESS) from None
@@ -96,7 +96,7 @@ def as_missing() -> Iterator[None]:
 
 
 def http_failure(response: httpx.Response) -> FetchError:
-    """The failure that an answer other than success is."""
+    """The error for an unsuccessful response."""
     code = response.status_code
     kind = f"HTTP {code} {httpx.codes.get_reason_phrase(code)}".rstrip()
     if code in _RETRIED or code >= 500:
@@ -107,7 +107,7 @@ def http_failure(response: httpx.Response) -> FetchError:
 
 
 def _retry_after(value: str) -> float:
-    """Seconds asked for, as a number or a date (RFC 9110, 10.2.3); 0 if neither."""
+    """Seconds to wait, given as a number or a date (RFC 9110, 10.2.3); 0 if neither."""
     with contextlib.suppress(ValueError):
         return max(0, int(value))
     with contextlib.suppress(ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""The progress of a fetch, as a bar or as log lines."""
+"""Progress of a fetch, as a bar or as log lines."""
 
 import collections
 import sys
@@ -12,7 +12,7 @@ _LINE_S = 10.0  # between two log lines of progress
 
 
 class Progress:
-    """A bar with rate and remaining time on a terminal, a log line now and then elsewhere."""
+    """A bar with rate and remaining time on a terminal, otherwise periodic log lines."""
 
     def __init__(self, total: int):
         self.bar = tqdm(total=total, desc="fetch", unit="photo", disable=not sys.stderr.isatty())
@@ -31,7 +31,7 @@ class Progress:
             done = self.sources.total()
             rate = done / (self.last - self.start)
             logger.info(
-                "fetch: %d of %d photos, %.1f photos/s, about %.0f s to go",
+                "fetch: %d of %d photos, %.1f photos/s, about %.0f s left",
                 done,
                 self.total,
                 rate,
@@ -40,8 +40,7 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         self.bar.close()
-        told = ", ".join(f"{count} {source}" for source, count in sorted(self.sources.items()))
+        counts = ", ".join(f"{count} {source}" for source, count in sorted(self.sources.items()))
         seconds = time.monotonic() - self.start
-        logger.info(
-            "fetch: %d of %d photos in %.1f s (%s)", self.sources.total(), self.total, seconds, told
-        )
+        done = self.sources.total()
+        logger.info("fetch: %d of %d photos in %.1f s (%s)", done, self.total, seconds, counts)

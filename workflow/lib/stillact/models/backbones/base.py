@@ -1,4 +1,4 @@
-"""The interface to a pretrained encoder of images (and texts), and what its loaders share."""
+"""The interface of a pretrained encoder of images (and texts), and helpers of its loaders."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,32 +12,32 @@ from torch.func import functional_call
 from stillact.config.backbones import Backbone as Block
 from stillact.core.errors import InputError, did_you_mean
 
-LOCAL = "local-dir:"  # the name that open_clip and timm have for "see the config in the folder"
-# What the libraries call the ways to square a photo, and `images.square` calls them.
+LOCAL = "local-dir:"  # name of open_clip and timm for a model described by the folder's config
+# Geometries: names of the libraries, and those of `preprocess.square`.
 GEOMETRIES = {"shortest": "resize_crop", "center": "resize_crop", "squash": "squash"}
 INTERPOLATIONS = ("bicubic", "bilinear")
-# What an image tower's last projection is called: by open_clip, in its own towers and around
-# timm's, and in the towers of transformers.
+# Names of an image tower's last projection: in open_clip's own towers, in its wrappers of timm's,
+# and in the towers of transformers.
 PROJECTIONS = ("proj", "head.proj.weight", "trunk.head.weight", "projection.weight")
 
 
 class Backbone(nn.Module):
-    """A pretrained model: photos, and texts where it has a text tower, to embeddings.
+    """A pretrained model: embeds photos, and texts if it has a text tower.
 
-    Embeddings are those that the model's authors compare or classify by: pooled, projected where
-    there is a projection, not L2-normalised. Parameters of the image tower are named `image.*`,
-    those of the text tower `text.*`.
+    Embeddings are those that the model's authors compare or classify: pooled, projected if there is
+    a projection, not L2-normalised. Parameters of the image tower are named `image.*`, those of the
+    text tower `text.*`.
 
     Attributes:
         embedding_width: length of an embedding.
         size: side of the square input, pixels.
         mean, std: three floats each, of RGB in [0, 1].
-        geometry, interpolation, crop: how the authors bring a photo to `size`, in the words of
-            `images.square`: "resize_crop" or "squash", "bicubic" or "bilinear", and timm's crop_pct
-            (1.0 with the other loaders).
-        image, text: the towers; `text` is None where there is none, and may be set to None.
-        logit_scale: what cosine similarities are multiplied by; None without a text tower.
-        last_layer: the largest number that `layer_of` gives.
+        geometry, interpolation, crop: preprocessing of the authors, as for `preprocess.square`:
+            "resize_crop" or "squash", "bicubic" or "bilinear", and timm's crop_pct (1.0 with the
+            other loaders).
+        image, text: the towers; `text` is None if there is none, and may be set to None.
+        logit_scale: factor of the cosine similarities; None without a text tower.
+        last_layer: the largest value of `layer_of`.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Backbone(nn.Module):
         return self.text is not None
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
-        """Photos (batch, 3, size, size), uint8 or float in [0, 255], to what the model expects."""
+        """Normalise photos (batch, 3, size, size), uint8 or float in [0, 255], for the model."""
         mean, std = (
             torch.tensor(values, device=images.device).view(3, 1, 1)
             for values in (self.mean, self.std)
@@ -77,29 +77,30 @@ class Backbone(nn.Module):
         return (images.float() / 255 - mean) / std
 
     def encode_image(self, images: torch.Tensor) -> torch.Tensor:
-        """Normalised float32 images (batch, 3, size, size) to embeddings (batch, width)."""
+        """Embed normalised float32 images (batch, 3, size, size): embeddings (batch, width)."""
         return self.image(images)
 
     @property
     def projects(self) -> bool:
-        """Whether the image tower ends in a projection, as those of CLIP do and SigLIP's do not."""
+        """Whether the image tower ends in a projection (CLIP does, SigLIP does not)."""
         return any(name in PROJECTIONS for name, _ in self.image.named_parameters())
 
     @property
     def projection(self) -> torch.Tensor:
-        """The image tower's last matrix, float32 (unprojected width, embedding width): embeddings
-        are what `encode_unprojected` gives times it. A bias is its last row.
+        """The image tower's projection matrix, float32 (unprojected width, embedding width).
+
+        Embeddings are the output of `encode_unprojected` times this matrix. A bias is its last row.
 
         Raises:
-            InputError: the tower has none.
+            InputError: the tower has no projection.
         """
         (name, weight), *bias = self._projection().items()
-        matrix = weight if name == "proj" else weight.T  # layers multiply from the other side
+        matrix = weight if name == "proj" else weight.T  # linear layers store the transpose
         return torch.cat([matrix, *(row[None] for _, row in bias)])
 
     def encode_unprojected(self, images: torch.Tensor) -> torch.Tensor:
-        """Normalised images, as for `encode_image`, to what the projection is applied to, float32
-        (batch, unprojected width); where it has a bias, a 1 comes last.
+        """Encode normalised images, as for `encode_image`, without the projection: float32 (batch,
+        unprojected width); if the projection has a bias, the last feature is 1.
 
         Raises:
             InputError: the tower has no projection.
@@ -110,7 +111,7 @@ class Backbone(nn.Module):
         return functional_call(self.image, through, images)
 
     def _projection(self) -> dict[str, torch.Tensor]:
-        """The projection's matrix and, where it has one, its bias, by their names in the tower."""
+        """The projection's matrix and, if it has one, its bias, by their names in the tower."""
         found = {name: parameter.detach() for name, parameter in self.image.named_parameters()}
         for weight in PROJECTIONS:
             names = (weight, weight.removesuffix("weight") + "bias")
@@ -118,37 +119,37 @@ class Backbone(nn.Module):
                 return {name: found[name] for name in names if name in found}
         raise InputError(
             "this backbone's image tower has no projection; train another recipe on it, such as "
-            "linear_probe, or take one of CLIP's"
+            "linear_probe, or use a CLIP backbone"
         )
 
     def encode_text(self, texts: list[str]) -> torch.Tensor:
-        """Texts to embeddings (texts, width).
+        """Embed texts: embeddings (texts, width).
 
         Raises:
-            InputError: the model has no text tower, or its folder no tokenizer.
+            InputError: the model has no text tower, or its folder has no tokenizer.
         """
         tokens = self.tokenize(texts)
         return self.text(tokens.to(next(self.text.parameters()).device))
 
     def tokenize(self, texts: list[str]) -> torch.Tensor:
-        """Texts to what the text tower takes, int64 (texts, length).
+        """Tokenise texts for the text tower, int64 (texts, length).
 
         Raises:
-            InputError: as `encode_text`.
+            InputError: as for `encode_text`.
         """
         if self.text is None:
-            raise InputError("this backbone has no text tower; take open_clip's, or siglip")
+            raise InputError("this backbone has no text tower; use one of open_clip, or siglip")
         return self._tokenizer()(texts)
 
     def blocks(self) -> list[nn.Module]:
-        """The image tower's transformer blocks, first to last; none where it is no transformer."""
+        """The image tower's transformer blocks, first to last; none if it is not a transformer."""
         return [] if self._blocks is None else list(self.get_submodule(f"image.{self._blocks}"))
 
     def layer_of(self, parameter: str) -> int:
         """The layer of a parameter of the image tower, for layer-wise learning-rate decay.
 
         Args:
-            parameter: its name in `named_parameters()`, `image.` in front.
+            parameter: its name in `named_parameters()`, with the prefix `image.`.
 
         Returns:
             0 for patch and position embeddings, i for block i (counted from 1), `last_layer` for
@@ -166,17 +167,17 @@ def preprocessing(
     std: Sequence[float],
     crop: float = 1.0,
 ) -> dict:
-    """What `Backbone` is told of how its authors see a photo.
+    """The preprocessing argument of `Backbone`.
 
     Raises:
-        InputError: they see it in a way that `images.square` has not.
+        InputError: `preprocess.square` does not support the preprocessing.
     """
     height, width = sides
     if height != width or way not in GEOMETRIES or interpolation not in INTERPOLATIONS:
         raise InputError(
-            f"{source}: made for photos of {width} by {height} pixels, resized {way!r} and "
-            f"{interpolation!r}; what can be had are squares, {' or '.join(GEOMETRIES)}, "
-            f"{' or '.join(INTERPOLATIONS)}. Take another model, or change its preprocessing config"
+            f"{source}: expects photos of {width} by {height} pixels, resized {way!r} and "
+            f"{interpolation!r}; supported are squares, {' or '.join(GEOMETRIES)}, "
+            f"{' or '.join(INTERPOLATIONS)}. Use another model, or change its preprocessing config"
         )
     return {
         "size": width,
@@ -189,8 +190,8 @@ def preprocessing(
 
 
 def layers(tower: nn.Module, blocks: str, after: tuple[str, ...]) -> dict[str, int]:
-    """The layer of each parameter: those under `blocks` by their place there, those whose names
-    begin with one of `after` last, all others first."""
+    """The layer of each parameter: those under `blocks` by their block, those whose names begin
+    with one of `after` last, all others first."""
     last = len(tower.get_submodule(blocks)) + 1
 
     def layer(name: str) -> int:
@@ -202,28 +203,28 @@ def layers(tower: nn.Module, blocks: str, after: tuple[str, ...]) -> dict[str, i
 
 
 def unknown(block: Block, known: Iterable[str]) -> NoReturn:
-    """Raise that a loader has no model of the name, with the nearest that it has."""
+    """Raise an InputError for an unknown model name, with the closest known one."""
     listed = f"{block.loader}.list_models()"
     if block.loader == "transformers":
         listed = "clip, siglip or vit"
     raise InputError(
         f"no model {block.name!r} for the loader {block.loader}.{did_you_mean(block.name, known)} "
-        f"The backbone's name is one of {listed}"
+        f"Use one of {listed}"
     )
 
 
 def require(folder: Path, name: str) -> None:
-    """Raise where a folder of weights lacks a file."""
+    """Raise an InputError if a folder of weights lacks a file."""
     if not (folder / name).is_file():
-        raise InputError(f"{folder}: there is no {name} in it; give the folder of a saved model")
+        raise InputError(f"{folder}: has no {name}; name the folder of a saved model")
 
 
 @contextlib.contextmanager
 def tokenizer_there(folder: Path) -> Iterator[None]:
-    """Tell of a folder without a tokenizer in this project's words."""
+    """Convert errors about a folder without a tokenizer to an InputError."""
     try:
         yield
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{folder}: no tokenizer; give a folder that holds the model's own tokenizer files too"
+            f"{folder}: no tokenizer; use a folder that also has the model's own tokenizer files"
         ) from error

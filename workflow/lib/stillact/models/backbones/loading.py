@@ -1,4 +1,4 @@
-"""Pretrained image (and text) encoders of three libraries, loaded behind one interface."""
+"""Loading of pretrained image (and text) encoders of three libraries with a common interface."""
 
 import contextlib
 import json
@@ -14,33 +14,33 @@ from stillact.models.backbones.base import Backbone
 
 
 def load(block: Block, folder: Path) -> Backbone:
-    """The backbone of a config block, in eval mode, on the CPU, in float32. Asks no hub.
+    """Load the backbone of a config block, in eval mode, on the CPU, in float32, without the hub.
 
     Args:
         block: loader and name.
-        folder: where its weights are (`weights.place`): a folder, or a file.
+        folder: location of its weights (`weights.place`): a folder, or a file.
 
     Raises:
-        InputError: an unknown name (with the nearest known), nothing to load, weights that do not
-            fit (which keys), damaged ones, pickles that hold more than tensors.
+        InputError: an unknown name (with the closest known one), missing weights, weights that do
+            not fit (with the keys), damaged weights, pickles with more than tensors.
     """
     os.environ["HF_HUB_OFFLINE"] = "1"  # read when the libraries are imported
     loaders = {"open_clip": open_clip.load, "transformers": transformers.load, "timm": timm.load}
     if not folder.exists():
-        raise InputError(f"{folder}: no weights of {block.name} there; have rule fetch_weights run")
+        raise InputError(f"{folder}: no weights of {block.name} there; run rule fetch_weights")
     with _quiet():
         return loaders[block.loader](block, folder).eval()
 
 
 def from_record(path: Path) -> Backbone:
-    """The backbone that a record of rule fetch_weights (weights.json) is about, as from `load`."""
+    """Load the backbone of a record of rule fetch_weights (weights.json), as by `load`."""
     record = json.loads(path.read_text(encoding="utf-8"))
     block = Block(loader=record["loader"], name=record["name"], weights=record["folder"])
     return load(block, Path(record["folder"]))
 
 
 def facts(backbone: Backbone) -> dict:
-    """What can be said of a backbone without loading it again; goes into JSON as it is."""
+    """Metadata of a backbone, ready for JSON, so that it need not be loaded again."""
     names = ("size", "geometry", "interpolation", "crop", "mean", "std", "embedding_width")
     names += ("logit_scale", "has_text", "projects")
     return {
@@ -52,7 +52,7 @@ def facts(backbone: Backbone) -> dict:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the libraries' remarks, such as that weights are random before they are loaded."""
+    """Suppress warnings of the libraries, such as that weights are random before loading."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -24,7 +24,7 @@ CONFIG = "open_clip_config.json"
 
 
 def load(block: Block, folder: Path) -> Backbone:
-    """The backbone of a config block of the loader open_clip, as for `loading.load`."""
+    """Load the backbone of a config block of the loader open_clip, as for `loading.load`."""
     import open_clip
 
     name = _name(open_clip, block, folder)
@@ -37,25 +37,25 @@ def load(block: Block, folder: Path) -> Backbone:
     image = model.visual
     blocks = "trunk.blocks" if hasattr(image, "trunk") else "transformer.resblocks"
     if isinstance(image, open_clip.model.ModifiedResNet):
-        raise InputError(f"{block.name}: a ResNet has no transformer blocks; take a ViT")
+        raise InputError(f"{block.name}: a ResNet has no transformer blocks; use a ViT")
     (file,) = weights.weight_files(block, folder)
     _load_checkpoint(open_clip, model, file, block.name)
     after = ("trunk.norm.", "trunk.fc_norm", "trunk.attn_pool", "trunk.head", "head.")
     after += ("ln_post.", "proj", "attn_pool")
-    made = image.preprocess_cfg
-    described = (folder / CONFIG).is_file()
-    words = f"{LOCAL}{folder}" if described else name
-    tokenizer = functools.cache(lambda: _tokenizer(open_clip, words, folder))
-    del model.visual  # what is left encodes text
+    settings = image.preprocess_cfg
+    has_config = (folder / CONFIG).is_file()
+    tokenizer_name = f"{LOCAL}{folder}" if has_config else name
+    tokenizer = functools.cache(lambda: _tokenizer(open_clip, tokenizer_name, folder))
+    del model.visual  # the rest encodes text
     return Backbone(
         image,
         preprocessing(
             folder,
             open_clip.transform.to_2tuple(image.image_size),
-            made["resize_mode"],
-            made["interpolation"],
-            made["mean"],
-            made["std"],
+            settings["resize_mode"],
+            settings["interpolation"],
+            settings["mean"],
+            settings["std"],
         ),
         open_clip.get_model_config(name)["embed_dim"],
         blocks,
@@ -81,7 +81,7 @@ class _Text(nn.Module):
 
 
 def _name(open_clip, block: Block, folder: Path) -> str:
-    """What open_clip calls it. Weights fit with the wrong activation too, so that is compared."""
+    """The model's name in open_clip. The activation is checked too, as weights fit a wrong one."""
     if block.name == LOCAL:
         require(folder, CONFIG)
         return f"{LOCAL}{folder}"
@@ -92,14 +92,14 @@ def _name(open_clip, block: Block, folder: Path) -> str:
         named, saved = (open_clip.get_model_config(n).get("quick_gelu", False) for n in names)
         if named != saved:
             raise InputError(
-                f"{folder / CONFIG}: quick_gelu, the activation, is {saved}, and {named} "
-                f"for {block.name}; take the name with -quickgelu where it is True, or without"
+                f"{folder / CONFIG}: quick_gelu, the activation, is {saved}, but {named} "
+                f"for {block.name}; use the name with -quickgelu if it is True, else without"
             )
     return block.name
 
 
 def _preprocessing(open_clip, name: str, folder: Path) -> dict:
-    """That of the folder's config, or else of the weights published under the name."""
+    """The preprocessing of the folder's config, or else of the weights published for the name."""
     if (folder / CONFIG).is_file():
         saved = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         return saved.get("preprocess_cfg", {})
@@ -110,7 +110,7 @@ def _preprocessing(open_clip, name: str, folder: Path) -> dict:
 def _load_checkpoint(open_clip, model: nn.Module, file: Path, name: str) -> None:
     want, got = model.state_dict(), weights.read(file)
     missing, unexpected, reshaped = weights.differences(want, got)
-    # open_clip would resample position embeddings of another size without a word
+    # open_clip would silently resample position embeddings of another size
     weights.require_fit(file, name, [], [], [row for row in reshaped if "logit" not in row[0]])
     try:
         open_clip.load_checkpoint(model, str(file))

@@ -17,7 +17,7 @@ from stillact.models.backbones.base import (
 
 
 def load(block: Block, folder: Path) -> Backbone:
-    """The backbone of a config block of the loader timm, as for `loading.load`."""
+    """Load the backbone of a config block of the loader timm, as for `loading.load`."""
     import timm
 
     if block.name == LOCAL:
@@ -54,8 +54,8 @@ def _without_classifier(state: dict, classifier: str | tuple[str, ...] | None) -
 
 
 def _layers(timm, model: nn.Module) -> tuple[str | None, dict[str, int]]:
-    """Of a ViT as for the other loaders; of anything else timm's own groups, and no blocks: so of
-    DINOv3, which timm builds as an Eva, whose attention turns queries and keys by their place."""
+    """Layers of a ViT as for the other loaders; otherwise timm's own groups, and no blocks: e.g. of
+    DINOv3, which timm builds as an Eva, with rotary position embeddings in its attention."""
     if isinstance(model, timm.models.VisionTransformer):
         after = ("norm.", "fc_norm.", "attn_pool.", "head")
         return "blocks", layers(model, "blocks", after)

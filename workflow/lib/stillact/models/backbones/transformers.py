@@ -21,7 +21,7 @@ from stillact.models.backbones.base import (
 
 
 def load(block: Block, folder: Path) -> Backbone:
-    """The backbone of a config block of the loader transformers, as for `loading.load`."""
+    """Load the backbone of a config block of the loader transformers, as for `loading.load`."""
     import transformers
 
     kinds = {"clip": _clip, "siglip": _siglip, "vit": _vit}
@@ -32,8 +32,8 @@ def load(block: Block, folder: Path) -> Backbone:
     config = transformers.AutoConfig.from_pretrained(folder)
     if config.model_type != block.name:
         raise InputError(
-            f"{folder / 'config.json'}: holds a model of type {config.model_type!r}, and the "
-            f"backbone's name is {block.name!r}; write the type as its name"
+            f"{folder / 'config.json'}: the model is of type {config.model_type!r}, but the "
+            f"backbone's name is {block.name!r}; use the type as the name"
         )
     for file in weights.weight_files(block, folder):
         weights.read(file)  # for its messages
@@ -51,7 +51,7 @@ def load(block: Block, folder: Path) -> Backbone:
 
 
 class _Pooled(nn.Module):
-    """A tower of transformers: returns its pooled output alone, projected where CLIP does so."""
+    """A tower of transformers that returns only its pooled output, projected for CLIP."""
 
     def __init__(self, tower: nn.Module, projection: nn.Module | None = None):
         super().__init__()
@@ -74,7 +74,7 @@ def _siglip(model: nn.Module, folder: Path) -> Backbone:
 
 
 def _contrastive(model: nn.Module, folder: Path, image, text, embedding_width: int) -> Backbone:
-    """A model of photos and texts, without what only training needs of it."""
+    """A model of photos and texts, without the parts needed only for training."""
     blocks, after = "tower.encoder.layers", ("tower.post_layernorm.", "tower.head.", "projection.")
     length = model.config.text_config.max_position_embeddings
     return Backbone(
@@ -90,7 +90,7 @@ def _contrastive(model: nn.Module, folder: Path, image, text, embedding_width: i
 
 
 def _vit(model: nn.Module, folder: Path) -> Backbone:
-    """Its pooler is what the classifier of pre-training saw: class token, dense layer, tanh."""
+    """A ViT, with the pooler that its pre-training classifier used: class token, linear, tanh."""
     image = _Pooled(model)
     return Backbone(
         image,
@@ -105,32 +105,32 @@ def _preprocessing(folder: Path) -> dict:
     import transformers
 
     try:
-        made = transformers.AutoImageProcessor.from_pretrained(folder)
+        processor = transformers.AutoImageProcessor.from_pretrained(folder)
     except OSError as error:
         raise InputError(f"{folder}: no preprocessor_config.json; copy the model's own") from error
-    sides, way = _sides(made)
+    sides, way = _sides(processor)
     return preprocessing(
         folder,
         sides,
         way,
-        {2: "bilinear", 3: "bicubic"}.get(int(made.resample), str(made.resample)),  # PIL numbers
-        made.image_mean,
-        made.image_std,
+        {2: "bilinear", 3: "bicubic"}.get(int(processor.resample), str(processor.resample)),  # PIL
+        processor.image_mean,
+        processor.image_std,
     )
 
 
-def _sides(made) -> tuple[tuple[int, int], str]:
-    """Height and width that a processor of transformers ends at, and how, in open_clip's words."""
-    size, cropped = made.size, getattr(made, "do_center_crop", False)
-    if cropped and size.shortest_edge == made.crop_size.height:
-        return (made.crop_size.height, made.crop_size.width), "shortest"
+def _sides(processor) -> tuple[tuple[int, int], str]:
+    """Output height and width of a processor of transformers, and open_clip's resize mode."""
+    size, cropped = processor.size, getattr(processor, "do_center_crop", False)
+    if cropped and size.shortest_edge == processor.crop_size.height:
+        return (processor.crop_size.height, processor.crop_size.width), "shortest"
     whole = size.height and size.width and not cropped
     return (size.height, size.width), "squash" if whole else "crop"
 
 
 def _tokenizer(folder: Path, length: int) -> Callable[[list[str]], torch.Tensor]:
-    """Text as SigLIP was trained on it: lower case, padded to full length, without a mask; to CLIP,
-    which looks at nothing behind the text's end, padding and case are the same."""
+    """Tokenise as in SigLIP's training: lower case, padded to full length, without a mask. For
+    CLIP, which ignores tokens after the end of the text, padding and case make no difference."""
     import transformers
 
     with tokenizer_there(folder):

@@ -1,4 +1,4 @@
-"""Blocks of the config and of the runs: a pretrained backbone and a new head, all of it trained."""
+"""Config and plan of fine_tune: a pretrained backbone and a new head, all of it trained."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -19,15 +19,16 @@ from stillact.config.types import Block, Name, Text
 
 
 class FineTune(Training):
-    """All parameters of a backbone and a new head. Biases, norms and embeddings do not decay."""
+    """Fine-tuning of a backbone and a new head, without weight decay on biases, norms and
+    embeddings."""
 
     layer_decay: Annotated[
         float,
-        Field(gt=0, le=1, description="Step size of a layer over that of the layer above it."),
+        Field(gt=0, le=1, description="Learning rate of a layer over that of the layer above it."),
     ] = 1.0
     precision: Annotated[
         Literal["auto", "fp32", "bf16"],
-        Field(description="Of the arithmetic in training; auto: bf16 on a GPU, fp32 on a CPU."),
+        Field(description="Precision of training; auto: bf16 on a GPU, fp32 on a CPU."),
     ] = "auto"
     renamed: ClassVar[dict[str, str]] = {"threads": "resources.fine_tune.threads"}
 
@@ -38,9 +39,9 @@ class FineTuneModel(Block):
     head: Annotated[
         Literal["random", "text", "probe", "text_tower"],
         Field(
-            description="What classifies, at its start: a random head; the embeddings of the "
-            "prompts; a linear probe (LP-FT, arXiv 2202.10054); or, to the end, the prompts as "
-            "the text tower embeds them, which is trained too (FLYP, arXiv 2212.00638)."
+            description="Initial classification head: random; text, the embeddings of the prompts; "
+            "probe, a linear probe (LP-FT, arXiv 2202.10054); or text_tower, the prompts as "
+            "embedded by the text tower, which is trained too (FLYP, arXiv 2212.00638)."
         ),
     ] = "random"
     prompts: Prompts = None
@@ -54,8 +55,8 @@ class FineTuneModel(Block):
 class FineTunePlan(FineTuneModel, Plan):
     classes: list[Name]
     training: FineTune
-    probe: LinearProbe | None = None  # where the head starts from one
-    texts: dict[Name, list[Text]] | None = None  # a class, where the text tower is trained too
+    probe: LinearProbe | None = None  # if the head starts from a linear probe
+    texts: dict[Name, list[Text]] | None = None  # per class, if the text tower is trained too
 
     @property
     def packages(self) -> tuple[str, ...]:

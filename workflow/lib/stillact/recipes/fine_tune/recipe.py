@@ -1,4 +1,4 @@
-"""What the workflow knows of the recipe fine_tune."""
+"""The recipe fine_tune."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from stillact.recipes.base import TUNING, Recipe, StudyConfig
 from stillact.recipes.fine_tune.config import FineTune as Settings
 from stillact.recipes.fine_tune.config import FineTuneModel, FineTunePlan
 
-HEADS = {  # how the last layer starts
+HEADS = {  # initialisation of the last layer
     "random": "a new last layer",
     "text": "a new last layer, which starts from the classes' prompts",
     "probe": "a new last layer, which starts from a logistic regression",
-    "text_tower": "its text tower, which goes on embedding the classes' prompts",
+    "text_tower": "its text tower, which embeds the classes' prompts",
 }
-CARDS = {  # of a head, what is trained, and where that is from; {} is the backbone
+CARDS = {  # per head: what is trained, and its sources; {} is the backbone
     "random": ("The image tower of {} and a new linear head on it, all of it fine-tuned", []),
     "text": (
         "The image tower of {} and a linear head that starts from the embeddings of the classes' "
@@ -25,8 +25,8 @@ CARDS = {  # of a head, what is trained, and where that is from; {} is the backb
         ["2202.10054"],
     ),
     "text_tower": (
-        "Both towers of {}, fine-tuned; the classes' prompts classify, as the text tower has "
-        "embedded them in the end (FLYP)",
+        "Both towers of {}, fine-tuned; the classes' prompts classify, as embedded by the final "
+        "text tower (FLYP)",
         ["2212.00638"],
     ),
 }
@@ -59,5 +59,5 @@ class FineTune(Recipe):
         )
 
     def card(self, plan: FineTunePlan, backbone: str) -> tuple[str, list[str]]:
-        said, sources = CARDS[plan.head]
-        return f"{said.replace('{}', backbone)}.", sources
+        text, sources = CARDS[plan.head]
+        return f"{text.replace('{}', backbone)}.", sources

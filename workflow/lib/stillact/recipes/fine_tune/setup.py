@@ -1,4 +1,4 @@
-"""A pretrained backbone with a new head, all of it trained."""
+"""Fine-tuning of a pretrained backbone with a new head."""
 
 import functools
 from collections.abc import Mapping
@@ -17,15 +17,15 @@ from stillact.recipes.fine_tune.config import FineTune, FineTunePlan
 from stillact.training import augment, loop
 from stillact.training.jobs import Parts, Setup, load_parts
 
-# What the names of embeddings hold: of positions, of class and register tokens, pooling queries.
+# Substrings in the names of embeddings: positions, class and register tokens, pooling queries.
 EMBEDDINGS = ("position", "pos_embed", "cls_token", "reg_token", "probe", "latent", "token_embed")
 
 
 class Classifier(nn.Module):
     """A backbone's image tower and a linear head on its embedding.
 
-    With a text head, as wise-ft builds it (arXiv 2109.01903), embeddings are L2-normalised and a
-    class's row is its normalised text embedding times the logit scale, so that the untrained
+    With a text head, as in WiSE-FT (arXiv 2109.01903), embeddings are L2-normalised and a class's
+    weights are its normalised text embedding times the logit scale, so that the untrained
     classifier is the zero-shot one. With a linear probe as its head (LP-FT, arXiv 2202.10054)
     embeddings are L2-normalised too, and the untrained classifier is the probe.
     """
@@ -33,7 +33,7 @@ class Classifier(nn.Module):
     def __init__(self, backbone: base.Backbone, head: nn.Module, normalised: bool):
         super().__init__()
         self.backbone, self.head, self.normalised = backbone, head, normalised
-        self.chosen: dict[str, float] = {}  # for the head's start
+        self.chosen: dict[str, float] = {}  # for the head's initialisation
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (batch, classes) of normalised images (batch, 3, size, size)."""
@@ -45,18 +45,19 @@ class Classifier(nn.Module):
 
 
 class TextTowerHead(nn.Module):
-    """Classes by their prompts as the text tower embeds them now, which is trained with the rest
-    (FLYP, arXiv 2212.00638, its contrast taken over the classes in place of the batch).
+    """A head of the classes' prompts, embedded by the text tower, which is trained too (FLYP, arXiv
+    2212.00638, with the contrastive loss over the classes instead of the batch).
 
-    At its start it is the text head of `Classifier`.
+    Initially it equals the text head of `Classifier`.
     """
 
     def __init__(self, backbone: base.Backbone, texts: dict[str, list[str]]):
         super().__init__()
         self.text, self.scale = backbone.text, backbone.logit_scale
-        share = torch.block_diag(*(torch.full((1, len(of)), 1 / len(of)) for of in texts.values()))
+        counts = [len(prompts) for prompts in texts.values()]
+        share = torch.block_diag(*(torch.full((1, count), 1 / count) for count in counts))
         self.register_buffer("share", share, persistent=False)  # (classes, texts)
-        tokens = backbone.tokenize([text for of in texts.values() for text in of])
+        tokens = backbone.tokenize([text for prompts in texts.values() for text in prompts])
         self.register_buffer("tokens", tokens, persistent=False)
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
@@ -66,42 +67,42 @@ class TextTowerHead(nn.Module):
 
 
 def setup(plan: FineTunePlan, files: Mapping[str, Path], device: torch.device) -> Setup:
-    """Classifiers that all start from the backbone's own weights.
+    """Set up classifiers that start from the backbone's pretrained weights.
 
     Args:
-        plan: start of the head, augmentations, training.
+        plan: initial head, augmentations, training.
         files: `record`, the backbone's weights.json; `array` and `index`, the photos packed for it
             (npy) and their rows (csv); for a text head `texts` (npy) and `texts_index` (csv), the
             embeddings of the prompts.
-        device: where all is put.
+        device: device of inputs and networks.
     """
     backbone = loading.from_record(files["record"])
     tower = TextTowerHead(backbone, plan.texts) if plan.head == "text_tower" else None
-    backbone.text = None  # the image tower alone, but for that head
+    backbone.text = None  # only the image tower, except for that head
     towers = nn.ModuleList([backbone, *filter(None, [tower])])
     start = {name: tensor.clone() for name, tensor in towers.state_dict().items()}
     towers.to(device, memory_format=torch.channels_last)  # convolutions are faster with it
     change = augment.build(plan.augment, backbone.size)
 
     def network(train: loop.LabelledInputs | None) -> nn.Module:
-        towers.load_state_dict(start)  # from memory: an earlier run has changed it
-        made = Classifier(backbone, tower or head().to(device), normalised=plan.head != "random")
+        towers.load_state_dict(start)  # reset: an earlier run has changed it
+        model = Classifier(backbone, tower or head().to(device), normalised=plan.head != "random")
         if plan.head == "probe" and train is not None:
             found = probed(train)
-            _set(made.head, torch.from_numpy(found.weight), torch.from_numpy(found.bias))
-            made.chosen = {"c": found.c}
-        return made
+            _set(model.head, torch.from_numpy(found.weight), torch.from_numpy(found.bias))
+            model.chosen = {"c": found.c}
+        return model
 
     def head() -> nn.Linear:
-        made = nn.Linear(backbone.embedding_width, len(plan.classes), bias=plan.head != "text")
+        layer = nn.Linear(backbone.embedding_width, len(plan.classes), bias=plan.head != "text")
         if plan.head == "text":
-            _set(made, frozen.text_rows(files, plan.classes))
-        elif plan.head == "random":  # small, as ViTs start theirs: all classes begin alike
-            nn.init.trunc_normal_(made.weight, std=0.02)
-            nn.init.zeros_(made.bias)
-        return made
+            _set(layer, frozen.text_rows(files, plan.classes))
+        elif plan.head == "random":  # small, as for ViTs: nearly uniform initial predictions
+            nn.init.trunc_normal_(layer.weight, std=0.02)
+            nn.init.zeros_(layer.bias)
+        return layer
 
-    @functools.lru_cache(1)  # seeds share their photos, and the backbone is at its start
+    @functools.lru_cache(1)  # seeds share their photos, and the backbone is untrained
     def probed(train: loop.LabelledInputs):
         from stillact.models import probe  # scikit-learn, which no other head needs
 
@@ -128,32 +129,33 @@ def setup(plan: FineTunePlan, files: Mapping[str, Path], device: torch.device) -
         prepare,
         inputs=lambda photos, _: photos,
         preprocessing=BackboneRecord.read(files["record"]).facts.preprocessing,
-        groups=lambda made: groups(made, plan.training),
+        groups=lambda model: groups(model, plan.training),
         precision=precision,
     )
 
 
 def groups(network: Classifier, settings: FineTune) -> list[dict]:
-    """The optimiser's groups: parameters of one layer, those that decay and those that do not.
+    """Parameter groups of the optimiser: per layer, with and without weight decay.
 
-    The head (a text tower too) has the full learning rate, the layer below it that times
-    `layer_decay`, and so on down to the patch embedding (as BEiT does, arXiv 2106.08254). Biases,
-    norms and embeddings do not decay.
+    The head (and a text tower) has the full learning rate, the layer below it that times
+    `layer_decay`, and so on down to the patch embedding (as in BEiT, arXiv 2106.08254). Biases,
+    norms and embeddings have no weight decay.
 
     Args:
-        network: whose parameters.
+        network: the classifier.
         settings: weight_decay, layer_decay.
 
     Returns:
-        params, names, scale (of the step size) and weight_decay of each group, from the head down.
+        params, names, scale (of the learning rate) and weight_decay of each group, from the head
+        down.
     """
     above = network.backbone.last_layer + 1
-    made: dict[tuple[int, bool], dict] = {}
+    by_layer: dict[tuple[int, bool], dict] = {}
     for name, parameter in network.named_parameters():
         below = name.removeprefix("backbone.")
         layer = above if below == name else network.backbone.layer_of(below)
         decays = parameter.ndim > 1 and not any(word in name for word in EMBEDDINGS)
-        group = made.setdefault(
+        group = by_layer.setdefault(
             (-layer, not decays),
             {
                 "params": [],
@@ -164,7 +166,7 @@ def groups(network: Classifier, settings: FineTune) -> list[dict]:
         )
         group["params"].append(parameter)
         group["names"].append(name)
-    return [made[key] for key in sorted(made)]
+    return [by_layer[key] for key in sorted(by_layer)]
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Blocks of the config and of the runs: a network from random weights."""
+"""Config and plan of from_scratch: a network from random weights."""
 
 from typing import Annotated, Literal
 
@@ -11,22 +11,22 @@ from stillact.config.types import Block, Geometry, Name
 
 
 class FromScratch(Training):
-    """A network from a random start."""
+    """Training of a network from random weights."""
 
     size: Annotated[int, Field(ge=16, le=1024, description="Side of the square input, pixels.")]
     geometry: Annotated[
-        Geometry, Field(description="How a photo becomes square: resize_crop or letterbox.")
+        Geometry, Field(description="Method to make a photo square: resize_crop or letterbox.")
     ]
 
 
 class FromScratchModel(Block):
     recipe: Literal["from_scratch"]
-    network: Annotated[CNN | FNN, Field(discriminator="type", description="What is trained.")]
+    network: Annotated[CNN | FNN, Field(discriminator="type", description="Architecture.")]
     augment: Augment = []
 
 
 class FromScratchPlan(FromScratchModel, Plan):
-    """All that the result of a run depends on, besides its files, its split and its seed."""
+    """Everything that the result of a run depends on, except its files, its split and its seed."""
 
     classes: list[Name]
     training: FromScratch

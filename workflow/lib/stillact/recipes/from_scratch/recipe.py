@@ -1,4 +1,4 @@
-"""What the workflow knows of the recipe from_scratch."""
+"""The recipe from_scratch."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ class FromScratch(Recipe):
         if isinstance(network, CNN) and 2 ** len(network.channels) > size:
             fault(
                 "models.{name}.network.channels: {blocks} blocks halve an input of {size} px to "
-                "nothing; take fewer, or raise recipes.from_scratch.size",
+                "nothing; use fewer, or raise recipes.from_scratch.size",
                 name=name,
                 blocks=len(network.channels),
                 size=size,
@@ -48,7 +48,7 @@ class FromScratch(Recipe):
         return 5
 
     def describe(self, model: FromScratchModel) -> str:
-        kind = "convolutional" if isinstance(model.network, CNN) else "dense"
+        kind = "convolutional" if isinstance(model.network, CNN) else "fully connected"
         means = [
             name
             for name, used in (
@@ -64,8 +64,8 @@ class FromScratch(Recipe):
         )
 
     def card(self, plan: FromScratchPlan, backbone: str) -> tuple[str, list[str]]:
-        net = "convolutional" if isinstance(plan.network, CNN) else "dense"
-        return f"A {net} network, from a random start, on the training photos alone.", []
+        kind = "convolutional" if isinstance(plan.network, CNN) else "fully connected"
+        return f"A {kind} network, from random weights, on the training photos only.", []
 
 
 def _is_cnn(model: Block) -> bool:

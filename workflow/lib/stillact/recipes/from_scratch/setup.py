@@ -1,4 +1,4 @@
-"""A CNN or a dense net from a random start, on packed photos."""
+"""Training of a CNN or a fully connected network from random weights, on packed photos."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,20 +16,20 @@ from stillact.training.jobs import Parts, Setup, load_parts
 
 
 def setup(plan: FromScratchPlan, files: Mapping[str, Path], device: torch.device) -> Setup:
-    """Networks that see photos in [-1, 1].
+    """Set up networks on photos in [-1, 1].
 
     Args:
         plan: network, augmentations, training.
         files: `array` and `index`, packed photos (npy) and their rows (csv).
-        device: where all is put.
+        device: device of inputs and networks.
     """
     photos = np.load(files["array"], mmap_mode="r")
     size = plan.training.size
     change = augment.build(plan.augment, size)
 
     def network(_) -> nn.Module:
-        made = networks.build(plan.network, plan.matched, size, len(plan.classes))
-        return made.to(device, memory_format=torch.channels_last)
+        model = networks.build(plan.network, plan.matched, size, len(plan.classes))
+        return model.to(device, memory_format=torch.channels_last)
 
     def prepare(images: torch.Tensor, training: bool) -> torch.Tensor:
         images = images.float() / 255

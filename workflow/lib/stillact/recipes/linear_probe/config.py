@@ -1,4 +1,4 @@
-"""Blocks of the config and of the runs: logistic regression on a backbone's embeddings."""
+"""Config and plan of linear_probe: logistic regression on a backbone's embeddings."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""What the workflow knows of the recipe linear_probe."""
+"""The recipe linear_probe."""
 
 from stillact.config.training import LinearProbe as Settings
 from stillact.recipes.base import FROZEN, Recipe
@@ -23,6 +23,6 @@ class LinearProbe(Recipe):
 
     def card(self, plan: LinearProbePlan, backbone: str) -> tuple[str, list[str]]:
         return (
-            f"Multinomial logistic regression on the embeddings of {backbone}, left as it is.",
+            f"Multinomial logistic regression on the embeddings of {backbone}, which is frozen.",
             [],
         )

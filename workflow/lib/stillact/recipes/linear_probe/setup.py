@@ -14,12 +14,12 @@ from stillact.training.jobs import Fitted, Setup
 
 
 def setup(plan: LinearProbePlan, files: Mapping[str, Path], device: torch.device) -> Setup:
-    """Linear layers with what `probe.fit` finds on the training photos.
+    """Set up linear layers with the parameters fitted by `probe.fit` on the training photos.
 
     Args:
-        plan: penalties to choose from, inner folds.
-        files: as for `embedded.setup`.
-        device: where all is put.
+        plan: candidate penalties, inner folds.
+        files: as for `frozen.setup`.
+        device: device of inputs and networks.
     """
 
     def network(_) -> nn.Module:

@@ -1,4 +1,4 @@
-"""Blocks of the config and of the runs: a small network on a backbone's features."""
+"""Config and plan of mlp: a small network on a backbone's features."""
 
 from typing import Annotated, Literal
 
@@ -10,10 +10,10 @@ from stillact.config.types import Block, Count, Fraction, Name
 
 
 class MLP(Training):
-    """Dense layers with batch norm, ReLU and dropout on a backbone's features."""
+    """An MLP with batch norm, ReLU and dropout on a backbone's features."""
 
     hidden: Annotated[list[Count], Field(min_length=1, description="Widths of the hidden layers.")]
-    dropout: Annotated[Fraction, Field(description="Dropout after each hidden layer.")]
+    dropout: Annotated[Fraction, Field(description="Dropout rate after each hidden layer.")]
 
 
 class MLPModel(Block):
@@ -21,7 +21,7 @@ class MLPModel(Block):
     backbone: BackboneName
     features: Annotated[
         Literal["embedding", "similarity"],
-        Field(description="The image's embedding, or its similarity to each class's prompts."),
+        Field(description="Input: the image's embedding, or its similarity to each class."),
     ]
     prompts: Prompts = None
 
@@ -35,8 +35,8 @@ class MLPPlan(MLPModel, Plan):
     training: MLP
 
     def reads(self) -> dict[str, str]:
-        of = self.backbone
-        return record(of) | embeddings(of) | texts(of, self.prompts)
+        backbone = self.backbone
+        return record(backbone) | embeddings(backbone) | texts(backbone, self.prompts)
 
 
 PLAN = MLPPlan

@@ -1,4 +1,4 @@
-"""What the workflow knows of the recipe mlp."""
+"""The recipe mlp."""
 
 from stillact.recipes.base import FROZEN, Recipe
 from stillact.recipes.mlp.config import MLP as Settings
@@ -17,15 +17,12 @@ class MLP(Recipe):
 
     def describe(self, model: MLPModel) -> str:
         of = model.backbone
-        seen = (
-            f"what the pretrained {of} makes of a photo (its embedding)"
+        features = (
+            f"the embeddings of the pretrained {of}"
             if model.features == "embedding"
-            else f"how similar the pretrained {of} finds a photo to each class's prompts"
+            else f"the pretrained {of}'s similarities of a photo to each class's prompts"
         )
-        return f"A dense network, trained on {seen}; {of} stays as it is."
+        return f"A fully connected network, trained on {features}; {of} is frozen."
 
     def card(self, plan: MLPPlan, backbone: str) -> tuple[str, list[str]]:
-        said = (
-            f"A small dense net on what {backbone} tells of a photo; {backbone} is left as it is."
-        )
-        return said, []
+        return f"A small fully connected network on features of {backbone}, which is frozen.", []

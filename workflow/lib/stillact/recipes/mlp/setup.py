@@ -1,4 +1,4 @@
-"""A small dense net on the embeddings of a pretrained backbone, which stays as it is."""
+"""A small MLP on the embeddings of a frozen pretrained backbone."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,9 +15,9 @@ from stillact.training.jobs import Setup
 
 
 class Standardise(nn.Module):
-    """Brings each of `width` features to mean 0 and standard deviation 1 on the training photos.
+    """Scale each of `width` features to mean 0 and standard deviation 1 on the training photos.
 
-    The two are kept with the weights, so that these are all that it takes to predict.
+    Both are saved with the weights, so that prediction needs nothing else.
     """
 
     def __init__(self, width: int):
@@ -26,7 +26,7 @@ class Standardise(nn.Module):
         self.register_buffer("deviation", torch.ones(width))
 
     def fit(self, features: torch.Tensor) -> None:
-        """Take them from features (photos, width); one that never changes is not scaled."""
+        """Compute both from features (photos, width); constant features are not scaled."""
         self.mean, self.deviation = features.mean(0), features.std(0)
         self.deviation[self.deviation == 0] = 1
 
@@ -35,17 +35,17 @@ class Standardise(nn.Module):
 
 
 def setup(plan: MLPPlan, files: Mapping[str, Path], device: torch.device) -> Setup:
-    """Networks that see L2-normalised embeddings, or similarities, which they standardise.
+    """Set up networks on L2-normalised embeddings, or on standardised similarities.
 
-    A similarity is the cosine of the angle between a photo's embedding and a class's, times the
-    model's logit scale; each is brought to mean 0 and standard deviation 1 on the training photos,
-    for cosines as they come differ by some hundredths only, and nothing is learnt from them.
+    A similarity is the cosine similarity of a photo's embedding and a class's, times the model's
+    logit scale; each is scaled to mean 0 and standard deviation 1 on the training photos, since raw
+    cosines differ by only some hundredths, too little to learn from.
 
     Args:
         plan: features, layers, training.
-        files: as for `embedded.setup`; for similarities `texts` (npy) and `texts_index` (csv), the
+        files: as for `frozen.setup`; for similarities `texts` (npy) and `texts_index` (csv), the
             prompts' embeddings.
-        device: where all is put.
+        device: device of inputs and networks.
     """
     similarity = plan.features == "similarity"
     width = frozen.fact(files, "embedding_width")
@@ -54,13 +54,13 @@ def setup(plan: MLPPlan, files: Mapping[str, Path], device: torch.device) -> Set
         texts = class_embeddings(files["texts"], files["texts_index"], plan.classes).T
 
     def network(train: loop.LabelledInputs | None) -> nn.Module:
-        made = networks.mlp(width, plan.training.hidden, len(plan.classes), plan.training.dropout)
+        model = networks.mlp(width, plan.training.hidden, len(plan.classes), plan.training.dropout)
         if similarity:
             first = Standardise(width)
             if train is not None:
                 first.fit(train.inputs)
-            made = nn.Sequential(first, made)
-        return made.to(device)
+            model = nn.Sequential(first, model)
+        return model.to(device)
 
     def similarities(embeddings: frozen.Array) -> frozen.Array:
         by_class = texts

@@ -1,4 +1,4 @@
-"""Blocks of the config and of the runs: a backbone's last projection, trained (ProLIP)."""
+"""Config and plan of prolip: training of a backbone's last projection (ProLIP)."""
 
 from typing import Annotated, Literal
 
@@ -10,15 +10,15 @@ from stillact.config.types import Block, Name
 
 
 class ProLIP(Training):
-    """The last projection of a backbone's image tower, on features before it that stay as they
-    are; the class prompts classify (ProLIP, arXiv 2410.05270)."""
+    """Training of the last projection of a backbone's image tower, on frozen features before it;
+    the class prompts classify (ProLIP, arXiv 2410.05270)."""
 
     penalty: Annotated[
         float,
         Field(
             ge=0,
-            description="Of the squared distance from the pretrained projection; divided "
-            "by the training photos a class.",
+            description="Weight of the squared distance from the pretrained projection, divided "
+            "by the number of training photos per class.",
         ),
     ]
 
@@ -34,14 +34,14 @@ class ProLIPPlan(ProLIPModel, Plan):
     training: ProLIP
 
     def reads(self) -> dict[str, str]:
-        of = self.backbone
-        folder = f"results/embeddings/{of}"
+        backbone = self.backbone
+        folder = f"results/embeddings/{backbone}"
         unprojected = {
             "features": f"{folder}/unprojected.npy",
             "projection": f"{folder}/projection.npy",
-            "index": embeddings(of)["index"],
+            "index": embeddings(backbone)["index"],
         }
-        return record(of) | unprojected | texts(of, self.prompts)
+        return record(backbone) | unprojected | texts(backbone, self.prompts)
 
 
 PLAN = ProLIPPlan

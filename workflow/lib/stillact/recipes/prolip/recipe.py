@@ -1,4 +1,4 @@
-"""What the workflow knows of the recipe prolip."""
+"""The recipe prolip."""
 
 from stillact.recipes.base import FROZEN, Recipe
 from stillact.recipes.prolip.config import ProLIP as Settings
@@ -21,5 +21,5 @@ class ProLIP(Recipe):
         )
 
     def card(self, plan: ProLIPPlan, backbone: str) -> tuple[str, list[str]]:
-        said = f"The last projection of {backbone}; the prompts of the classes classify (ProLIP)."
-        return said, ["2410.05270"]
+        text = f"The last projection of {backbone}; the prompts of the classes classify (ProLIP)."
+        return text, ["2410.05270"]

@@ -1,5 +1,5 @@
-"""The last projection of a pretrained image tower, trained beside class prompts that stay as they
-are (ProLIP, arXiv 2410.05270)."""
+"""Training of the last projection of a pretrained image tower, with fixed class prompts (ProLIP,
+arXiv 2410.05270)."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,10 +18,10 @@ from stillact.training.jobs import Parts, Setup, load_parts
 
 
 class Projection(nn.Module):
-    """Features before a projection to the similarity of their embeddings to each class's prompts.
+    """Projection of features, and the similarity of the embeddings to each class's prompts.
 
-    Untrained it is the zero-shot classifier. The prompts are kept with the weights, so that these
-    are all that it takes to predict.
+    Untrained, it is the zero-shot classifier. The prompts are saved with the weights, so that
+    prediction needs nothing else.
     """
 
     def __init__(self, start: torch.Tensor, prompts: torch.Tensor, photos_a_class: float):
@@ -36,19 +36,19 @@ class Projection(nn.Module):
         return normalize(features @ self.matrix, dim=1) @ self.prompts.T
 
     def distance(self) -> torch.Tensor:
-        """The squared distance (Frobenius) of the projection from its start."""
+        """The squared Frobenius distance of the projection from its initial value."""
         return (self.matrix - self.start).square().sum()
 
 
 def setup(plan: ProLIPPlan, files: Mapping[str, Path], device: torch.device) -> Setup:
-    """Projections that all start from the backbone's own.
+    """Set up projections that start from the backbone's own.
 
     Args:
         plan: prompts, penalty, training.
-        files: `features` (npy) and `index`, what the projection is applied to, a row a photo, and
-            the rows (csv); `projection` (npy); `record`, the backbone's weights.json; `texts` (npy)
-            and `texts_index` (csv), the embeddings of the prompts.
-        device: where all is put.
+        files: `features` (npy) and `index`, the input of the projection, one row per photo, and its
+            rows (csv); `projection` (npy); `record`, the backbone's weights.json; `texts` (npy) and
+            `texts_index` (csv), the embeddings of the prompts.
+        device: device of inputs and networks.
     """
     features, start = (np.load(files[name]) for name in ("features", "projection"))
     prompts = frozen.text_rows(files, plan.classes)

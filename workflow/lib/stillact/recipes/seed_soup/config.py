@@ -1,4 +1,4 @@
-"""Blocks of the config and of the runs: the mean of the weights of all seeds."""
+"""Config and plan of seed_soup: the mean of the weights of all seeds."""
 
 from typing import Annotated, Literal
 
@@ -15,7 +15,9 @@ class SeedSoupModel(Block):
     """The mean of the weights of all seeds (model soups, arXiv 2203.05482)."""
 
     recipe: Literal["seed_soup"]
-    of: Annotated[Name, Field(description="A fine-tuned model whose seeds have one start.")]
+    of: Annotated[
+        Name, Field(description="A fine-tuned model whose seeds share their initial weights.")
+    ]
 
 
 class SeedSoupPlan(Plan):

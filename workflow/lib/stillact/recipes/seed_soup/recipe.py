@@ -1,4 +1,4 @@
-"""What the workflow knows of the recipe seed_soup."""
+"""The recipe seed_soup."""
 
 from dataclasses import replace
 
@@ -34,8 +34,8 @@ class SeedSoup(Recipe):
 
     def card(self, plan: SeedSoupPlan, backbone: str) -> tuple[str, list[str]]:
         base, sources = FineTune().card(plan.of, backbone)
-        said = "The mean of the weights of all seeds (a model soup)"
+        text = "The mean of the weights of all seeds (a model soup)"
         return (
-            f"{said}. The fine-tuned model: {base}",
+            f"{text}. The fine-tuned model: {base}",
             list(dict.fromkeys(["2203.05482", *sources])),
         )

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -11,29 +10,29 @@ from stillact.models import weights
 from stillact.recipes.fine_tune import setup as fine_tune
 from stillact.recipes.seed_soup.config import SeedSoupPlan
 from stillact.training import loop
-from stillact.training.jobs import Fitted, Setup
+from stillact.training.jobs import Files, Fitted, Setup
 
 
-def setup(plan: SeedSoupPlan, files: Mapping[str, Path], device: torch.device) -> Setup:
-    """Classifiers with the mean of the weights of all seeds, which had one start.
+def setup(plan: SeedSoupPlan, files: Files, device: torch.device) -> Setup:
+    """Set up classifiers with the mean of the weights of all seeds, which share their start.
 
     Args:
-        plan: of the fine-tuned model.
-        files: those of that model, and `weights`, its runs' (list).
-        device: where all is put.
+        plan: plan of the fine-tuned model.
+        files: files of that model, and `weights`, those of its runs (list).
+        device: device of inputs and networks.
     """
-    made = fine_tune.setup(plan.of, files, device)
+    base = fine_tune.setup(plan.of, files, device)
 
     def fit(network: nn.Module, parts: dict[str, loop.LabelledInputs], _) -> Fitted:
         network.load_state_dict(mean(weights.read(path) for path in files["weights"]))
-        return Fitted([loop.evaluate(network, parts["validation"], made.prepare)], {})
+        return Fitted([loop.evaluate(network, parts["validation"], base.prepare)], {})
 
-    return dataclasses.replace(made, fit=fit)
+    return dataclasses.replace(base, fit=fit)
 
 
 def mean(states: Iterable[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """The mean of each tensor, taken in float64; that of one state is the state itself. Memory
-    holds two states, however many there are."""
+    """The mean of each tensor, computed in float64; for a single state, the state itself. At most
+    two states are in memory at a time."""
     total: dict[str, torch.Tensor] = {}
     count = 0
     for state in states:

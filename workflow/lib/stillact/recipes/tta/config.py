@@ -1,4 +1,4 @@
-"""Blocks of the config and of the runs: the mean prediction over several views of a photo."""
+"""Config and plan of tta: the mean prediction over several views of a photo."""
 
 from typing import Annotated, Literal
 
@@ -18,7 +18,7 @@ from stillact.recipes.zero_shot.config import ZeroShotPlan
 
 
 class TTAModel(Block):
-    """A trained model asked about several views of a photo; logits are averaged."""
+    """Test-time augmentation: the mean of a trained model's logits over views of a photo."""
 
     recipe: Literal["tta"]
     of: Annotated[Name, Field(description="A model on a backbone.")]
@@ -26,9 +26,9 @@ class TTAModel(Block):
         list[Literal["whole", "flip", "letterbox", "person"]],
         Field(
             min_length=1,
-            description="whole: the photo as the backbone's authors see it; flip: its mirror "
-            "image; letterbox: all of the photo, padded; person: the largest person box times "
-            "1.3, padded.",
+            description="whole: the photo with the preprocessing of the backbone's authors; flip: "
+            "its mirror image; letterbox: the entire photo, padded; person: the largest person box "
+            "times 1.3, padded.",
         ),
     ]
 
@@ -58,12 +58,12 @@ class TTAPlan(Plan):
             f"photos{part}": file
             for part, file in zip(("", "_index"), packed(backbone).values(), strict=True)
         }
-        made = {
+        packed_views = {
             view: f"results/backbones/{backbone}/views/{view}.npy"
             for view in ("letterbox", "person")
             if view in self.views
         }
-        return self.of.reads() | photos | made
+        return self.of.reads() | photos | packed_views
 
 
 PLAN = TTAPlan

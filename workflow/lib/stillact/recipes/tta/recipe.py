@@ -1,4 +1,4 @@
-"""What the workflow knows of the recipe tta."""
+"""The recipe tta."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ class TTA(Recipe):
 
     def describe(self, model: TTAModel) -> str:
         views = listed(model.views)
-        return f"{model.of}, asked about several views of a photo ({views}) at once."
+        return f"The mean prediction of {model.of} over views of a photo ({views})."
 
     def card(self, plan: TTAPlan, backbone: str) -> tuple[str, list[str]]:
-        raise NotImplementedError("a model of several views cannot be deployed")
+        raise NotImplementedError("a tta model cannot be deployed")

@@ -1,8 +1,6 @@
-"""A trained model asked about several views of a photo; its logits are averaged."""
+"""Test-time augmentation: the mean of a trained model's logits over several views of a photo."""
 
 import dataclasses
-from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,15 +13,15 @@ from stillact.models import weights
 from stillact.recipes.setups import setup_of
 from stillact.recipes.tta.config import TTAPlan
 from stillact.training import loop
-from stillact.training.jobs import Fitted, Parts, Setup, load_parts, weights_of
+from stillact.training.jobs import Files, Fitted, Parts, Setup, load_parts, weights_of
 from stillact.training.trained import frozen_backbone
 
-BATCH = 64  # photos that go through a backbone at a time
-JUDGED = ("validation", "test")
-# Views that packed photos no longer hold, and why.
+BATCH = 64  # photos per forward pass of a backbone
+EVALUATED = ("validation", "test")
+# Views that cannot be derived from packed photos, and why.
 PACKED = {
-    "letterbox": "packed photos are cropped already",
-    "person": "where their people are is not known",
+    "letterbox": "packed photos are already cropped",
+    "person": "their person boxes are unknown",
 }
 
 
@@ -35,23 +33,23 @@ class Views(nn.Module):
         self.model, self.prepare = model, prepare
 
     def forward(self, views: torch.Tensor) -> torch.Tensor:
-        """Logits (batch, classes) of the model's inputs (batch, views, ...), a view at a time."""
+        """Logits (batch, classes) of the model's inputs (batch, views, ...), one view at a time."""
         logits = [self.model(self.prepare(view, False)) for view in views.unbind(1)]
         return torch.stack(logits).mean(0)
 
 
-def setup(plan: TTAPlan, files: Mapping[str, Path | list[Path]], device: torch.device) -> Setup:
-    """The model of another recipe, with the weights of its run with the same split and seed.
+def setup(plan: TTAPlan, files: Files, device: torch.device) -> Setup:
+    """Set up the model of another recipe, with the weights of its run with the same split and seed.
 
-    Nothing is trained. The history has a row a view: how it does alone on the validation photos;
-    and one of their mean.
+    Nothing is trained. The history has one row per view, with its performance alone on the
+    validation photos, and one for their mean.
 
     Args:
-        plan: of the model; which views.
-        files: those of that model, and `weights`, its runs' (list); `photos` and `photos_index`,
-            the photos packed for its backbone (npy) and their rows (csv); `letterbox` and `person`,
-            these views of them (npy, the same rows), where they are asked for.
-        device: where all is put.
+        plan: plan of the model, and the views.
+        files: files of that model, and `weights`, those of its runs (list); `photos` and
+            `photos_index`, the photos packed for its backbone (npy) and their rows (csv);
+            `letterbox` and `person`, these views of them (npy, the same rows), if used.
+        device: device of inputs and networks.
     """
     base = setup_of(plan.of)(plan.of, files, device)
 
@@ -59,37 +57,37 @@ def setup(plan: TTAPlan, files: Mapping[str, Path | list[Path]], device: torch.d
         return Views(base.network(None), base.prepare)
 
     def parts(rows: pd.DataFrame) -> Parts:
-        rows = rows[rows["subset"].isin(JUDGED)]  # nothing is trained
-        made = base.parts(rows)
-        views = [made if view == "whole" else packed(view, rows) for view in plan.views]
-        for subset in JUDGED:
-            part, table = made[subset]
+        rows = rows[rows["subset"].isin(EVALUATED)]  # nothing is trained
+        whole = base.parts(rows)
+        views = [whole if view == "whole" else packed(view, rows) for view in plan.views]
+        for subset in EVALUATED:
+            part, table = whole[subset]
             inputs = torch.stack([view[subset][0].inputs for view in views], 1)
-            made[subset] = loop.LabelledInputs(inputs, part.labels), table
-        return made
+            whole[subset] = loop.LabelledInputs(inputs, part.labels), table
+        return whole
 
     @torch.no_grad()
     def packed(view: str, rows: pd.DataFrame) -> Parts:
         """A view of each photo, as the model's inputs."""
         array = np.load(files["photos" if view == "flip" else view], mmap_mode="r")
         cpu = torch.device("cpu")
-        made = load_parts(array, files["photos_index"], rows, plan.classes, cpu)
-        for subset in JUDGED:
-            part, table = made[subset]
+        loaded = load_parts(array, files["photos_index"], rows, plan.classes, cpu)
+        for subset in EVALUATED:
+            part, table = loaded[subset]
             photos = part.inputs.flip(-1) if view == "flip" else part.inputs
             backbone = frozen_backbone(base, device)
-            seen = torch.cat(
-                [base.inputs(some.to(device), backbone) for some in photos.split(BATCH)]
+            converted = torch.cat(
+                [base.inputs(batch.to(device), backbone) for batch in photos.split(BATCH)]
             )
-            made[subset] = loop.LabelledInputs(seen, part.labels), table
-        return made
+            loaded[subset] = loop.LabelledInputs(converted, part.labels), table
+        return loaded
 
     def inputs(photos: torch.Tensor, backbone: nn.Module | None) -> torch.Tensor:
         for view in plan.views:
             if view in PACKED:
                 raise InputError(
-                    f"views: {view} cannot be had of photos that are not the study's, for "
-                    f"{PACKED[view]}; ask a model without it"
+                    f"views: {view} is unavailable for photos outside the study, since "
+                    f"{PACKED[view]}; use a model without it"
                 )
         seen = {"whole": photos, "flip": photos.flip(-1)}
         return torch.stack([base.inputs(seen[view], backbone) for view in plan.views], 1)
@@ -118,5 +116,5 @@ def setup(plan: TTAPlan, files: Mapping[str, Path | list[Path]], device: torch.d
 
 
 def as_they_are(views: torch.Tensor, training: bool) -> torch.Tensor:
-    """The network prepares a view at a time."""
+    """Return the views unchanged; the network prepares each one."""
     return views

@@ -1,4 +1,4 @@
-"""Blocks of the config and of the runs: interpolated weights (WiSE-FT)."""
+"""Config and plan of wise_ft: interpolated weights (WiSE-FT)."""
 
 from typing import Annotated, Literal
 
@@ -12,9 +12,11 @@ from stillact.recipes.fine_tune.config import FineTunePlan
 
 
 class WiseFT(Block):
-    """Weights between the zero-shot and the fine-tuned model (WiSE-FT, arXiv 2109.01903)."""
+    """Interpolation between zero-shot and fine-tuned weights (WiSE-FT, arXiv 2109.01903)."""
 
-    steps: Annotated[Count, Field(description="Steps of alpha from 0 (zero-shot) to 1 (tuned).")]
+    steps: Annotated[
+        Count, Field(description="Steps of alpha from 0 (zero-shot) to 1 (fine-tuned).")
+    ]
 
 
 class WiseFTModel(Block):

@@ -1,4 +1,4 @@
-"""What the workflow knows of the recipe wise_ft."""
+"""The recipe wise_ft."""
 
 from dataclasses import replace
 
@@ -34,8 +34,8 @@ class WiseFT(Recipe):
 
     def card(self, plan: WiseFTPlan, backbone: str) -> tuple[str, list[str]]:
         base, sources = FineTune().card(plan.of, backbone)
-        said = "Weights between the zero-shot and the fine-tuned model (WiSE-FT)"
+        text = "Weights between the zero-shot and the fine-tuned model (WiSE-FT)"
         return (
-            f"{said}. The fine-tuned model: {base}",
+            f"{text}. The fine-tuned model: {base}",
             list(dict.fromkeys(["2109.01903", *sources])),
         )

@@ -1,8 +1,7 @@
-"""Between the zero-shot and the fine-tuned weights (WiSE-FT, arXiv 2109.01903)."""
+"""Interpolation between zero-shot and fine-tuned weights (WiSE-FT, arXiv 2109.01903)."""
 
 import dataclasses
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -12,21 +11,21 @@ from stillact.models import weights
 from stillact.recipes.fine_tune import setup as fine_tune
 from stillact.recipes.wise_ft.config import WiseFTPlan
 from stillact.training import loop
-from stillact.training.jobs import Fitted, Setup, weights_of
+from stillact.training.jobs import Files, Fitted, Setup, weights_of
 
 State = Mapping[str, torch.Tensor]
 
 
-def setup(plan: WiseFTPlan, files: Mapping[str, Path], device: torch.device) -> Setup:
-    """Classifiers with (1 - alpha) times the zero-shot weights plus alpha times those of the
-    fine-tuned run with the same split and seed; alpha is the one with the lowest validation loss.
+def setup(plan: WiseFTPlan, files: Files, device: torch.device) -> Setup:
+    """Set up classifiers with (1 - alpha) times the zero-shot weights plus alpha times those of the
+    fine-tuned run with the same split and seed; alpha minimises the validation loss.
 
     Args:
-        plan: of the fine-tuned model; how many alphas are tried.
-        files: those of that model, and `weights`, its runs' (list).
-        device: where all is put.
+        plan: plan of the fine-tuned model, and the number of steps of alpha.
+        files: files of that model, and `weights`, those of its runs (list).
+        device: device of inputs and networks.
     """
-    made = fine_tune.setup(plan.of, files, device)
+    base = fine_tune.setup(plan.of, files, device)
 
     def fit(network: nn.Module, parts: dict[str, loop.LabelledInputs], run: Run) -> Fitted:
         start = {name: tensor.clone() for name, tensor in network.state_dict().items()}
@@ -35,17 +34,17 @@ def setup(plan: WiseFTPlan, files: Mapping[str, Path], device: torch.device) -> 
         for step in range(plan.training.steps + 1):
             alpha = step / plan.training.steps
             network.load_state_dict(between(start, end, alpha))
-            judged = loop.evaluate(network, parts["validation"], made.prepare)
-            history.append({"alpha": alpha, **judged})
+            metrics = loop.evaluate(network, parts["validation"], base.prepare)
+            history.append({"alpha": alpha, **metrics})
         best = min(history, key=lambda row: row["validation_loss"])["alpha"]
         network.load_state_dict(between(start, end, best))
         return Fitted(history, {"alpha": best})
 
-    return dataclasses.replace(made, fit=fit)
+    return dataclasses.replace(base, fit=fit)
 
 
 def between(start: State, end: State, alpha: float) -> dict[str, torch.Tensor]:
-    """(1 - alpha) * start + alpha * end, of each tensor; alpha 0 and 1 are the ends themselves."""
+    """(1 - alpha) * start + alpha * end for each tensor; exact for alpha 0 and 1."""
     return {
         name: (1 - alpha) * tensor + alpha * end[name].to(tensor.device)
         for name, tensor in start.items()

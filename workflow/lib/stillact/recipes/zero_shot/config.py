@@ -1,4 +1,4 @@
-"""Blocks of the config and of the runs: the class whose prompts are most similar to the photo."""
+"""Config and plan of zero_shot: the class whose prompts are most similar to the photo."""
 
 from typing import Literal
 
@@ -19,8 +19,8 @@ class ZeroShotPlan(ZeroShotModel, Plan):
     classes: list[Name]
 
     def reads(self) -> dict[str, str]:
-        of = self.backbone
-        return record(of) | embeddings(of) | texts(of, self.prompts)
+        backbone = self.backbone
+        return record(backbone) | embeddings(backbone) | texts(backbone, self.prompts)
 
 
 PLAN = ZeroShotPlan

@@ -1,4 +1,4 @@
-"""What the workflow knows of the recipe zero_shot."""
+"""The recipe zero_shot."""
 
 from stillact.recipes.base import FROZEN, Recipe
 from stillact.recipes.zero_shot.config import ZeroShotModel, ZeroShotPlan
@@ -17,10 +17,10 @@ class ZeroShot(Recipe):
 
     def describe(self, model: ZeroShotModel) -> str:
         return (
-            f"The pretrained {model.backbone} as it is: the class whose prompts "
+            f"The pretrained {model.backbone} without training: the class whose prompts "
             f"({model.prompts}) fit best."
         )
 
     def card(self, plan: ZeroShotPlan, backbone: str) -> tuple[str, list[str]]:
-        said = f"Nothing was trained: {backbone} takes the class whose prompts are most similar "
-        return f"{said}to the photo.", ["2103.00020"]
+        text = f"Nothing was trained: {backbone} predicts the class whose prompts are most similar "
+        return f"{text}to the photo.", ["2103.00020"]

@@ -1,4 +1,4 @@
-"""No training: the class whose prompts a pretrained backbone finds most similar to the photo."""
+"""Zero-shot classification: the class whose prompts are most similar to the photo."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,20 +13,20 @@ from stillact.training.jobs import Fitted, Setup
 
 
 def setup(plan: ZeroShotPlan, files: Mapping[str, Path], device: torch.device) -> Setup:
-    """Linear layers that give cosine similarities times the logit scale, as CLIP classifies (arXiv
-    2103.00020, section 3.1).
+    """Set up linear layers that compute cosine similarities times the logit scale, as in CLIP
+    (arXiv 2103.00020, section 3.1).
 
     Args:
         plan: prompts.
-        files: as for `embedded.setup` and `embedded.text_rows`.
-        device: where all is put.
+        files: as for `frozen.setup` and `frozen.text_rows`.
+        device: device of inputs and networks.
     """
     rows = frozen.text_rows(files, plan.classes)
 
     def network(_) -> nn.Module:
-        made = nn.Linear(rows.shape[1], len(rows), bias=False)
-        made.weight = nn.Parameter(rows.clone())
-        return made.to(device)
+        layer = nn.Linear(rows.shape[1], len(rows), bias=False)
+        layer.weight = nn.Parameter(rows.clone())
+        return layer.to(device)
 
     def fit(network: nn.Module, parts: dict[str, loop.LabelledInputs], _) -> Fitted:
         return Fitted([loop.evaluate(network, parts["validation"], frozen.as_it_is)], {})
