@@ -22,7 +22,7 @@ REPO = Path(__file__).parents[1]
 RESULTS = REPO / "results" / "bench"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 ONE_THREAD |= {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(REPO / "workflow" / "lib")}
-# as workflow/rules/train.smk sets them
+# as workflow/rules/training.smk sets them
 KEEP = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
 
 Way = Callable[[argparse.Namespace], float | None]

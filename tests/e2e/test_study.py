@@ -122,7 +122,7 @@ def test_the_model_to_use_is_named_with_its_run(rerun):
     assert used["model"] in {"clip_em", "clip_cs", "clip_zero_photo", "clip_probe"}
     assert (rerun.folder / used["run"] / "weights.safetensors").exists()
     assert used["chosen_on"] == "cv"
-    rerun.run("--config", "use=vit", "--", "results/selection/deployed.json")
+    rerun.run("--config", "deploy=vit", "--", "results/selection/deployed.json")
     used = json.loads((rerun.folder / "results/selection/deployed.json").read_text())
     assert (used["model"], used["chosen_on"]) == ("vit", "holdout")
 

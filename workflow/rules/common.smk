@@ -79,6 +79,7 @@ if cfg.dataset.manifest not in MADE and not os.path.exists(cfg.dataset.manifest)
     )
 
 TASKS = [task for task in cfg.tasks if cfg.models_of(task)]
+MAIN = cfg.main_task
 
 
 @functools.cache  # each job of a rule asks for it
@@ -123,6 +124,19 @@ def trained_on(wildcards):
     """Training inputs of a model besides the split and the runs that it is derived from: packed
     photos or embeddings."""
     return cfg.plan(wildcards.task, wildcards.model).reads()
+
+
+def made_of(folders):
+    """An input function: weights of the runs from which a derived model is made."""
+
+    def weights(wildcards):
+        model = cfg.models[wildcards.model]
+        runs = [folder.format(task=wildcards.task, model=model.of) for folder in folders]
+        if RECIPES[model.recipe].of_seeds:
+            runs = [f"{os.path.dirname(runs[0])}/seed_{seed}" for seed in cfg.seeds]
+        return [f"{run}/weights.safetensors" for run in runs]
+
+    return weights
 
 
 def seen_by(wildcards):

@@ -12,19 +12,6 @@ os.environ |= {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": s
 RUN = "results/runs/{{task}}/{{model}}/{split}/seed_{seed}"
 
 
-def made_of(folders):
-    """An input function: weights of the runs from which a derived model is made."""
-
-    def weights(wildcards):
-        model = cfg.models[wildcards.model]
-        runs = [folder.format(task=wildcards.task, model=model.of) for folder in folders]
-        if RECIPES[model.recipe].of_seeds:
-            runs = [f"{os.path.dirname(runs[0])}/seed_{seed}" for seed in cfg.seeds]
-        return [f"{run}/weights.safetensors" for run in runs]
-
-    return weights
-
-
 for recipe in RECIPES.values():
     needs = cfg.resources_of(recipe.name)
     seeds = cfg.seeds[:1] if recipe.of_seeds else cfg.seeds
@@ -85,3 +72,45 @@ for recipe in RECIPES.values():
         getattr(rules, f"train_{recipe.name}_{split}_{seed}").rule.docstring = (
             f"Train {recipe.summary}; {len(folders)} run{'s' * (len(folders) > 1)}."
         )
+
+
+# Models that are trained in epochs.
+LEARNING = [
+    model
+    for model in cfg.tasks[MAIN].models
+    if hasattr(getattr(cfg.recipes, cfg.models[model].recipe, None), "max_epochs")
+]
+
+
+rule learning_curves:
+    """Learning curves: training and validation loss by epoch."""
+    input:
+        histories=[
+            f"results/runs/{MAIN}/{model}/holdout/seed_{seed}/history.csv"
+            for model in LEARNING
+            for seed in cfg.seeds_of(model)
+        ],
+    output:
+        png="results/figures/learning_curves.png",
+        svg=report(
+            "results/figures/learning_curves.svg",
+            caption="../report/captions/curves.rst",
+            category="Training",
+        ),
+    log:
+        "results/logs/figures/learning_curves.log",
+    benchmark:
+        "results/benchmarks/figures/learning_curves.tsv"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=digest_of("figures/learning_curves.py"),
+    message:
+        f"Drawing the learning curves of the models of {MAIN}"
+    script:
+        "../scripts/figures/learning_curves.py"

@@ -1,5 +1,29 @@
-# Output: results/pretrain/, tiny backbones for the built-in default, in the file formats of
-# open_clip and timm. config.yaml (backbones) refers to them like to any local weights.
+# Makes: results/synthetic/, the built-in dataset of rendered scenes, and results/pretrain/, tiny backbones
+# trained on other scenes, in the files that open_clip and timm save.
+
+
+rule synthetic_dataset:
+    """Render the synthetic dataset: scenes with people, labels, boxes and captions."""
+    output:
+        manifest=local("results/synthetic/manifest.csv"),
+        photos=local(directory("results/synthetic/photos")),
+    log:
+        "results/logs/synthetic_dataset.log",
+    benchmark:
+        "results/benchmarks/synthetic_dataset.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled_by_attempt(1000),
+        runtime=scaled_by_attempt(30),
+    params:
+        cfg.synthetic.model_dump(),
+        code=digest_of("synthetic/dataset.py"),
+    message:
+        "Rendering {params[0][images_per_class]} scenes"
+    script:
+        "../scripts/synthetic/dataset.py"
 
 
 rule pretrain_scenes:

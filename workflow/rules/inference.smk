@@ -1,5 +1,5 @@
-# Input: the model selected by rule deploy, the photos set in config.yaml (photos). Output:
-# results/predict/. Not part of `rule all`.
+# Needs: the deployed model, and the photos of config.yaml (photos). Makes: results/predict/ and
+# results/export/. Nothing here is part of a study.
 
 # The limits of photos only: the other fetch settings do not affect predictions.
 LIMITS = cfg.fetch.model_dump(include={"max_bytes", "max_pixels"})
@@ -96,3 +96,44 @@ rule gallery:
         "Writing {output}"
     script:
         "../scripts/inference/gallery.py"
+
+
+rule export:
+    """Export the deployed model: tensors, ONNX graph, example script and model card."""
+    input:
+        deployable_inputs(),
+        used=rules.deploy.output[0],
+        metas=[f"{run.folder}/meta.json" for run in cfg.runs_of(MAIN) if run.split == "holdout"],
+        predictions=rules.deploy.input.predictions,
+        holdout=f"results/splits/{MAIN}/holdout.csv",
+        manifest=rules.manifest.output[0],
+        source=local(cfg.dataset.manifest),
+        images=rules.fetch.output[0],
+        factors=f"results/errors/{MAIN}/factors.csv" if cfg.tasks[MAIN].models else [],
+        card=own("workflow/report/model_card.md.j2"),
+        example=own("workflow/report/predict.py"),
+    output:
+        expand(
+            "results/export/{file}",
+            file=["README.md", "config.json", "model.onnx", "model.safetensors", "predict.py"],
+        ),
+    log:
+        "results/logs/export.log",
+    benchmark:
+        "results/benchmarks/export.tsv"
+    conda:
+        "../../envs/export.yaml"
+    threads: 2
+    resources:
+        mem_mb=scaled_by_attempt(12000),
+        runtime=scaled_by_attempt(60),
+    params:
+        dict(
+            models=deployable_params(),
+            dataset=cfg.dataset.model_dump(include={"name", "manifest", "cache"}),
+        ),
+        code=deployable_digest("inference/export.py"),
+    message:
+        "Exporting the model of {input.used}"
+    script:
+        "../scripts/inference/export.py"

@@ -1,0 +1,404 @@
+# Needs: results/runs/. Makes: the predictions tables and all that is computed from them: metrics,
+# comparisons, calibration, selection of a model, error analysis.
+
+
+rule predictions:
+    """Predictions of all runs of a task in one table, the input of all evaluations."""
+    input:
+        runs=lambda wildcards: [
+            f"{run.folder}/predictions.csv" for run in cfg.runs_of(wildcards.task)
+        ],
+    output:
+        "results/predictions/{task}.csv",
+    log:
+        "results/logs/predictions/{task}.log",
+    benchmark:
+        "results/benchmarks/predictions/{task}.tsv"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=digest_of("evaluation/predictions.py"),
+    message:
+        "Concatenating the predictions of {wildcards.task}"
+    script:
+        "../scripts/evaluation/predictions.py"
+
+
+rule metrics:
+    """Accuracy, macro precision, recall and F1 per run, and per model over its seeds."""
+    input:
+        predictions=expand("results/predictions/{task}.csv", task=TASKS),
+    output:
+        runs="results/metrics/runs.csv",
+        summary="results/metrics/summary.csv",
+    log:
+        "results/logs/metrics.log",
+    benchmark:
+        "results/benchmarks/metrics.tsv"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=digest_of("evaluation/metrics.py"),
+    message:
+        "Computing metrics"
+    script:
+        "../scripts/evaluation/metrics.py"
+
+
+CONFUSIONS = {"figure_3": "sit_stand", f"confusion_{MAIN}": MAIN}
+CONFUSIONS = {
+    name: task for name, task in CONFUSIONS.items() if task in cfg.tasks and cfg.tasks[task].models
+}
+
+
+rule confusion_figure:
+    """Confusion matrices of the models of a task on the test photos."""
+    input:
+        predictions=lambda wildcards: f"results/predictions/{CONFUSIONS[wildcards.figure]}.csv",
+    output:
+        png="results/figures/{figure}.png",
+        svg=report(
+            "results/figures/{figure}.svg",
+            caption="../report/captions/confusion.rst",
+            category="Accuracy",
+        ),
+    log:
+        "results/logs/figures/{figure}.log",
+    benchmark:
+        "results/benchmarks/figures/{figure}.tsv"
+    wildcard_constraints:
+        figure="|".join(CONFUSIONS),
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        lambda wildcards: dict(models=cfg.tasks[CONFUSIONS[wildcards.figure]].models, subset="test"),
+        code=digest_of("figures/confusion_figure.py"),
+    message:
+        "Drawing {wildcards.figure}"
+    script:
+        "../scripts/figures/confusion_figure.py"
+
+
+STATISTICS = ["pooled", "pairs", "smallest_differences", "calibration", "reliability"]
+
+
+rule evaluate:
+    """Metrics with confidence intervals, pairwise comparisons and calibration."""
+    input:
+        predictions=rules.predictions.output[0],
+        runs=rules.metrics.output.runs,
+    output:
+        **{name: f"results/statistics/{{task}}/{name}.csv" for name in STATISTICS},
+    log:
+        "results/logs/statistics/{task}.log",
+    benchmark:
+        "results/benchmarks/statistics/{task}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled_by_attempt(4000),
+        runtime=scaled_by_attempt(30),
+    params:
+        lambda wildcards: dict(models=cfg.tasks[wildcards.task].models),
+        code=digest_of("evaluation/evaluate.py"),
+    message:
+        "Evaluating the models of {wildcards.task}"
+    script:
+        "../scripts/evaluation/evaluate.py"
+
+
+rule evaluation_figures:
+    """Figures of metrics, pairwise comparisons and reliability diagrams."""
+    input:
+        pooled=rules.evaluate.output.pooled,
+        pairs=rules.evaluate.output.pairs,
+        calibration=rules.evaluate.output.calibration,
+        reliability=rules.evaluate.output.reliability,
+        holdout=rules.split.output.holdout,
+        cv=rules.split.output.kfold,
+    output:
+        svg=report(
+            expand(
+                "results/figures/{figure}_{task}.svg",
+                figure=["pooled", "pairs", "reliability"],
+                allow_missing=True,
+            ),
+            caption="../report/captions/judging.rst",
+            category="Statistics",
+        ),
+        png=expand(
+            "results/figures/{figure}_{task}.png",
+            figure=["pooled", "pairs", "reliability"],
+            allow_missing=True,
+        ),
+    log:
+        "results/logs/figures/judging_{task}.log",
+    benchmark:
+        "results/benchmarks/figures/judging_{task}.tsv"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=digest_of("figures/evaluation_figures.py"),
+    message:
+        "Drawing the statistics of {wildcards.task}"
+    script:
+        "../scripts/figures/evaluation_figures.py"
+
+
+VIEWS = [m for m in cfg.tasks[MAIN].every_model if m in cfg.models_by("tta")]
+
+
+rule select:
+    """Select a model in each run without its test photos, and compare all recipes."""
+    input:
+        predictions=f"results/predictions/{MAIN}.csv",
+        metas=[f"{run.folder}/meta.json" for run in cfg.runs_of(MAIN)],
+        views=[f"{run.folder}/history.csv" for run in cfg.runs_of(MAIN) if run.model in VIEWS],
+    output:
+        scores="results/selection/scores.csv",
+        chosen=report(
+            "results/selection/chosen.csv",
+            caption="../report/captions/selection.rst",
+            category="Recipes",
+        ),
+        recipes=report(
+            "results/selection/recipes.csv",
+            caption="../report/captions/selection.rst",
+            category="Recipes",
+        ),
+        views="results/selection/views.csv",
+    log:
+        "results/logs/selection/choose.log",
+    benchmark:
+        "results/benchmarks/selection/choose.tsv"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        dict(
+            candidates=cfg.candidates,
+            by=cfg.selection.by,
+            recipes={m: cfg.models[m].recipe for m in cfg.tasks[MAIN].every_model},
+        ),
+        code=digest_of("evaluation/select.py"),
+    message:
+        f"Comparing the recipes of {MAIN}, and selecting one in each run"
+    script:
+        "../scripts/evaluation/select.py"
+
+
+rule recipes_figure:
+    """Dot plot of the accuracy of every recipe and of the selected model."""
+    input:
+        recipes=rules.select.output.recipes,
+        holdout=f"results/splits/{MAIN}/holdout.csv",
+    output:
+        png="results/figures/recipes.png",
+        svg=report(
+            "results/figures/recipes.svg",
+            caption="../report/captions/selection.rst",
+            category="Recipes",
+        ),
+    log:
+        "results/logs/figures/recipes.log",
+    benchmark:
+        "results/benchmarks/figures/recipes.tsv"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=digest_of("figures/recipes_figure.py"),
+    message:
+        f"Drawing the recipes of {MAIN}"
+    script:
+        "../scripts/figures/recipes_figure.py"
+
+
+DEPLOYABLE = [cfg.deploy] if cfg.deploy else cfg.candidates
+
+
+rule deploy:
+    """The deployed model of `predict` and `export`: the selected one, or that of `deploy:`."""
+    input:
+        predictions=f"results/predictions/{MAIN}.csv",
+    output:
+        "results/selection/deployed.json",
+    log:
+        "results/logs/selection/use.log",
+    benchmark:
+        "results/benchmarks/selection/use.tsv"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        dict(
+            task=MAIN,
+            recipes={model: cfg.models[model].recipe for model in DEPLOYABLE},
+            by=cfg.selection.by,
+            accuracy=cfg.predict.accuracy,
+        ),
+        code=digest_of("inference/deploy.py"),
+    message:
+        "Selecting the model to deploy"
+    script:
+        "../scripts/inference/deploy.py"
+
+
+# Figure 5 is for the main task; each other task has a separate figure.
+FAILURES = {
+    "figure_5" if task == MAIN else f"figure_5_{task}": task
+    for task in cfg.tasks
+    if cfg.tasks[task].models
+}
+
+
+rule errors:
+    """Error analysis: error rates by factor, agreement of models, example errors."""
+    input:
+        predictions=rules.predictions.output[0],
+        manifest=rules.manifest.output[0],
+        images=rules.fetch.output[0],
+    output:
+        **{
+            name: report(
+                f"results/errors/{{task}}/{name}.csv",
+                caption="../report/captions/errors.rst",
+                category="Errors",
+            )
+            for name in ("rates", "contrasts", "agreement", "failures", "wrong_by_all")
+        },
+        factors="results/errors/{task}/factors.csv",
+    log:
+        "results/logs/errors/{task}.log",
+    benchmark:
+        "results/benchmarks/errors/{task}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled_by_attempt(2000),
+        runtime=scaled_by_attempt(30),
+    params:
+        lambda wildcards: dict(models=cfg.tasks[wildcards.task].models, cache=cfg.dataset.cache),
+        code=digest_of("evaluation/errors.py"),
+    message:
+        "Analysing the errors of the models of {wildcards.task}"
+    script:
+        "../scripts/evaluation/errors.py"
+
+
+rule failures_figure:
+    """Figure of the most confident error per model and class."""
+    input:
+        pooled=lambda wildcards: f"results/statistics/{FAILURES[wildcards.figure]}/pooled.csv",
+        failures=lambda wildcards: f"results/errors/{FAILURES[wildcards.figure]}/failures.csv",
+        images=rules.fetch.output[0],
+    output:
+        report(
+            "results/figures/{figure}.png",
+            caption="../report/captions/failures.rst",
+            category="Errors",
+        ),
+    log:
+        "results/logs/figures/{figure}.log",
+    benchmark:
+        "results/benchmarks/figures/{figure}.tsv"
+    wildcard_constraints:
+        figure="|".join(FAILURES),
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        lambda wildcards: dict(
+            classes=cfg.tasks[FAILURES[wildcards.figure]].classes, cache=cfg.dataset.cache
+        ),
+        code=digest_of("figures/failures_figure.py"),
+    message:
+        "Drawing {wildcards.figure}"
+    script:
+        "../scripts/figures/failures_figure.py"
+
+
+rule error_figures:
+    """Figures of error rates, agreement, and photos misclassified by all models."""
+    input:
+        pooled=rules.evaluate.output.pooled,
+        rates=rules.errors.output.rates,
+        agreement=rules.errors.output.agreement,
+        wrong_by_all=rules.errors.output.wrong_by_all,
+        images=rules.fetch.output[0],
+    output:
+        svg=report(
+            expand(
+                "results/figures/{figure}_{task}.svg",
+                figure=["error_rates", "agreement"],
+                allow_missing=True,
+            ),
+            caption="../report/captions/error_figures.rst",
+            category="Errors",
+        ),
+        png=expand(
+            "results/figures/{figure}_{task}.png",
+            figure=["error_rates", "agreement"],
+            allow_missing=True,
+        ),
+        photos=report(
+            "results/figures/wrong_by_all_{task}.png",
+            caption="../report/captions/wrong_by_all.rst",
+            category="Errors",
+        ),
+    log:
+        "results/logs/figures/errors_{task}.log",
+    benchmark:
+        "results/benchmarks/figures/errors_{task}.tsv"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        dict(cache=cfg.dataset.cache),
+        code=digest_of("figures/error_figures.py"),
+    message:
+        "Drawing the error figures of {wildcards.task}"
+    script:
+        "../scripts/figures/error_figures.py"
