@@ -198,8 +198,8 @@ class Loop:
             except torch.OutOfMemoryError:
                 if self.micro_batch_size == 1:
                     raise InputError(
-                        "out of GPU memory for the training step of one photo; free GPU memory, use "
-                        "a smaller backbone, or train on the CPU (device: cpu)"
+                        "out of GPU memory for the training step of one photo; free GPU memory, "
+                        "use a smaller backbone, or train on the CPU (device: cpu)"
                     ) from None
             self.micro_batch_size //= 2
             self.network.zero_grad(set_to_none=True)
