@@ -184,7 +184,7 @@ def test_every_block_of_the_schema_is_closed_and_every_key_typed():
         ("models.vit-2", RAW["models"]["cnn_base"], "models.vit-2: a name has lower-case letters"),
         ("dataset.classes", ["a", "B"], "dataset.classes.1: a name has lower-case letters"),
         ("dataset.classes", ["a", "b"], "tasks.activity3.classes: unknown name 'walking_running'."),
-        ("dataset.classes", ["a", "b"], "is removed by tasks.activity3: null"),
+        ("dataset.classes", ["a", "b"], "To remove a task, set tasks.activity3: null"),
         ("models.vit-2", RAW["models"]["cnn_base"], "(got 'vit-2')"),
         ("synthetic.images_per_class", {"Sitting": 3}, "synthetic.images_per_class.Sitting: "),
         ("curate.verbs", {"Sitting": ["sit"]}, "curate.verbs.Sitting: "),
@@ -431,7 +431,7 @@ def test_the_models_of_a_recipe():
         ([("prompts.words.sitting", [""])], "prompts.words.sitting.0: "),
         (
             [("prompts.words", {"sitting": ["sits"], "standing": ["stands"]})],
-            "prompts.words: the class walking_running has no prompt, and the model clip_cs on the "
+            "prompts.words: the class walking_running has no prompt, but the model clip_cs on the "
             "task activity3 needs one",
         ),
         ([("recipes.fine_tune.layer_decay", 0)], "recipes.fine_tune.layer_decay: "),
@@ -469,7 +469,7 @@ def test_the_runs_of_a_task_are_seeds_on_the_holdout_and_folds_with_the_first_se
 
 def test_more_repeats_than_the_folds_have_are_told():
     told = message(changed(("cross_validation.mlp", 6)))
-    assert "the 5 of splits.kfold.repeats; raise that, or lower mlp: 6" in told
+    assert "the 5 of splits.kfold.repeats; raise the latter, or lower mlp: 6" in told
 
 
 def test_a_template_is_filled_with_each_text_of_another_set():
@@ -495,13 +495,13 @@ def test_a_template_is_filled_with_each_text_of_another_set():
                 ("prompts.words", {"sitting": ["sits"], "standing": ["stands"]}),
                 ("tasks.activity3.models", ["vit"]),
             ],
-            "prompts.words: the class walking_running has no prompt, and the model clip_zero_words",
+            "prompts.words: the class walking_running has no prompt, but the model clip_zero_words",
         ),
         ([("models.clip_wise_ft.of", "clip_ic")], "models.clip_wise_ft.of: unknown name 'clip_ic'"),
         ([("models.clip_soup.of", "vit")], "models.clip_soup.of: unknown name 'vit'"),
         (
             [("tasks.activity3.beyond", ["clip_soup"])],
-            "models.clip_soup.of: clip_text is not trained on a task that clip_soup is made for",
+            "models.clip_soup.of: clip_text is not trained on a task of clip_soup; add it there",
         ),
         (
             [("cross_validation.wise_ft", 2)],

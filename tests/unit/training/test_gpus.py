@@ -45,8 +45,10 @@ def machine(tmp_path):
 def job(environment: dict[str, str]) -> Iterator[subprocess.Popen]:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-c", JOB], env=environment, **pipes) as process:
-        yield process
-        process.stdin.close()
+        try:
+            yield process
+        finally:  # of a failed test too: else it would wait for ever
+            process.stdin.close()
 
 
 def said(process: subprocess.Popen) -> str:
@@ -66,7 +68,7 @@ def test_two_jobs_have_a_gpu_each_and_a_third_waits(machine):
         assert sorted(taken) == [A, B]
         third = running.enter_context(job(machine()))
         told = said(third)
-        assert "all GPUs (2) are taken" in told
+        assert "all GPUs (2) are in use" in told
         assert "--resources gpu=2" in told
         os.kill(first.pid, signal.SIGKILL)  # it cannot give back anything itself
         assert got(third) == taken[0]
