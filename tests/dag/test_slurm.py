@@ -72,19 +72,23 @@ NAMES = ("--gpus", "--cpus-per-task", "--mem", "-t", "-p", "-A")
 def test_what_is_asked_for(rerun, monkeypatch):
     rerun.configure({"device": "auto", "resources": {"fine_tune": {"threads": 2}}})
     sent = send(rerun, monkeypatch)
-    scratch = [asked(options, *NAMES) for options in sent["from_scratch_holdout_seed_0"]]
+    scratch = [asked(options, *NAMES) for options in sent["train_from_scratch_holdout_seed_0"]]
     assert scratch == [  # minutes and MB; two seeds
         ["1", "1", "3000", "120", "short", None],
         ["1", "1", "6000", "240", "short", None],
         ["1", "1", "9000", "360", "short", None],
     ]
-    tuned = [asked(options, *NAMES) for options in sent["fine_tune_holdout_seed_0"]]
+    tuned = [asked(options, *NAMES) for options in sent["train_fine_tune_holdout_seed_0"]]
     assert tuned[0] == ["1", "2", "16000", "120", "short", None]
     embedded = [asked(options, *NAMES) for options in sent["embed_images"]]
     assert embedded[0] == ["1", "2", "10000", "120", "short", None]
     assert embedded[1] == ["1", "2", "20000", "240", "short", None]
     # what takes seconds is not sent
-    assert set(sent) == {"from_scratch_holdout_seed_0", "fine_tune_holdout_seed_0", "embed_images"}
+    assert set(sent) == {
+        "train_from_scratch_holdout_seed_0",
+        "train_fine_tune_holdout_seed_0",
+        "embed_images",
+    }
     assert (rerun.folder / FIGURE).exists()
 
 
@@ -98,7 +102,7 @@ def test_partitions_and_account_filled_in(rerun, monkeypatch):
     (rerun.folder / "profiles/slurm/partitions.yaml").write_text(PARTITIONS)
     rerun.configure({"device": "auto"})
     sent = send(rerun, monkeypatch, "--forcerun", "embed_texts", "--retries", "0")
-    assert asked(sent["from_scratch_holdout_seed_0"][0], *NAMES) == [
+    assert asked(sent["train_from_scratch_holdout_seed_0"][0], *NAMES) == [
         *("1", "1", "3000", "120", "gpu", "mine"),
     ]
     (texts,) = sent["embed_texts"]

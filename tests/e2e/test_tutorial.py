@@ -105,8 +105,8 @@ def test_the_tutorial(reader):
     assert "12 photos" in (reader.folder / "results/predict/gallery.html").read_text()
 
     planned = reader.enter(more)
-    assert "prolip_holdout_seed_0" in planned
-    assert "fine_tune_holdout_seed_0" in planned
+    assert "train_prolip_holdout_seed_0" in planned
+    assert "train_fine_tune_holdout_seed_0" in planned
     for done in ("linear_probe_", "zero_shot_", "mlp_", "embed_images", "fetch", "split"):
         assert f"\n{done}" not in planned
 
