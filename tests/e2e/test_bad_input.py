@@ -18,7 +18,7 @@ def write_manifest(project, rows: list[tuple[str, str]]) -> None:
             ["recipes.from_scratch: unknown key 'learning_rte'", '"learning_rate"'],
         ),
         ({"seeds": [1, 2, 1]}, ["seeds: 1 is given twice"]),
-        ({"splits": {"fractions": {"train": 0.9}}}, ["= 1.1", "must add up to 1"]),
+        ({"splits": {"fractions": {"train": 0.9}}}, ["= 1.1", "must sum to 1"]),
         ({"dataset": {"manifest": "none.csv"}}, ["dataset.manifest", "none.csv", "Check the path"]),
         (
             {"tasks": {"activity3": {"models": ["cnn_bas"]}}},
