@@ -43,4 +43,5 @@ def test_another_model_to_use_is_exported_without_any_training(rerun):
     assert not [word for word in jobs if "seed" in word]
     told = json.loads((rerun.folder / "results/export/config.json").read_text())
     assert (told["model"], told["backbone"]) == ("cnn_base", None)
-    assert "# cnn_base: human activity recognition" in (rerun.folder / "results/export/README.md").read_text()
+    card = (rerun.folder / "results/export/README.md").read_text()
+    assert "# cnn_base: human activity recognition" in card
