@@ -79,16 +79,16 @@ def test_audit_tells_what_crosses_and_what_differs(audited):
 
 def test_audit_summary_counts(audited):
     said = overview.audit_summary(audited)
-    assert "3 pairs of photos are alike: 1 with the same bytes, 2 nearly so." in said
+    assert "3 pairs of duplicate photos: 1 exact, 2 near." in said
     assert "1 pair is divided between two subsets" in said
-    assert "2 pairs bear two different labels" in said
+    assert "2 pairs have two different labels" in said
 
 
 def test_audit_summary_of_harmless_and_of_no_pairs(audited):
     said = overview.audit_summary(audited.iloc[:1])
-    assert "1 pair of photos is alike" in said
+    assert "1 pair of duplicate photos: 1 exact, 0 near." in said
     assert "No pair is divided" in said
-    assert "No pair bears two different labels" in said
+    assert "No pair has two different labels" in said
     assert overview.audit_summary(audited.iloc[:0]) == (
         "No photo is an exact or near-duplicate of another."
     )

@@ -100,16 +100,15 @@ def audit_summary(audit: pd.DataFrame) -> str:
     differing = int((audit["labels_differ"] == "yes").sum())
     return " ".join(
         [
-            f"{_pairs(len(audit))} of photos {_are(len(audit))} alike: {exact} with the same "
-            f"bytes, {len(audit) - exact} nearly so.",
-            f"{_pairs(crossing)} {_are(crossing)} divided between two subsets, so that a model "
-            "meets again what it was trained on or chosen by."
+            f"{_pairs(len(audit))} of duplicate photos: {exact} exact, {len(audit) - exact} near.",
+            f"{_pairs(crossing)} {_are(crossing)} divided between two subsets, so that a model is "
+            "evaluated on photos used to train or select it."
             if crossing
             else "No pair is divided between two subsets.",
-            f"{_pairs(differing)} {'bears' if differing == 1 else 'bear'} two different labels, "
-            "at least one of them wrong or a matter of taste."
+            f"{_pairs(differing)} {'has' if differing == 1 else 'have'} two different labels, at "
+            "least one of them wrong or ambiguous."
             if differing
-            else "No pair bears two different labels.",
+            else "No pair has two different labels.",
         ]
     )
 
