@@ -32,7 +32,7 @@ def predict(project, **config):
 
 def test_a_folder_is_answered_and_the_study_stays_as_it_is(asked):
     before = asked.csv_bytes()
-    predict(asked, use="clip_text")
+    predict(asked, deploy="clip_text")
     results = asked.folder / "results"
     table = read_csv(results / "predict/predictions.csv").set_index("path")
     assert table["status"].to_dict() == {
@@ -55,7 +55,7 @@ def test_a_folder_is_answered_and_the_study_stays_as_it_is(asked):
     assert "page &lt;b&gt;.png" in page
     assert "<b>" not in page
 
-    assert "Nothing to be done" in predict(asked, use="clip_text")
+    assert "Nothing to be done" in predict(asked, deploy="clip_text")
     assert "Nothing to be done" in asked.run()  # the study and its report
     asked.configure({"photos": "new photos", "deploy": "clip_text", "predict": {"gallery": 1}})
     assert "Nothing to be done" in asked.run()
@@ -72,7 +72,7 @@ def test_a_folder_is_answered_and_the_study_stays_as_it_is(asked):
 def test_photos_by_url_and_a_model_without_maps(asked, server):
     urls = [f"{server.url}/photo/a", f"{server.url}/status/404/b", "new photos/a b.jpg"]
     pd.DataFrame({"url": urls}).to_csv(asked.folder / "urls.csv", index=False)
-    predict(asked, photos="urls.csv", use="clip_probe")
+    predict(asked, photos="urls.csv", deploy="clip_probe")
     table = read_csv(asked.folder / "results/predict/predictions.csv")
     assert table["url"].tolist() == urls
     assert table["status"].tolist() == ["ok", "unreadable", "ok"]
@@ -84,7 +84,7 @@ def test_photos_by_url_and_a_model_without_maps(asked, server):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"photos": "nowhere"}, "photos: there is no folder and no file nowhere"),
+        ({"photos": "nowhere"}, "photos: there is no folder or file nowhere"),
         ({"photos": "results/logs"}, "no photo in the folder results/logs"),
         ({"photos": "data/paper_claims.csv"}, "data/paper_claims.csv has no column url"),
         ({"seeds": "[0,1]"}, "snakemake --cores 2 predict --config photos=FOLDER"),
