@@ -14,8 +14,9 @@ def packed(options, paths, folder):
     import torch
 
     from stillact.data import preprocess
+    from stillact.data.preprocessing import Preprocessing
 
-    preprocess.pack(paths, options.size, "resize_crop", folder / "pack.npy")
+    preprocess.pack(paths, Preprocessing(options.size, "resize_crop"), folder / "pack.npy")
     array = np.load(folder / "pack.npy", mmap_mode="r")
     rows = np.array_split(np.arange(len(paths)), max(1, len(paths) // 32))
     return lambda: [torch.from_numpy(array[r]).permute(0, 3, 1, 2).float() / 255 for r in rows]
@@ -27,13 +28,16 @@ def pillow(options, paths, folder, draft=False):
     from PIL import Image
 
     from stillact.data import preprocess
+    from stillact.data.preprocessing import Preprocessing
 
     def decode() -> None:
         for path in paths:
             with Image.open(path) as image:
                 if draft:
                     image.draft("RGB", (options.size, options.size))
-                pixels = np.array(preprocess.square(image, options.size, "resize_crop"))
+                pixels = np.array(
+                    preprocess.square(image, Preprocessing(options.size, "resize_crop"))
+                )
             torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
 
     return decode

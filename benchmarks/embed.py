@@ -38,12 +38,13 @@ def workflow(options, paths, folder):
     import numpy as np
 
     from stillact.data import preprocess as packing
+    from stillact.data.preprocessing import Preprocessing
     from stillact.models import embed
 
     made = backbone()
 
     def work() -> None:
-        packing.pack(paths, SIZE, "resize_crop", folder / "photos.npy")
+        packing.pack(paths, Preprocessing(SIZE, "resize_crop"), folder / "photos.npy")
         embed.of_photos(made, np.load(folder / "photos.npy", mmap_mode="r"))
 
     return work

@@ -27,13 +27,14 @@ def workflow(options) -> None:
 
     from stillact.core.tables import write_csv
     from stillact.data import preprocess
+    from stillact.data.preprocessing import Preprocessing
     from stillact.recipes.setups import plan_of, setup_of
     from stillact.training import jobs
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         paths = sorted(options.folder.glob("*.jpg"))
-        preprocess.pack(paths, SIZE, "resize_crop", folder / "pack.npy")
+        preprocess.pack(paths, Preprocessing(SIZE, "resize_crop"), folder / "pack.npy")
         table = pd.DataFrame({"image_id": [path.stem for path in paths]})
         write_csv(table, folder / "index.csv")
         labels = np.array(CLASSES)[np.arange(len(paths)) % 3]

@@ -106,7 +106,7 @@ class Project:
 
 
 def environment() -> dict[str, str]:
-    """One thread a process and no GPU, so that a test's numbers do not hang on the machine."""
+    """One thread a process and no GPU, so that a test's numbers do not depend on the machine."""
     return {
         **os.environ,
         "OMP_NUM_THREADS": "1",

@@ -31,12 +31,13 @@ def load(kind: str, folder: Path) -> base.Backbone:
     return loading.load(block, folder)
 
 
-def record(kind: str, folder: Path) -> Path:
+def record(kind: str, folder: Path, **more) -> Path:
     """Write it below `folder`, and there its weights.json as rule fetch_weights leaves it."""
     path, place = folder / "weights.json", folder / kind
-    told = {"backbone": "tiny", "folder": str(place), **write(kind, place)}
-    path.write_text(json.dumps(told))
-    path.write_text(json.dumps(told | {"facts": loading.facts(loading.from_record(path))}))
+    block = write(kind, place)
+    facts = loading.facts(loading.load(Backbone(**block, weights=str(place)), place))
+    written = {"backbone": "tiny", "folder": str(place), **block, **more, "facts": facts}
+    path.write_text(json.dumps(written))
     return path
 
 

@@ -32,10 +32,11 @@ for recipe in RECIPES.values():
         split, seed = folders[0].split("/")[-2:]
         folds = split.startswith("cv_")
         kept = not folds or cfg.keeps_folds(recipe.name)
+        rule_name = f"train_{recipe.name}_{split}_{seed}"
 
         rule:
             name:
-                f"train_{recipe.name}_{split}_{seed}"
+                rule_name
             input:
                 unpack(trained_on),
                 split=f"results/splits/{{task}}/{'kfold' if folds else 'holdout'}.csv",
@@ -69,7 +70,7 @@ for recipe in RECIPES.values():
             script:
                 "../scripts/training/train.py"
 
-        getattr(rules, f"train_{recipe.name}_{split}_{seed}").rule.docstring = (
+        getattr(rules, rule_name).rule.docstring = (
             f"Train {recipe.summary}; {len(folders)} run{'s' * (len(folders) > 1)}."
         )
 

@@ -21,7 +21,7 @@ def painted(photo, boxes, geometry, crop):
     image = Image.new("RGB", photo, (0, 0, 0))
     for left, top, right, bottom in boxes:
         ImageDraw.Draw(image).rectangle((left, top, right - 1, bottom - 1), fill=(255, 255, 255))
-    packed = np.asarray(square(image, SIZE, geometry, "bilinear", crop))
+    packed = np.asarray(square(image, Preprocessing(SIZE, geometry, "bilinear", crop)))
     return packed[..., 0] > 127  # the grey of a letterbox is 127
 
 
@@ -65,7 +65,9 @@ def test_the_region_is_what_is_seen_of_the_photo(photo, geometry, crop):
     ramp = np.zeros((height, width, 3), np.uint8)
     ramp[..., 0] = (np.arange(width) + 0.5) / width * 255
     ramp[..., 1] = ((np.arange(height) + 0.5) / height * 255)[:, None]
-    packed = np.asarray(square(Image.fromarray(ramp), SIZE, geometry, "bilinear", crop), float)
+    packed = np.asarray(
+        square(Image.fromarray(ramp), Preprocessing(SIZE, geometry, "bilinear", crop)), float
+    )
     seen = packed[(packed[..., 2] == 0)]  # no grey of a letterbox
     view = View.of(Preprocessing(SIZE, geometry, crop=crop), *photo)
     left, top, across, down = view.region

@@ -9,6 +9,7 @@ from stillact.core.errors import InputError
 from stillact.core.tables import write_csv
 from stillact.data import preprocess
 from stillact.data.boxes import Box
+from stillact.data.preprocessing import Preprocessing
 
 GREY = (127, 127, 127)
 
@@ -32,7 +33,7 @@ def same(a, b) -> bool:
 def test_resize_crop_is_torchvisions(shape, size):
     reference = v2.Compose([v2.Resize(size, InterpolationMode.BICUBIC), v2.CenterCrop(size)])
     image = photo(*shape)
-    assert same(preprocess.square(image, size, "resize_crop"), reference(image))
+    assert same(preprocess.square(image, Preprocessing(size, "resize_crop")), reference(image))
 
 
 @pytest.mark.parametrize("way", ["bicubic", "bilinear"])
@@ -45,15 +46,16 @@ def test_squares_are_timms(shape, size, crop, way):
         reference = create_transform(
             (3, size, size), interpolation=way, crop_pct=crop, crop_mode=mode, normalize=False
         )
-        seen = preprocess.square(image, size, geometry, way, crop)
+        seen = preprocess.square(image, Preprocessing(size, geometry, way, crop))
         assert same(seen, reference(image).permute(1, 2, 0)), geometry
 
 
 @pytest.mark.parametrize("geometry", ["squash", "letterbox"])
 def test_a_crop_takes_the_centre_of_the_whole(geometry):
-    whole = preprocess.square(photo(40, 24), 20, geometry)
+    whole = preprocess.square(photo(40, 24), Preprocessing(20, geometry))
     assert same(
-        preprocess.square(photo(40, 24), 16, geometry, crop=0.8), whole.crop((2, 2, 18, 18))
+        preprocess.square(photo(40, 24), Preprocessing(16, geometry, crop=0.8)),
+        whole.crop((2, 2, 18, 18)),
     )
 
 
@@ -67,7 +69,7 @@ def test_what_was_fetched_is_packed_in_the_tables_order(tmp_path):
             photo(30, 20, seed).save(tmp_path / sha256[:2] / sha256, "png")
     write_csv(pd.DataFrame(rows), tmp_path / "images.csv")
     made = tmp_path / "photos.npy", tmp_path / "photos.csv"
-    preprocess.pack_fetched(tmp_path / "images.csv", tmp_path, *made, size=12, geometry="squash")
+    preprocess.pack_fetched(tmp_path / "images.csv", tmp_path, *made, Preprocessing(12, "squash"))
     for seed, row in zip((0, 2), np.load(made[0]), strict=True):
         assert same(row, photo(30, 20, seed).resize((12, 12), Image.Resampling.BICUBIC))
     assert made[1].read_text() == (f"image_id,sha256\nphoto_2,{'0' * 64}\nphoto_0,{'2' * 64}\n")
@@ -96,8 +98,8 @@ def test_a_photo_is_seen_upright(tmp_path, orientation, geometry):
     exif[274] = orientation
     stored.save(tmp_path / "photo.png", exif=exif)
     with Image.open(tmp_path / "photo.png") as image:
-        seen = preprocess.square(image, 16, geometry)
-    assert same(seen, preprocess.square(upright, 16, geometry))
+        seen = preprocess.square(image, Preprocessing(16, geometry))
+    assert same(seen, preprocess.square(upright, Preprocessing(16, geometry)))
 
 
 @pytest.mark.parametrize(
@@ -109,18 +111,18 @@ def test_a_letterboxed_photo_is_whole_between_grey_bars(shape, box):
     expected = Image.new("RGB", (30, 30), GREY)
     content = image.resize((right - left, bottom - top), Image.Resampling.BICUBIC)
     expected.paste(content, (left, top))
-    assert same(preprocess.square(image, 30, "letterbox"), expected)
+    assert same(preprocess.square(image, Preprocessing(30, "letterbox")), expected)
 
 
 def test_the_corners_of_a_letterboxed_photo_are_seen_and_cropped_ones_are_not():
     image = Image.new("RGB", (80, 40), "blue")
     for corner in [(0, 0), (70, 0), (0, 30), (70, 30)]:
         image.paste("red", (*corner, corner[0] + 10, corner[1] + 10))
-    boxed = preprocess.square(image, 40, "letterbox")
+    boxed = preprocess.square(image, Preprocessing(40, "letterbox"))
     corners = [boxed.getpixel(p) for p in [(1, 11), (38, 11), (1, 28), (38, 28)]]
     assert corners == [(255, 0, 0)] * 4
     assert [boxed.getpixel(p) for p in [(1, 8), (38, 31)]] == [GREY] * 2
-    cropped = np.asarray(preprocess.square(image, 40, "resize_crop"))
+    cropped = np.asarray(preprocess.square(image, Preprocessing(40, "resize_crop")))
     assert (cropped == (0, 0, 255)).all()
 
 
@@ -142,7 +144,7 @@ def test_every_mode_becomes_rgb():
     ]
     for image, colour in cases:
         for geometry in ("resize_crop", "letterbox"):
-            seen = preprocess.square(image, 8, geometry)
+            seen = preprocess.square(image, Preprocessing(8, geometry))
             assert (seen.mode, seen.size) == ("RGB", (8, 8))
             assert np.abs(np.subtract(seen.getpixel((4, 4)), colour)).max() <= 1, image.mode
 
@@ -150,13 +152,14 @@ def test_every_mode_becomes_rgb():
 @pytest.mark.parametrize("shape", [(1, 500), (500, 1), (1, 1), (2, 1000)])
 def test_a_sliver_becomes_square(shape):
     sliver = Image.new("RGB", shape, (9, 8, 7))
-    assert same(preprocess.square(sliver, 16, "resize_crop"), Image.new("RGB", (16, 16), (9, 8, 7)))
-    boxed = preprocess.square(sliver, 16, "letterbox")
+    cropped = preprocess.square(sliver, Preprocessing(16, "resize_crop"))
+    assert same(cropped, Image.new("RGB", (16, 16), (9, 8, 7)))
+    boxed = preprocess.square(sliver, Preprocessing(16, "letterbox"))
     assert (boxed.mode, boxed.size) == ("RGB", (16, 16))
 
 
 def test_a_letterboxed_sliver_is_a_line_of_one_pixel():
-    boxed = preprocess.square(Image.new("RGB", (1, 30), (9, 8, 7)), 16, "letterbox")
+    boxed = preprocess.square(Image.new("RGB", (1, 30), (9, 8, 7)), Preprocessing(16, "letterbox"))
     assert [boxed.getpixel((x, 5)) for x in (7, 8, 9)] == [GREY, (9, 8, 7), GREY]
 
 
@@ -171,17 +174,19 @@ def photos(tmp_path):
 def test_a_pack_holds_the_photos_in_the_order_given(tmp_path, photos):
     order = [photos[i] for i in (4, 0, 8, 2, 2, 7)]
     target = tmp_path / "pack" / "array.npy"
-    preprocess.pack(order, 12, "letterbox", target, threads=3)
+    preprocess.pack(order, Preprocessing(12, "letterbox"), target, threads=3)
     array = np.load(target)
     assert (array.dtype, array.shape) == (np.uint8, (6, 12, 12, 3))
     for row, path in zip(array, order, strict=True):
-        assert same(row, preprocess.square(Image.open(path), 12, "letterbox"))
+        assert same(row, preprocess.square(Image.open(path), Preprocessing(12, "letterbox")))
     assert [p.name for p in target.parent.iterdir()] == ["array.npy"]
 
 
 def test_the_bytes_of_a_pack_do_not_depend_on_the_threads(tmp_path, photos):
     for threads in (1, 4):
-        preprocess.pack(photos, 12, "resize_crop", tmp_path / f"{threads}.npy", threads)
+        preprocess.pack(
+            photos, Preprocessing(12, "resize_crop"), tmp_path / f"{threads}.npy", threads
+        )
     assert (tmp_path / "1.npy").read_bytes() == (tmp_path / "4.npy").read_bytes()
 
 
@@ -197,7 +202,7 @@ def test_a_photo_that_cannot_be_decoded_is_named(tmp_path, photos, spoil):
     target = tmp_path / "pack" / "array.npy"
     target.parent.mkdir()
     with pytest.raises(InputError, match=r"photo_5\.png cannot be decoded") as error:
-        preprocess.pack(photos, 12, "letterbox", target, threads=2)
+        preprocess.pack(photos, Preprocessing(12, "letterbox"), target, threads=2)
     assert "fetch" in str(error.value)
     assert not target.exists()
 
@@ -206,7 +211,7 @@ def test_a_pack_that_fails_leaves_nothing_behind(tmp_path, photos):
     target = tmp_path / "pack" / "array.npy"
     photos[5].unlink()
     with pytest.raises(InputError):
-        preprocess.pack(photos, 12, "letterbox", target)
+        preprocess.pack(photos, Preprocessing(12, "letterbox"), target)
     assert list(target.parent.iterdir()) == []
 
 
@@ -247,21 +252,22 @@ def test_views_are_packed_in_the_rows_of_the_photos(tmp_path, caplog, monkeypatc
     table = pd.DataFrame(rows)
     write_csv(table.drop(columns="person_boxes"), tmp_path / "images.csv")
     write_csv(table[["id", "person_boxes"]][::-1], tmp_path / "manifest.csv")
-    look = dict(size=16, geometry="resize_crop", interpolation="bilinear", crop=0.8)
+    cropped = Preprocessing(16, "resize_crop", "bilinear", 0.8)
+    boxed_in = Preprocessing(16, "letterbox", "bilinear")
     made = tmp_path / "view.npy"
     monkeypatch.setattr(preprocess.logger, "propagate", True)
     given = (tmp_path / "images.csv", tmp_path / "manifest.csv", tmp_path, made)
 
-    preprocess.pack_view("person", *given, **look)
+    preprocess.pack_view("person", *given, cropped)
     cut = photo(40, 24).crop((0, 2, 25, 16))  # 3 and 1.5 px more; to the edge on the left
     boxed = [
-        preprocess.square(cut, 16, "letterbox", "bilinear"),
-        preprocess.square(photo(40, 24, 2), 16, "letterbox", "bilinear"),
-        preprocess.square(photo(40, 24, 3), 16, "resize_crop", "bilinear", 0.8),
+        preprocess.square(cut, boxed_in),
+        preprocess.square(photo(40, 24, 2), boxed_in),
+        preprocess.square(photo(40, 24, 3), cropped),
     ]
     assert np.array_equal(np.load(made), np.stack([np.asarray(image) for image in boxed]))
     assert "1 of 3 photos have no person box" in caplog.text
 
-    preprocess.pack_view("letterbox", given[0], None, *given[2:], **look)
+    preprocess.pack_view("letterbox", given[0], None, *given[2:], cropped)
     for seen, seed in zip(np.load(made), (0, 2, 3), strict=True):
-        assert same(seen, preprocess.square(photo(40, 24, seed), 16, "letterbox", "bilinear"))
+        assert same(seen, preprocess.square(photo(40, 24, seed), boxed_in))

@@ -70,18 +70,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def stand(folder: Path, kind: str) -> dict[str, Path]:
     """What the setups on a tiny backbone read."""
     rng = np.random.default_rng(0)
-    made = tiny_backbones.write(kind, folder / "weights")
-    record = {
-        "backbone": "tiny",
-        "folder": str(folder / "weights"),
-        **made,
-        "source": "/home/me/weights",
-    }
-    record |= {"revision": None, "licence": None, "sha256": "ab"}
-    (folder / "weights.json").write_text(json.dumps(record))
-    backbone = loading.from_record(folder / "weights.json")
-    facts = loading.facts(backbone)
-    (folder / "weights.json").write_text(json.dumps({**record, "facts": facts}))
+    more = dict(source="/home/me/weights", revision=None, licence=None, sha256="ab")
+    backbone = loading.from_record(tiny_backbones.record(kind, folder, **more))
     photos = rng.integers(0, 256, (4, SIZE, SIZE, 3), np.uint8)
     np.save(folder / "photos.npy", photos)
     np.save(folder / "images.npy", embed.of_photos(backbone, photos))
@@ -404,9 +394,7 @@ def test_the_example_answers_as_the_study_does(look, made, tmp_path):
     )
     folder = shutil.copytree(one.folder, tmp_path / "out")
     files = odd_photos(tmp_path / "photos")
-    seen = [
-        np.asarray(preprocess.square(Image.open(file), **vars(preprocessing))) for file in files
-    ]
+    seen = [np.asarray(preprocess.square(Image.open(file), preprocessing)) for file in files]
     photos = torch.from_numpy(np.stack(seen).transpose(0, 3, 1, 2).copy())
     expected = used.probabilities(photos)
     sure = np.sort(expected.max(1))[4]  # some are below it

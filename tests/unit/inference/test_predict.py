@@ -118,7 +118,7 @@ def test_photos_are_seen_as_packed_photos_are(tmp_path):
     files = sorted(tmp_path.iterdir())
     for geometry in ("resize_crop", "letterbox", "squash"):
         preprocessing = replace(SEEN, geometry=geometry)
-        preprocess.pack(files, target=tmp_path / "pack.npy", **vars(preprocessing))
+        preprocess.pack(files, preprocessing, tmp_path / "pack.npy")
         seen = []
 
         def ask(photos, seen=seen):

@@ -96,7 +96,7 @@ def test_better_with_seeds_and_photos_is_supported_and_the_other_way_round_not()
     [
         # Three photos more with every seed, nearly: sure over seeds, but 3 of 3 photos is p = .25.
         (["1" * 20] * 3, ["1" * 17 + "000", "1" * 17 + "000", "1" * 16 + "0000"], True, False),
-        # Ten photos more by the vote, but the mean of the seeds hangs on one of them.
+        # Ten photos more by the vote, but the mean of the seeds depends on one of them.
         (["1" * 20, "1" * 20, "0" * 20], BAD, False, True),
     ],
 )

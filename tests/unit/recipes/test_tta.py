@@ -1,7 +1,6 @@
 """Models asked about several views of a photo, of runs of every recipe on a tiny CLIP."""
 
 import functools
-import json
 
 import numpy as np
 import pandas as pd
@@ -67,12 +66,7 @@ def files(tmp_path_factory):
             photos[::2, :, SIZE // 2 :] = photos[::2, :, : SIZE // 2][:, :, ::-1]
         np.save(folder / f"{view}.npy", photos[index.index])
         made[view] = photos[index.index]
-    block = tiny_backbones.write("open_clip", folder / "clip")
-    record = {"backbone": "tiny", "folder": str(folder / "clip"), **block}
-    (folder / "weights.json").write_text(json.dumps(record))
-    backbone = loading.from_record(folder / "weights.json")
-    record["facts"] = loading.facts(backbone)
-    (folder / "weights.json").write_text(json.dumps(record))
+    backbone = loading.from_record(tiny_backbones.record("open_clip", folder))
     embed.save(embed.of_photos(backbone, made["photos"]), folder / "images.npy")
     unprojected = embed.of_photos(backbone, made["photos"], projected=False)
     embed.save(unprojected, folder / "unprojected.npy")

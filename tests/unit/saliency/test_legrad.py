@@ -127,7 +127,7 @@ class Laid:
 
 @pytest.mark.parametrize("layers", [1, "all"])
 def test_grids_are_those_of_autograd_through_the_whole_model(kind, backbone, layers, monkeypatch):
-    # In float64: how float32 rounds hangs on the processor.
+    # In float64: how float32 rounds depends on the processor.
     backbone, score, seen = backbone.double(), scored(backbone).double(), images(2).double()
     made = legrad.grids(backbone, seen, score, layers)
     laid, tokens = Laid(monkeypatch), []

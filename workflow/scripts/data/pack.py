@@ -2,6 +2,7 @@
 
 from stillact.core import logs
 from stillact.data import preprocess
+from stillact.data.preprocessing import Preprocessing
 
 with logs.job(snakemake.log[0]):
     preprocess.pack_fetched(
@@ -9,7 +10,6 @@ with logs.job(snakemake.log[0]):
         snakemake.params[0]["cache"],
         snakemake.output.array,
         snakemake.output.index,
+        Preprocessing(int(snakemake.wildcards.size), snakemake.wildcards.geometry),
         snakemake.threads,
-        size=int(snakemake.wildcards.size),
-        geometry=snakemake.wildcards.geometry,
     )

@@ -13,6 +13,6 @@ with logs.job(snakemake.log[0]):
         snakemake.params[0]["cache"],
         snakemake.output.array,
         snakemake.output.index,
+        record.facts.preprocessing,
         snakemake.threads,
-        **vars(record.facts.preprocessing),
     )

@@ -14,6 +14,6 @@ with logs.job(snakemake.log[0]):
         snakemake.input.manifest,
         snakemake.params[0]["cache"],
         snakemake.output[0],
+        record.facts.preprocessing,
         snakemake.threads,
-        **vars(record.facts.preprocessing),
     )

@@ -28,6 +28,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from stillact.config.backbones import Backbone
 from stillact.core.errors import InputError
 from stillact.data import preprocess
+from stillact.data.preprocessing import Preprocessing
 from stillact.models import embed, weights
 from stillact.models.backbones import base, loading
 from stillact.study.load import load as load_study
@@ -85,9 +86,8 @@ def tokenizer(folder: Path) -> None:
 
 
 def packed(backbone: base.Backbone, photo: Image.Image) -> Image.Image:
-    return preprocess.square(
-        photo, backbone.size, backbone.geometry, backbone.interpolation, backbone.crop
-    )
+    how = (backbone.size, backbone.geometry, backbone.interpolation, backbone.crop)
+    return preprocess.square(photo, Preprocessing(*how))
 
 
 def pack(backbone: base.Backbone, photos: Sequence[Image.Image]) -> np.ndarray:

@@ -68,6 +68,23 @@ class Plan(Block):
         raise NotImplementedError
 
 
+class DerivedPlan(Plan):
+    """The plan of a model that is derived from the trained runs of another one."""
+
+    of: Any
+
+    @property
+    def classes(self) -> list[str]:
+        return self.of.classes
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return self.of.packages
+
+    def reads(self) -> dict[str, str]:
+        return self.of.reads()
+
+
 def record(backbone: str) -> dict[str, str]:
     """The file that describes a backbone's weights and their location."""
     return {"record": f"results/backbones/{backbone}/weights.json"}

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,35 +20,22 @@ from stillact.data.preprocessing import Preprocessing
 
 GREY = (127, 127, 127)  # around a letterboxed photo
 RESAMPLING = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
-WHOLE = dict(geometry="letterbox", crop=1.0)  # nothing is cropped
 MARGIN = 0.15  # around a person, on either side, relative to the side of their box
 
 
 def square(
-    image: Image.Image,
-    size: int,
-    geometry: str,
-    interpolation: str = "bicubic",
-    crop: float = 1.0,
-    region: Box | None = None,
+    image: Image.Image, preprocessing: Preprocessing, region: Box | None = None
 ) -> Image.Image:
-    """Convert an image to RGB of `size` by `size` pixels, resampled with antialiasing.
+    """Convert an image to a square in RGB, resampled with antialiasing.
 
     Args:
         image: any mode; made `upright` first.
-        size: side in pixels.
-        geometry: "resize_crop" scales the shorter side to `size` and crops the centre, with the
-            rounding of torchvision's Resize and CenterCrop; "squash" scales both sides to `size`,
-            whatever the aspect ratio; "letterbox" scales the longer side to `size` and pads with
-            grey, so that the whole photo is visible and undistorted.
-        interpolation: "bicubic" or "bilinear".
-        crop: timm's crop_pct; below 1 the photo is scaled to floor(size / crop) instead of `size`,
-            and its centre is cropped.
+        preprocessing: size, geometry, interpolation and crop.
         region: part of the upright photo to use; None: all of it.
     """
     image = upright(image)
     image = image if region is None else image.crop(region)
-    image = _scaled(image, Preprocessing(size, geometry, interpolation, crop))
+    image, size = _scaled(image, preprocessing), preprocessing.size
     left, top = round((image.width - size) / 2), round((image.height - size) / 2)
     return image.crop((left, top, left + size, top + size))
 
@@ -107,8 +93,8 @@ def pack_fetched(
     cache: str | Path,
     target: str | Path,
     index: str | Path,
+    preprocessing: Preprocessing,
     threads: int = 1,
-    **preprocessing: Any,
 ) -> None:
     """Pack every available photo, and write the index of the array's rows.
 
@@ -117,14 +103,14 @@ def pack_fetched(
         cache: cache folder of the photos.
         target: as for `pack`.
         index: CSV with one row per row of the array: image_id, sha256.
+        preprocessing: of every photo.
         threads: number of decoding threads.
-        preprocessing: arguments of `square`: size, geometry, and optionally interpolation and crop.
 
     Raises:
         InputError: a photo is not in the cache, or cannot be decoded.
     """
     available, paths = _available(images, cache)
-    pack(paths, target=target, threads=threads, **preprocessing)
+    pack(paths, preprocessing, target, threads)
     write_csv(available[["id", "sha256"]].rename(columns={"id": "image_id"}), index)
 
 
@@ -134,8 +120,8 @@ def pack_view(
     manifest: str | Path | None,
     cache: str | Path,
     target: str | Path,
+    preprocessing: Preprocessing,
     threads: int = 1,
-    **preprocessing: Any,
 ) -> None:
     """Pack another view of every available photo; the rows are those of `pack_fetched`.
 
@@ -151,7 +137,7 @@ def pack_view(
     """
     available, paths = _available(images, cache)
     if view == "letterbox":
-        return pack(paths, target=target, threads=threads, **{**preprocessing, **WHOLE})
+        return pack(paths, preprocessing.letterboxed(), target, threads)
     boxes = read_csv(manifest).set_index("id")["person_boxes"]
     regions = [
         person_region(parse_boxes(boxes[photo.id]), int(photo.width), int(photo.height))
@@ -163,7 +149,7 @@ def pack_view(
             without,
             len(regions),
         )
-    pack(paths, target=target, threads=threads, regions=regions, **preprocessing)
+    pack(paths, preprocessing, target, threads, regions)
 
 
 def _available(images: str | Path, cache: str | Path) -> tuple[pd.DataFrame, list[Path]]:
@@ -174,12 +160,9 @@ def _available(images: str | Path, cache: str | Path) -> tuple[pd.DataFrame, lis
 
 def pack(
     paths: Sequence[Path],
-    size: int,
-    geometry: str,
+    preprocessing: Preprocessing,
     target: str | Path,
     threads: int = 1,
-    interpolation: str = "bicubic",
-    crop: float = 1.0,
     regions: Sequence[Box | None] | None = None,
 ) -> None:
     """Write the photos as one .npy array: uint8, shape (photos, size, size, 3), RGB.
@@ -188,7 +171,7 @@ def pack(
 
     Args:
         paths: files of the photos.
-        size, geometry, interpolation, crop: as for `square`.
+        preprocessing: of the photos.
         target: file of the array.
         threads: number of decoding threads.
         regions: region of each photo to use, letterboxed; None for a photo: its usual
@@ -198,18 +181,17 @@ def pack(
         InputError: a photo cannot be decoded; names its file.
     """
     start = time.perf_counter()
-    usual = dict(size=size, geometry=geometry, interpolation=interpolation, crop=crop)
-    arguments = [
-        usual if region is None else {**usual, **WHOLE, "region": region}
-        for region in regions or [None] * len(paths)
-    ]
+    regions_of = regions or [None] * len(paths)
+    letterboxed = preprocessing.letterboxed()
+    hows = [preprocessing if region is None else letterboxed for region in regions_of]
+    size = preprocessing.size
     with replacing(target) as part, open(part, "wb") as file:
         shape = (len(paths), size, size, 3)
         header = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)
-        _fill(file, paths, arguments, threads)
+        _fill(file, paths, hows, regions_of, threads)
     seconds = time.perf_counter() - start
-    how = geometry if regions is None else "around the person"
+    how = preprocessing.geometry if regions is None else "around the person"
     logger.info(
         "packed %d photos to %d px %s in %.1f s: %.0f images/s",
         len(paths),
@@ -220,20 +202,20 @@ def pack(
     )
 
 
-def _fill(file, paths, arguments, threads):
+def _fill(file, paths, hows, regions_of, threads):
     last = time.perf_counter()
     with ThreadPoolExecutor(threads) as pool:
-        for row, pixels in enumerate(pool.map(_decode, paths, arguments)):
+        for row, pixels in enumerate(pool.map(_decode, paths, hows, regions_of)):
             file.write(pixels.tobytes())
             if time.perf_counter() - last > 5:
                 last = time.perf_counter()
                 logger.info("packed %d of %d photos", row + 1, len(paths))
 
 
-def _decode(path: Path, arguments: dict) -> np.ndarray:
+def _decode(path: Path, preprocessing: Preprocessing, region: Box | None) -> np.ndarray:
     try:
         with Image.open(path) as image:
-            return np.asarray(square(image, **arguments))
+            return np.asarray(square(image, preprocessing, region))
     except (OSError, ValueError, SyntaxError) as error:
         raise InputError(
             f"photo {path} cannot be decoded: {error}; delete it and fetch again "

@@ -1,7 +1,7 @@
 """Preprocessing settings: from a photo to the square input of a model."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -9,7 +9,10 @@ class Preprocessing:
     """Settings of `preprocess.square`.
 
     size: side of the square, pixels.
-    geometry: "resize_crop", "squash" or "letterbox".
+    geometry: "resize_crop" scales the shorter side to `size` and crops the centre, with the
+        rounding of torchvision's Resize and CenterCrop; "squash" scales both sides to `size`,
+        whatever the aspect ratio; "letterbox" scales the longer side to `size` and pads with grey,
+        so that the whole photo is visible and undistorted.
     interpolation: "bicubic" or "bilinear".
     crop: timm's crop_pct; below 1 the photo is scaled to floor(size / crop) instead of `size`, and
         its centre is cropped.
@@ -39,3 +42,7 @@ class Preprocessing:
             return side * width // short, side * height // short
         scale = side / max(width, height)
         return max(1, round(width * scale)), max(1, round(height * scale))
+
+    def letterboxed(self) -> "Preprocessing":
+        """The same, but that nothing is cropped."""
+        return replace(self, geometry="letterbox", crop=1.0)

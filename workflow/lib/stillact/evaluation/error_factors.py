@@ -15,6 +15,7 @@ from PIL import Image
 from stillact.data.boxes import Box, clipped
 from stillact.data.manifest import parse_boxes
 from stillact.data.preprocess import square
+from stillact.data.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def mean_luma(path: Path) -> float:
     """Brightness of a photo: its mean luma (ITU-R 601), 0 black to 1 white."""
     with Image.open(path) as image:
         image.draft("RGB", (2 * LUMA_SIDE, 2 * LUMA_SIDE))  # decodes large JPEGs at reduced scale
-        small = square(image, LUMA_SIDE, "squash").convert("L")
+        small = square(image, Preprocessing(LUMA_SIDE, "squash")).convert("L")
     return float(np.mean(small)) / 255
 
 

@@ -3,7 +3,6 @@ graph from photos to probabilities, and the config for preprocessing."""
 
 import contextlib
 import importlib.metadata
-import json
 import logging
 import math
 import os
@@ -30,6 +29,7 @@ from stillact.data.fetch.cache import cached
 from stillact.data.preprocessing import Preprocessing
 from stillact.evaluation.predictions import SMALLEST
 from stillact.inference.deployed import Deployed
+from stillact.models.records import BackboneRecord
 from stillact.recipes.fine_tune.setup import Classifier, TextTowerHead
 from stillact.training.trained import frozen_backbone
 
@@ -222,9 +222,9 @@ def test_photos(
         packed = Path(folder) / "photos.npy"
         preprocess.pack(
             [cached(cache, sha256) for sha256 in tested],
-            target=packed,
-            threads=threads,
-            **vars(preprocessing),
+            preprocessing,
+            packed,
+            threads,
         )
         return np.ascontiguousarray(np.load(packed).transpose(0, 3, 1, 2))
 
@@ -240,8 +240,8 @@ def described(
             prompts `texts_index`.
         written: from `write`.
     """
-    record = json.loads(files["record"].read_text(encoding="utf-8")) if "record" in files else None
-    seen = {name: record["facts"][name] for name in HALVES} if record else HALVES
+    record = BackboneRecord.read(files["record"]) if "record" in files else None
+    seen = {name: getattr(record.facts, name) for name in HALVES} if record else HALVES
     keys = ("loader", "name", "revision", "licence", "sha256")
     layout = f"{INPUT}: uint8 (batch, 3, size, size), RGB from 0 to 255; normalised in the graph"
     return {
@@ -250,12 +250,13 @@ def described(
         "preprocessing": {**vars(used.preprocessing), **seen, "input": layout},
         "temperature": used.record["temperature"],
         "threshold": used.record["threshold"],
-        "backbone": record and {"source": _source(record), **{name: record[name] for name in keys}},
+        "backbone": record
+        and {"source": _source(record.source), **{name: getattr(record, name) for name in keys}},
         "prompts": prompts(used.plan, files),
         "plan": used.plan.model_dump(exclude={**EXCLUDED, "of": EXCLUDED}),
         "export": dict(written),
         "versions": {tool.__name__: tool.__version__ for tool in TOOLS}
-        | ({record["loader"]: _version(record["loader"])} if record else {}),
+        | ({record.loader: _version(record.loader)} if record else {}),
     }
 
 
@@ -270,9 +271,8 @@ def prompts(plan: Plan, files: Mapping[str, Path]) -> dict[str, list[str]] | Non
     return {name: rows.loc[rows["class"] == name, "text"].tolist() for name in base.classes}
 
 
-def _source(record: Mapping[str, Any]) -> str:
+def _source(source: str) -> str:
     """The source of weights, without paths of this machine."""
-    source = record["source"]
     return source if source.startswith("hub:") else Path(source).name
 
 

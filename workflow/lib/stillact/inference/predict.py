@@ -158,7 +158,7 @@ def seen(
         if preprocessing.geometry == "resize_crop" and side**2 * long / short > settings.max_pixels:
             raise FetchError("too long and thin", "Crop it", f"{long} by {short} pixels")
         size = upright_size(image)
-        return np.asarray(preprocess.square(image, **vars(preprocessing))), size
+        return np.asarray(preprocess.square(image, preprocessing)), size
 
 
 def _ahead(

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.functional import normalize
 
 from stillact.models.prompts import class_embeddings, normalised
-from stillact.models.records import BackboneRecord
+from stillact.models.records import BackboneRecord, Facts
 from stillact.training import loop
 from stillact.training.jobs import Fit, Parts, Setup, load_parts
 
@@ -36,7 +36,6 @@ def setup(
         see: function of embeddings (photos, width), an array or a tensor on the device.
     """
     features = see(normalised(np.load(files["embeddings"])))
-    record = BackboneRecord.read(files["record"])
 
     def inputs(photos: torch.Tensor, backbone: nn.Module) -> torch.Tensor:
         return see(normalize(backbone.encode_image(backbone.normalise(photos)), dim=1))
@@ -49,7 +48,7 @@ def setup(
         network,
         as_it_is,
         inputs,
-        record.facts.preprocessing,
+        facts(files).preprocessing,
         files["record"],
         fit=fit,
     )
@@ -69,9 +68,9 @@ def text_rows(files: Mapping[str, Path], classes: list[str]) -> torch.Tensor:
         classes: classes of the task.
     """
     rows = class_embeddings(files["texts"], files["texts_index"], classes)
-    return torch.from_numpy(rows) * fact(files, "logit_scale")
+    return torch.from_numpy(rows) * facts(files).logit_scale
 
 
-def fact(files: Mapping[str, Path], name: str):
-    """Read a value of `loading.facts` from the backbone's `record`, without loading the weights."""
-    return getattr(BackboneRecord.read(files["record"]).facts, name)
+def facts(files: Mapping[str, Path]) -> Facts:
+    """Read the metadata in the backbone's `record`, without loading the weights."""
+    return BackboneRecord.read(files["record"]).facts

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from stillact.recipes.registry import RECIPES
 from stillact.study.config import Config, Model
 
 
@@ -20,8 +19,3 @@ def backbones(config: Config, models: Iterable[str]) -> list[str]:
         for name, block in config.backbones.items()
         if name in used
     ]
-
-
-def about(model: Model) -> str:
-    """One sentence: the model's pretraining, and what is trained on the study's photos."""
-    return RECIPES[model.recipe].describe(model)

@@ -85,7 +85,7 @@ def build(study: Study, template: Path) -> str:
             name: sentences.answer(study.tables.get(name), study.config, study.holdouts)
             for name in ("table_5", "table_7")
         },
-        models=[(name, report_models.about(model)) for name, model in models.items()],
+        models=[(name, RECIPES[model.recipe].describe(model)) for name, model in models.items()],
         backbones=report_models.backbones(study.config, models),
         on_features=[name for name, model in models.items() if RECIPES[model.recipe].frozen],
         photos=_photos(study.images),

@@ -259,7 +259,7 @@ class Config(Block):
         """The models of the main task that can be selected, the simplest recipe first: all except
         tta, since new photos may lack a view."""
         models = self.tasks[self.main_task].every_model
-        chosen_from = [name for name in models if self.recipe_of(name).candidate]
+        chosen_from = [name for name in models if RECIPES[self.models[name].recipe].candidate]
         order = list(RECIPES)
         return sorted(chosen_from, key=lambda name: order.index(self.models[name].recipe))
 
@@ -272,7 +272,7 @@ class Config(Block):
     def backbone_of(self, model: str) -> str | None:
         """The backbone of a model, if any."""
         block = self.every_model()[model]
-        if self.recipe_of(model).derived:
+        if RECIPES[block.recipe].derived:
             return self.backbone_of(block.of)
         return getattr(block, "backbone", None)
 

@@ -9,6 +9,7 @@ import pandas as pd
 from stillact.core.logs import logger
 from stillact.core.tables import replacing, write_csv
 from stillact.data.preprocess import square
+from stillact.data.preprocessing import Preprocessing
 from stillact.synthetic import rendering
 
 SIDES = [
@@ -53,7 +54,7 @@ def render_shard(
     rows = []
     for row, index in enumerate(indices):
         shown = rendering.render(*scene_of(index, seed), longest=2 * size)
-        images[row] = np.asarray(square(shown.image, size, "resize_crop"))
+        images[row] = np.asarray(square(shown.image, Preprocessing(size, "resize_crop")))
         joints[row] = _in_square([shown.joints[name] for name in JOINTS], shown.image.size)
         captions = dict(zip(CAPTIONS, shown.captions, strict=True))
         rows.append({"scene": index, **captions, **shown.attributes})

@@ -1,7 +1,6 @@
 """Loading of pretrained image (and text) encoders of three libraries with a common interface."""
 
 import contextlib
-import json
 import logging
 import os
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from stillact.config.backbones import Backbone as Block
 from stillact.core.errors import InputError
 from stillact.models.backbones import open_clip, timm, transformers
 from stillact.models.backbones.base import Backbone
+from stillact.models.records import BackboneRecord
 
 
 def load(block: Block, folder: Path) -> Backbone:
@@ -34,9 +34,9 @@ def load(block: Block, folder: Path) -> Backbone:
 
 def from_record(path: Path) -> Backbone:
     """Load the backbone of a record of rule fetch_weights (weights.json), as by `load`."""
-    record = json.loads(path.read_text(encoding="utf-8"))
-    block = Block(loader=record["loader"], name=record["name"], weights=record["folder"])
-    return load(block, Path(record["folder"]))
+    record = BackboneRecord.read(path)
+    block = Block(loader=record.loader, name=record.name, weights=record.folder)
+    return load(block, Path(record.folder))
 
 
 def facts(backbone: Backbone) -> dict:

@@ -1,5 +1,6 @@
 """The recipe fine_tune."""
 
+from dataclasses import replace
 from typing import Any
 
 from stillact.recipes.base import TUNING, Recipe, StudyConfig
@@ -61,3 +62,33 @@ class FineTune(Recipe):
     def card(self, plan: FineTunePlan, backbone: str) -> tuple[str, list[str]]:
         text, sources = CARDS[plan.head]
         return f"{text.replace('{}', backbone)}.", sources
+
+
+class FromFineTuned(Recipe):
+    """A recipe whose models are derived from the trained runs of a fine-tuned one.
+
+    heads: of the fine-tuned models that it takes.
+    card_text, source: what distinguishes its model card, and the arXiv id of where it is from.
+    """
+
+    resources = replace(TUNING, minutes=30)
+    gpu = True
+    env = "backbones"
+    heads: tuple[str, ...]
+    card_text: str
+    source: str
+
+    def bases(self, config: StudyConfig) -> list[str]:
+        return [
+            name
+            for name, block in config.models.items()
+            if isinstance(block, FineTuneModel) and block.head in self.heads
+        ]
+
+    def weights_mb(self, tower_mb: float) -> float:
+        return tower_mb
+
+    def card(self, plan: Any, backbone: str) -> tuple[str, list[str]]:
+        base, sources = FineTune().card(plan.of, backbone)
+        text = f"{self.card_text}. The fine-tuned model: {base}"
+        return text, list(dict.fromkeys([self.source, *sources]))

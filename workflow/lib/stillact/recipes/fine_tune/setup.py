@@ -11,7 +11,6 @@ from torch import nn
 from torch.nn.functional import normalize
 
 from stillact.models.backbones import base, loading
-from stillact.models.records import BackboneRecord
 from stillact.recipes import frozen
 from stillact.recipes.fine_tune.config import FineTune, FineTunePlan
 from stillact.training import augment, loop
@@ -128,7 +127,7 @@ def setup(plan: FineTunePlan, files: Mapping[str, Path], device: torch.device) -
         network,
         prepare,
         inputs=lambda photos, _: photos,
-        preprocessing=BackboneRecord.read(files["record"]).facts.preprocessing,
+        preprocessing=frozen.facts(files).preprocessing,
         groups=lambda model: groups(model, plan.training),
         precision=precision,
     )

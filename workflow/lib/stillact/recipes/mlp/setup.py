@@ -48,9 +48,10 @@ def setup(plan: MLPPlan, files: Mapping[str, Path], device: torch.device) -> Set
         device: device of inputs and networks.
     """
     similarity = plan.features == "similarity"
-    width = frozen.fact(files, "embedding_width")
+    facts = frozen.facts(files)
+    width = facts.embedding_width
     if similarity:
-        width, scale = len(plan.classes), frozen.fact(files, "logit_scale")
+        width, scale = len(plan.classes), facts.logit_scale
         texts = class_embeddings(files["texts"], files["texts_index"], plan.classes).T
 
     def network(train: loop.LabelledInputs | None) -> nn.Module:

@@ -10,7 +10,6 @@ import torch
 from torch import nn
 from torch.nn.functional import normalize
 
-from stillact.models.records import BackboneRecord
 from stillact.recipes import frozen
 from stillact.recipes.prolip.config import ProLIPPlan
 from stillact.training import loop
@@ -52,7 +51,6 @@ def setup(plan: ProLIPPlan, files: Mapping[str, Path], device: torch.device) -> 
     """
     features, start = (np.load(files[name]) for name in ("features", "projection"))
     prompts = frozen.text_rows(files, plan.classes)
-    record = BackboneRecord.read(files["record"])
 
     def parts(rows: pd.DataFrame) -> Parts:
         return load_parts(features, files["index"], rows, plan.classes, device)
@@ -72,7 +70,7 @@ def setup(plan: ProLIPPlan, files: Mapping[str, Path], device: torch.device) -> 
         network,
         frozen.as_it_is,
         inputs,
-        record.facts.preprocessing,
+        frozen.facts(files).preprocessing,
         files["record"],
         penalty=penalty,
     )

@@ -4,9 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stillact.config.training import (
-    Plan,
-)
+from stillact.config.training import DerivedPlan
 from stillact.config.types import Block, Name
 from stillact.recipes.fine_tune.config import FineTunePlan
 
@@ -20,20 +18,9 @@ class SeedSoupModel(Block):
     ]
 
 
-class SeedSoupPlan(Plan):
+class SeedSoupPlan(DerivedPlan):
     recipe: Literal["seed_soup"]
     of: FineTunePlan
-
-    @property
-    def classes(self) -> list[str]:
-        return self.of.classes
-
-    @property
-    def packages(self) -> tuple[str, ...]:
-        return self.of.packages
-
-    def reads(self) -> dict[str, str]:
-        return self.of.reads()
 
 
 PLAN = SeedSoupPlan

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from stillact.config.training import (
     LIBRARIES,
-    Plan,
+    DerivedPlan,
     packed,
 )
 from stillact.config.types import Block, Name
@@ -39,18 +39,14 @@ OnBackbone = Annotated[
 ]
 
 
-class TTAPlan(Plan):
+class TTAPlan(DerivedPlan):
     recipe: Literal["tta"]
     of: OnBackbone
     views: list[str]
 
     @property
-    def classes(self) -> list[str]:
-        return self.of.classes
-
-    @property
     def packages(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*self.of.packages, *LIBRARIES)))
+        return tuple(dict.fromkeys((*super().packages, *LIBRARIES)))
 
     def reads(self) -> dict[str, str]:
         backbone = self.of.backbone
@@ -63,7 +59,7 @@ class TTAPlan(Plan):
             for view in ("letterbox", "person")
             if view in self.views
         }
-        return self.of.reads() | photos | packed_views
+        return super().reads() | photos | packed_views
 
 
 PLAN = TTAPlan

@@ -4,9 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stillact.config.training import (
-    Plan,
-)
+from stillact.config.training import DerivedPlan
 from stillact.config.types import Block, Count, Name
 from stillact.recipes.fine_tune.config import FineTunePlan
 
@@ -24,21 +22,10 @@ class WiseFTModel(Block):
     of: Annotated[Name, Field(description="A fine-tuned model whose head starts from prompts.")]
 
 
-class WiseFTPlan(Plan):
+class WiseFTPlan(DerivedPlan):
     recipe: Literal["wise_ft"]
     of: FineTunePlan
     training: WiseFT
-
-    @property
-    def classes(self) -> list[str]:
-        return self.of.classes
-
-    @property
-    def packages(self) -> tuple[str, ...]:
-        return self.of.packages
-
-    def reads(self) -> dict[str, str]:
-        return self.of.reads()
 
 
 PLAN = WiseFTPlan
