@@ -14,7 +14,7 @@ demo: .venv/installed  ## the whole workflow on rendered scenes, offline: minute
 	@$(STUDY) --workflow-profile profiles/demo --quiet rules
 	@echo "The report: file://$(CURDIR)/results/report.html"
 
-demo-full: .venv/installed  ## the same with every recipe and augmentation: far longer
+demo-full: .venv/installed  ## the same with every recipe: far longer
 	@$(STUDY) --workflow-profile profiles/demo --configfile profiles/demo/study.yaml --quiet rules
 	@echo "The report: file://$(CURDIR)/results/report.html"
 

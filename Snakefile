@@ -36,7 +36,14 @@ include: "workflow/rules/synthetic.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
-include: "workflow/rules/paper.smk"
+include: "workflow/rules/tables.smk"
+
+
+if cfg.paper:
+
+    include: "workflow/rules/paper.smk"
+
+
 include: "workflow/rules/saliency.smk"
 include: "workflow/rules/perturb.smk"
 include: "workflow/rules/sweep.smk"

@@ -29,7 +29,7 @@ from support import tiny_backbones  # noqa: E402, of the tests
 
 STUDY = {
     "dataset": {"name": "growth", "manifest": "photos.csv"},
-    "tasks": {"activity3": {"models": ["probe"], "beyond": []}, "sit_stand": None},
+    "tasks": {"activity3": {"models": ["probe"]}, "sit_stand": None},
     "backbones": {
         "tiny": {"loader": "timm", "name": "local-dir:", "weights": "weights"},
     },

@@ -25,7 +25,7 @@ TRAININGS = re.compile(r"[a-z_]+_(holdout|shuffled|cv_\d+_\d+)_seed_\d+")
 FIGURES = {"accuracy_figure", "confusion_figure", "learning_curves"}
 JUDGED = {"claims", "evaluate", "evaluation_figures", "paper_tests", "select", "recipes_figure"}
 ERRORS = {"errors", "error_figures", "failures_figure"}
-AFTER_TRAINING = {"predictions", "metrics", "compare", "report", "figure_4"}
+AFTER_TRAINING = {"predictions", "metrics", "model_table", "report", "figure_4"}
 AFTER_TRAINING |= FIGURES | JUDGED | ERRORS
 COVERED = {"occlude", "occlusion"}
 EXPLAINED = {"saliency_maps", "localisation"}
@@ -167,7 +167,7 @@ def test_the_code_of_the_backbones_leaves_the_models_from_scratch_alone(rerun):
 
 def test_a_parameter_of_one_variant_makes_that_variant_stale(rerun):
     rotation = [{"name": "rotation", "degrees": 20}]
-    rerun.configure({"augmentation_study": {"variants": {"rotation": rotation}}})
+    rerun.configure({"paper": {"table_3": {"variants": {"rotation": rotation}}}})
     stale = Stale(rerun.folder)
     assert stale.models == {"cnn_base_rotation"}
     assert stale.other_rules == AFTER_TRAINING - {"learning_curves"}  # of the task's own models
@@ -238,7 +238,7 @@ def test_a_new_row_fetches_packs_and_splits_again(rerun):
             | FIGURES,
         ),
         ("workflow/report/report.css", {"report"}),
-        ("data/paper_results.csv", {"compare", "accuracy_figure", "report"}),
+        ("data/paper_results.csv", {"model_table", "accuracy_figure", "report"}),
     ],
 )
 def test_code_of_a_figure_makes_that_figure_and_the_report_stale(rerun, module, rules):

@@ -116,7 +116,7 @@ def dataset(project, rows):
 
 def test_a_second_dataset(rerun):
     external = dataset(rerun, [rendering.LABELS[i % 3] for i in range(6)])
-    few = {"models": ["cnn_gen", "clip_ic"], "beyond": ["clip_probe"]}
+    few = {"models": ["cnn_gen", "clip_ic", "clip_probe"]}
     rerun.configure(external, {"tasks": {"activity3": few}, "robustness": {"models": []}})
     runs = rerun.folder / "results/runs/activity3"
     weights = {path: path.stat().st_mtime_ns for path in runs.rglob("weights.safetensors")}

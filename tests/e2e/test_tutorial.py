@@ -16,7 +16,8 @@ from support.projects import TINY, environment, merge
 
 TUTORIAL = Path(__file__).parents[2] / "docs/own_classes.md"
 CLASSES = {"reading": (170, 90, 60), "cooking": (60, 150, 90), "phoning": (80, 80, 190)}
-THEIRS = re.compile("walking|sitting|standing|activity3|sit_stand")  # the paper's
+THEIRS = re.compile("walking|sitting|standing|activity3|sit_stand")  # the shipped study's
+PAPER = re.compile(r"paper|2506\.13458|Table \d|Figure \d|this study's|>this study<|anova", re.I)
 
 
 def blocks(language: str) -> list[str]:
@@ -131,14 +132,15 @@ def assert_it_is_about_the_readers_classes(reader):
     assert recipes.loc[("cv", "clip_probe"), "accuracy"] > 0.5  # of photos that differ in colour
 
     results = reader.folder / "results"
-    told = [
-        *results.rglob("*.csv"),
-        *results.rglob("*.md"),
-        *results.rglob("*.tex"),
-        *results.rglob("*.svg"),
-    ]
+    names = [path.relative_to(results).as_posix() for path in results.rglob("*")]
+    assert [name for name in names if re.search("table_[2-7]|anova|t_test|claims", name)] == []
+    kinds = ("csv", "md", "tex", "svg")
+    told = [path for kind in kinds for path in results.rglob(f"*.{kind}")]
     assert len(told) > 50
-    assert [path for path in told if THEIRS.search(path.read_text())] == []
+    for words in (THEIRS, PAPER):
+        assert [path for path in told if words.search(path.read_text())] == []
     page = (results / "report.html").read_text()
     assert "the most accurate model for reading, cooking and phoning" in page
-    assert not THEIRS.search(re.sub('src="data:[^"]*"', "", page.partition("<pre>")[0]))
+    shown = re.sub('src="data:[^"]*"|<style>.*?</style>', "", page, flags=re.S)
+    assert not THEIRS.search(shown.partition("<pre>")[0])
+    assert PAPER.findall(shown) == []

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from stillact.paper import comparison
+from stillact.evaluation.metrics import METRICS
 from stillact.report import page as report_page
 
 ROOT = Path(__file__).parents[2]
@@ -77,16 +77,18 @@ def page(study, **changes):
     return Page(report_page.build(dataclasses.replace(study, **changes), TEMPLATE))
 
 
-def results(names, runs=5, name="model", task="activity3", subset="test", best=0.5):
-    """A table of `paper.compare`; the first model's accuracy is `best`, each next one 0.2 less."""
+def results(names, runs=5, name="model", task="activity3", subset="test", best=0.5, paper=0.3862):
+    """A table of `comparison.beside`, or without `paper` of `model_tables.of_models`; the first
+    model's accuracy is `best`, each next one 0.2 less."""
     rows = []
     for place, model in enumerate(names):
         row = {name: model, "task": task, "subset": subset, "runs": runs}
-        for metric in comparison.METRICS:
+        for metric in METRICS:
             mean = best - 0.2 * place
             spread = (0.0312, mean - 0.04, mean + 0.04) if runs > 1 else (None, None, None)
             values = dict(zip(("sd", "ci_low", "ci_high"), spread, strict=True))
-            for value, number in {"mean": mean, **values, "paper": 0.3862}.items():
+            theirs = {} if paper is None else {"paper": paper}
+            for value, number in {"mean": mean, **values, **theirs}.items():
                 row[f"{metric}_{value}"] = number
         rows.append(row)
     return pd.DataFrame(rows)

@@ -145,7 +145,7 @@ rule table_1:
     output:
         csv=report(
             "results/tables/table_1.csv",
-            caption="../report/captions/table.rst",
+            caption="../report/captions/photos.rst",
             category="Tables",
         ),
         md="results/tables/table_1.md",
@@ -162,7 +162,7 @@ rule table_1:
         mem_mb=1000,
         runtime=10,
     params:
-        dict(classes=cfg.dataset.classes),
+        dict(classes=cfg.dataset.classes, of_paper=cfg.of_paper),
         code=digest_of("data/table_1.py"),
     message:
         "Counting photos per class"

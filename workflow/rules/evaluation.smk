@@ -55,7 +55,9 @@ rule metrics:
         "../scripts/evaluation/metrics.py"
 
 
-CONFUSIONS = {"figure_3": "sit_stand", f"confusion_{MAIN}": MAIN}
+CONFUSIONS = {f"confusion_{MAIN}": MAIN}
+if cfg.paper:
+    CONFUSIONS["figure_3"] = cfg.paper.table_5.task
 CONFUSIONS = {
     name: task for name, task in CONFUSIONS.items() if task in cfg.tasks and cfg.tasks[task].models
 }
@@ -86,7 +88,7 @@ rule confusion_figure:
         mem_mb=1000,
         runtime=10,
     params:
-        lambda wildcards: dict(models=cfg.tasks[CONFUSIONS[wildcards.figure]].models, subset="test"),
+        lambda wildcards: dict(models=cfg.shown_models(CONFUSIONS[wildcards.figure]), subset="test"),
         code=digest_of("figures/confusion_figure.py"),
     message:
         "Drawing {wildcards.figure}"
@@ -115,7 +117,7 @@ rule evaluate:
         mem_mb=scaled_by_attempt(4000),
         runtime=scaled_by_attempt(30),
     params:
-        lambda wildcards: dict(models=cfg.tasks[wildcards.task].models),
+        lambda wildcards: dict(models=cfg.shown_models(wildcards.task)),
         code=digest_of("evaluation/evaluate.py"),
     message:
         "Evaluating the models of {wildcards.task}"
@@ -166,7 +168,7 @@ rule evaluation_figures:
         "../scripts/figures/evaluation_figures.py"
 
 
-VIEWS = [m for m in cfg.tasks[MAIN].every_model if m in cfg.models_by("tta")]
+VIEWS = [m for m in cfg.tasks[MAIN].models if m in cfg.models_by("tta")]
 
 
 rule select:
@@ -203,7 +205,7 @@ rule select:
         dict(
             candidates=cfg.candidates,
             by=cfg.selection.by,
-            recipes={m: cfg.models[m].recipe for m in cfg.tasks[MAIN].every_model},
+            recipes={m: cfg.models[m].recipe for m in cfg.tasks[MAIN].models},
         ),
         code=digest_of("evaluation/select.py"),
     message:
@@ -312,7 +314,7 @@ rule errors:
         mem_mb=scaled_by_attempt(2000),
         runtime=scaled_by_attempt(30),
     params:
-        lambda wildcards: dict(models=cfg.tasks[wildcards.task].models, cache=cfg.dataset.cache),
+        lambda wildcards: dict(models=cfg.shown_models(wildcards.task), cache=cfg.dataset.cache),
         code=digest_of("evaluation/errors.py"),
     message:
         "Analysing the errors of the models of {wildcards.task}"

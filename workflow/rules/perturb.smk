@@ -42,10 +42,7 @@ rule occlude:
 rule occlusion:
     """Accuracy with people covered, compared with an equal area of background covered."""
     input:
-        asked=lambda wildcards: [
-            f"results/cover/{wildcards.task}/{model}.csv"
-            for model in cfg.tasks[wildcards.task].models
-        ],
+        asked=expand("results/cover/{task}/{model}.csv", model=cfg.occluded, allow_missing=True),
     output:
         csv=report(
             "results/explain/{task}/covered.csv",

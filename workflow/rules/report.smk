@@ -1,8 +1,9 @@
 # Input: all results. Output: results/report.html, one self-contained file.
 
-PLOTTED = [table for table in ("table_3", "table_7") if table in COMPARED]
+PLOTTED = [table for table in ("all_models", "table_3", "table_7") if table in TABLES]
 JUDGED = [task for task in cfg.tasks if cfg.tasks[task].models]
 ANSWERS = [MAIN] if MAIN in JUDGED else []
+COVERED = [MAIN] if cfg.occluded else []
 ROBUST = [MAIN] if cfg.robustness_models else []
 ELSEWHERE = ["summary", "classes"] if cfg.external else []
 
@@ -15,8 +16,8 @@ rule report:
         audit=rules.audit.output[0],
         holdouts=expand("results/splits/{task}/holdout.csv", task=cfg.tasks),
         kfolds=expand("results/splits/{task}/kfold.csv", task=cfg.tasks),
-        paper=own("data/paper_results.csv"),
-        tables=expand("results/tables/{table}.csv", table=["table_1", *COMPARED]),
+        paper=own("data/paper_results.csv") if cfg.paper else [],
+        tables=expand("results/tables/{table}.csv", table=["table_1", *TABLES]),
         figures=[
             "results/figures/figure_1.png",
             "results/figures/figure_2.svg",
@@ -30,7 +31,7 @@ rule report:
             ),
             *([rules.recipes_figure.output.svg] if ANSWERS else []),
             *expand("results/figures/wise_ft_{model}.svg", model=WISE_FT),
-            *expand("results/figures/covered_{task}.svg", task=ANSWERS),
+            *expand("results/figures/covered_{task}.svg", task=COVERED),
             *expand("results/figures/wrong_by_all_{task}.png", task=JUDGED),
             *(["results/figures/figure_5.png"] if ANSWERS else []),
             *expand("results/figures/robustness_{task}.svg", task=ROBUST),
@@ -40,14 +41,14 @@ rule report:
         shown=[
             *([rules.select.output.recipes, rules.select.output.chosen] if ANSWERS else []),
             *([rules.select.output.views] if VIEWS else []),
-            *rules.paper_tests.output,
+            *(rules.paper_tests.output if cfg.paper else []),
             *expand("results/statistics/{task}/{name}.csv", name=STATISTICS, task=JUDGED),
             *(
                 [rules.localisation.output.csv, rules.localisation.output.notes]
                 if cfg.explained
                 else []
             ),
-            *expand("results/explain/{task}/covered.csv", task=ANSWERS),
+            *expand("results/explain/{task}/covered.csv", task=COVERED),
             *expand(
                 "results/errors/{task}/{name}.csv",
                 name=["rates", "contrasts", "agreement", "failures", "wrong_by_all"],
@@ -58,7 +59,7 @@ rule report:
         ],
         maps=expand(f"{LOOKED}.npz", task=MAIN, model=cfg.explained),
         looked=expand(f"{LOOKED}.csv", task=MAIN, model=cfg.explained),
-        claims=rules.claims.output.csv,
+        claims=rules.claims.output.csv if cfg.paper else [],
         predictions=expand("results/predictions/{task}.csv", task=ANSWERS),
         metas=[
             f"{run.folder}/meta.json"

@@ -95,7 +95,7 @@ rule sweep:
         "../scripts/evaluation/sweep.py"
 
 
-WISE_FT = [m for m in cfg.tasks[MAIN].every_model if m in cfg.models_by("wise_ft")]
+WISE_FT = [m for m in cfg.tasks[MAIN].models if m in cfg.models_by("wise_ft")]
 
 
 rule alpha_curve:

@@ -78,7 +78,7 @@ for recipe in RECIPES.values():
 # Models that are trained in epochs.
 LEARNING = [
     model
-    for model in cfg.tasks[MAIN].models
+    for model in cfg.shown_models(MAIN)
     if hasattr(getattr(cfg.recipes, cfg.models[model].recipe, None), "max_epochs")
 ]
 

@@ -100,3 +100,31 @@ def test_largest_class_rate_looks_at_one_subset():
     )
     assert overview.largest_class_rate(split, "test") == pytest.approx(2 / 3)
     assert overview.largest_class_rate(split, "train") == 1
+
+
+def test_readable_sizes():
+    sizes = {"mean": 570.6, "median": 600.0, "iqr": 150.4}
+    row = {f"{of}_{value}": number for of in ("width", "height") for value, number in sizes.items()}
+    row |= {"aspect_ratio_mean": 1.2, "aspect_ratio_median": 4 / 3, "aspect_ratio_iqr": 0.5}
+    empty = dict.fromkeys(row, float("nan"))
+    table, note = overview.readable_sizes(
+        pd.DataFrame(
+            [
+                {"label": "sitting", "count": 2, "share": 1.0, **row},
+                {"label": "standing", "count": 0, "share": 0.0, **empty},
+            ]
+        )
+    )
+    assert table.columns.tolist() == [
+        "class",
+        "photos",
+        "share",
+        "width (px)",
+        "height (px)",
+        "aspect ratio",
+    ]
+    assert table.to_numpy().tolist() == [
+        ["sitting", "2", "100.0\xa0%", *["571 (600, 150)"] * 2, "1.20 (1.33, 0.50)"],
+        ["standing", "0", "0.0\xa0%", *["– (–, –)"] * 3],
+    ]
+    assert note == "Sizes are mean (median, interquartile range)."

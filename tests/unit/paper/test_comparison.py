@@ -5,7 +5,11 @@ import pandas as pd
 import pytest
 
 from stillact.core.tables import read_csv
+from stillact.evaluation import model_tables
+from stillact.evaluation.metrics import METRICS
 from stillact.paper import comparison
+from stillact.paper.reported import LARGEST_CLASS, SIZES
+from stillact.paper.reported import reported as reported_in
 
 RESULTS = Path(__file__).parents[3] / "data/paper_results.csv"
 
@@ -17,18 +21,18 @@ def reported():
 
 def test_reported_is_one_table_or_all_of_a_task_and_subset(reported):
     of = {"task": "activity3", "subset": "test"}
-    assert comparison.reported(reported, 4, **of)["model"].tolist() == ["cnn_gen", "cnn_base"]
-    assert comparison.reported(reported, None, **of)["table"].unique().tolist() == [2, 4, 6, 7]
-    assert len(comparison.reported(reported, 5, task="sit_stand", subset="test")) == 3
-    assert comparison.reported(reported, 5, **of).empty
-    assert comparison.reported(reported, 3, **of).empty
+    assert reported_in(reported, 4, **of)["model"].tolist() == ["cnn_gen", "cnn_base"]
+    assert reported_in(reported, None, **of)["table"].unique().tolist() == [2, 4, 6, 7]
+    assert len(reported_in(reported, 5, task="sit_stand", subset="test")) == 3
+    assert reported_in(reported, 5, **of).empty
+    assert reported_in(reported, 3, **of).empty
 
 
 def summary_of(*rows):
     """summary.csv of (model, subset, runs, mean accuracy); the other metrics are 0.1 below."""
     table = []
     for model, subset, runs, mean in rows:
-        for metric in comparison.METRICS:
+        for metric in METRICS:
             value = mean if metric == "accuracy" else mean - 0.1
             spread = (0.02, value - 0.05, value + 0.05) if runs > 1 else (None, None, None)
             table.append(("activity3", model, "holdout", subset, metric, runs, value, *spread))
@@ -45,6 +49,11 @@ def summary_of(*rows):
         "ci_high",
     ]
     return pd.DataFrame(table, columns=columns)
+
+
+def compare(summary, reported, rows, **of):
+    """A table of models beside the paper's values."""
+    return comparison.beside(model_tables.of_models(summary, rows, **of), reported)
 
 
 def test_the_figures_fit_counts_of_right_answers(reported):
@@ -71,7 +80,7 @@ def macro(first, hits, others):
 @pytest.mark.parametrize("model", ["clip_ic", "vit", "siglip2"])
 def test_table_5_fits_12_and_8_photos_and_no_other_20(reported, model):
     row = reported[(reported["table"] == 5) & (reported["model"] == model)].iloc[0]
-    figures = [row[metric] for metric in comparison.METRICS]
+    figures = [row[metric] for metric in METRICS]
     fitting = {
         max(first, 20 - first)
         for first in range(1, 20)
@@ -79,13 +88,13 @@ def test_table_5_fits_12_and_8_photos_and_no_other_20(reported, model):
         if macro(first, hits, others) == pytest.approx(figures, abs=6e-5)
     }
     assert fitting == {12}
-    assert comparison.LARGEST_CLASS["sit_stand"] == (12, 20)
+    assert LARGEST_CLASS["sit_stand"] == (12, 20)
 
 
 def test_compare_sets_ours_beside_the_papers(reported):
     summary = summary_of(("fnn_base", "test", 5, 0.4), ("cnn_base", "test", 5, 0.5))
     rows = {"fnn_base": "fnn_base", "cnn_base": "cnn_base"}
-    table = comparison.compare(
+    table = compare(
         summary, reported[reported["table"] == 2], rows, task="activity3", subset="test"
     )
     assert table.columns[:4].tolist() == ["model", "task", "subset", "runs"]
@@ -104,9 +113,9 @@ def test_compare_sets_ours_beside_the_papers(reported):
 def test_each_table_has_its_own_figure_of_a_model(reported):
     summary = summary_of(("cnn_base", "test", 5, 0.5))
     accuracy = [
-        comparison.compare(
-            summary, which, {"cnn_base": "cnn_base"}, task="activity3", subset="test"
-        )["accuracy_paper"].item()
+        compare(summary, which, {"cnn_base": "cnn_base"}, task="activity3", subset="test")[
+            "accuracy_paper"
+        ].item()
         for which in (reported[reported["table"] == 4], reported)
     ]
     assert accuracy == [0.3793, 0.3862]
@@ -116,8 +125,8 @@ def test_table_7_has_the_papers_figure_of_each_model_wherever_it_stands(reported
     models = ["fnn_base", "cnn_base", "cnn_gen", "clip_em", "clip_cs", "clip_ic", "vit", "siglip2"]
     summary = summary_of(*((model, "test", 5, 0.5) for model in models))
     of = {"task": "activity3", "subset": "test"}
-    theirs = comparison.reported(reported, None, **of)
-    table = comparison.compare(summary, theirs, {m: m for m in models}, **of).set_index("model")
+    theirs = reported_in(reported, None, **of)
+    table = compare(summary, theirs, {m: m for m in models}, **of).set_index("model")
     known = table["accuracy_paper"].dropna().to_dict()
     assert known == {
         "fnn_base": 0.3241,
@@ -136,7 +145,7 @@ def test_augmentations_keep_their_names_and_new_ones_have_no_paper_figure(report
         ("cnn_base_cutout", "validation", 1, 0.4),
         ("cnn_base_cutout", "test", 1, 0.9),
     )
-    table = comparison.compare(
+    table = compare(
         summary,
         reported[reported["table"] == 3],
         {"none": "cnn_base_none", "cutout": "cnn_base_cutout", "rotation": "cnn_base_rotation"},
@@ -152,7 +161,7 @@ def test_augmentations_keep_their_names_and_new_ones_have_no_paper_figure(report
 
 
 def test_nothing_in_common_is_an_empty_table_with_its_columns(reported):
-    table = comparison.compare(
+    table = compare(
         summary_of(("vit", "test", 5, 0.5)), reported, {"clip": "clip"}, task="t", subset="test"
     )
     assert table.empty
@@ -171,7 +180,7 @@ def test_seed_accuracies_are_of_one_task_split_and_subset():
         ],
         columns=columns,
     )
-    found = comparison.seed_accuracies(
+    found = model_tables.seed_accuracies(
         runs, {"shown": "a", "b": "b"}, task="activity3", subset="test"
     )
     assert found == {"shown": [0.5, 0.6], "b": []}
@@ -179,8 +188,8 @@ def test_seed_accuracies_are_of_one_task_split_and_subset():
 
 def readable(summary, reported, table, *, task="activity3", subset="test", rate=0.4):
     rows = {model: model for model in summary["model"].unique()}
-    which = comparison.reported(reported, table, task=task, subset=subset)
-    compared = comparison.compare(summary.assign(task=task), which, rows, task=task, subset=subset)
+    which = reported_in(reported, table, task=task, subset=subset)
+    compared = compare(summary.assign(task=task), which, rows, task=task, subset=subset)
     return comparison.readable(compared, 29, rate)
 
 
@@ -203,7 +212,8 @@ def test_readable_has_a_part_for_each_metric(reported):
     assert rows[1] == ["1", "0.450", "–", "0.3241†", "+0.126"]  # no spread with one run
     assert rows[5] == ["1", "0.350", "–", "0.3853", "−0.035"]
     assert note.startswith("On the 29 test photos of activity3.")
-    assert "scores 40.0\xa0% on this study's photos and 13 of 29 (44.8\xa0%) on" in note
+    assert "scores 40.0\xa0% on these photos; accuracies not above it are marked" in note
+    assert "On the paper's photos it scores 13 of 29 (44.8\xa0%). Difference: this study's" in note
 
 
 @pytest.mark.parametrize(("mean", "marked"), [(0.39, True), (0.4, True), (0.41, False)])
@@ -232,46 +242,28 @@ def test_another_task_has_nothing_of_the_papers(reported):
     table, note = readable(summary_of(("a", "test", 5, 0.5)), reported, None, task="mine")
     assert "paper" not in table
     assert "difference" not in table
-    assert "on this study's photos; accuracies" in note
+    assert "on these photos; accuracies" in note
     assert "not known" not in note
     assert "paper" not in note
 
 
-def test_readable_sizes():
-    sizes = {"mean": 570.6, "median": 600.0, "iqr": 150.4}
-    row = {f"{of}_{value}": number for of in ("width", "height") for value, number in sizes.items()}
-    row |= {"aspect_ratio_mean": 1.2, "aspect_ratio_median": 4 / 3, "aspect_ratio_iqr": 0.5}
-    empty = dict.fromkeys(row, float("nan"))
-    table, note = comparison.readable_sizes(
-        pd.DataFrame(
-            [
-                {"label": "sitting", "count": 2, "share": 1.0, **row},
-                {"label": "standing", "count": 0, "share": 0.0, **empty},
-            ]
-        )
-    )
-    assert table.columns.tolist() == [
-        "class",
-        "photos",
-        "share",
-        "width (px)",
-        "height (px)",
-        "aspect ratio",
-    ]
-    assert table.to_numpy().tolist() == [
-        ["sitting", "2", "100.0\xa0%", *["571 (600, 150)"] * 2, "1.20 (1.33, 0.50)"],
-        ["standing", "0", "0.0\xa0%", *["– (–, –)"] * 3],
-    ]
-    assert note == "Sizes are mean (median, interquartile range)."  # not the paper's classes
-    of_paper = pd.DataFrame(
-        [
-            {"label": label, "count": 1, "share": 1, **row}
-            for label in (*comparison.CLASSES, "Overall")
-        ]
-    )
-    _, note = comparison.readable_sizes(of_paper)
-    assert "uses 285 photos, 98 of walking_running, 95 of sitting and 92 of standing" in note
-
-
 def test_every_table_has_a_title():
-    assert list(comparison.TITLES) == [f"table_{number}" for number in range(1, 8)]
+    assert list(comparison.TITLES) == [f"table_{number}" for number in range(2, 8)]
+
+
+def test_a_table_without_the_papers_values_has_the_same_columns_but_theirs(reported):
+    summary = summary_of(("fnn_base", "test", 1, 0.45), ("cnn_base", "test", 5, 0.5))
+    rows = {model: model for model in ("fnn_base", "cnn_base")}
+    plain = model_tables.of_models(summary, rows, task="activity3", subset="test")
+    beside = comparison.beside(plain, reported)
+    assert not [column for column in plain if "paper" in column or "difference" in column]
+    pd.testing.assert_frame_equal(beside[plain.columns], plain)
+    cells, note = model_tables.readable(plain, 29, 0.4)
+    theirs, their_note = comparison.readable(beside, 29, 0.4)
+    pd.testing.assert_frame_equal(theirs[cells.columns], cells)
+    assert their_note.startswith(note)
+    assert "paper" not in note
+
+
+def test_the_note_on_the_papers_sizes():
+    assert "285 photos, 98 of walking_running, 95 of sitting, 92 of standing, and" in SIZES

@@ -29,7 +29,7 @@ def study(tmp_path):
     )
     (tmp_path / "plot.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     Image.new("RGB", (2, 2)).save(tmp_path / "photo.png")
-    plots = ["table_7", "figure_2", "figure_3", "confusion_activity3", "table_3"]
+    plots = ["all_models", "table_7", "figure_2", "figure_3", "confusion_activity3", "table_3"]
     return report_page.Study(
         config=settings,
         images=images,
@@ -44,6 +44,7 @@ def study(tmp_path):
             "table_5": results(["clip_ic", "vit", "siglip2"], task="sit_stand", best=0.8),
             "table_6": results(["clip_em", "clip_cs"]),
             "table_7": results(["cnn_base", "fnn_base"]),
+            "all_models": results(["cnn_base", "fnn_base"], paper=None),
         },
         figures={
             **dict.fromkeys(plots, tmp_path / "plot.svg"),

@@ -12,6 +12,7 @@ from stillact.core.errors import InputError
 from stillact.recipes.fine_tune.config import FineTunePlan
 from stillact.recipes.from_scratch.config import FromScratchPlan
 from stillact.recipes.mlp.config import MLPPlan
+from stillact.study import tables
 from stillact.study.config import AFTERWARDS
 from stillact.study.load import load
 from stillact.study.schema import schema
@@ -129,10 +130,9 @@ def test_every_block_of_the_schema_is_closed_and_every_key_typed():
             "models.cnn_base.network: unknown key 'chanels'. Did you mean \"channels\"?",
         ),
         (
-            "augmentation_study.variants.rotation.0.degres",
+            "paper.table_3.variants.rotation.0.degres",
             10,
-            "augmentation_study.variants.rotation.0: unknown key 'degres'. "
-            'Did you mean "degrees"?',
+            "paper.table_3.variants.rotation.0: unknown key 'degres'. Did you mean \"degrees\"?",
         ),
         (
             "models.cnn_gen.augment.2.max_aera",
@@ -169,11 +169,10 @@ def test_every_block_of_the_schema_is_closed_and_every_key_typed():
             "fnn_base",
             "models.fnn_base.network.match: unknown name 'fnn_base'.",
         ),
-        ("augmentation_study.model", "cnn", "augmentation_study.model: unknown name 'cnn'."),
+        ("paper.table_3.model", "cnn", "paper.table_3.model: unknown name 'cnn'."),
         ("explain.model", "clip_em", "explain.model: unknown name 'clip_em'. Did you mean"),
         ("explain.layers", [2, 2], "explain.layers: 2 is given twice; remove one"),
         ("explain.layers", [0], "explain.layers"),
-        ("augmentation_study.task", "sit", "augmentation_study.task: unknown name 'sit'."),
         ("fetch.attempts", "many", "fetch.attempts: "),
         ("fetch.attempts", "many", "(got 'many')"),
         ("fetch.attempts", 2.5, "(got 2.5)"),
@@ -188,11 +187,11 @@ def test_every_block_of_the_schema_is_closed_and_every_key_typed():
         ("models.vit-2", RAW["models"]["cnn_base"], "(got 'vit-2')"),
         ("synthetic.images_per_class", {"Sitting": 3}, "synthetic.images_per_class.Sitting: "),
         ("curate.verbs", {"Sitting": ["sit"]}, "curate.verbs.Sitting: "),
-        ("augmentation_study.variants.Flip", [], "augmentation_study.variants.Flip: "),
+        ("paper.table_3.variants.Flip", [], "paper.table_3.variants.Flip: "),
         ("models.cnn_base.network", "cnn", "models.cnn_base.network: "),
         ("models.cnn_gen.augment.2.max_area", 0.3, "min_area 0.5 is above max_area 0.3"),
         (
-            "augmentation_study.variants.gaussian_blur.0.min_sigma",
+            "paper.table_3.variants.gaussian_blur.0.min_sigma",
             3,
             "min_sigma 3.0 is above max_sigma 2.0",
         ),
@@ -244,57 +243,101 @@ def test_a_later_file_removes_with_null():
             ("tasks.sit_stand", None),
             ("tasks.activity3.models", ["cnn_base"]),
             ("models.cnn_gen", None),
-            ("augmentation_study.variants.rotation", None),
+            ("paper.table_3.variants.rotation", None),
         )
     )
     assert list(cfg.tasks) == ["activity3"]
     assert list(cfg.models) == [name for name in RAW["models"] if name != "cnn_gen"]
-    assert len(cfg.variants()) == len(RAW["augmentation_study"]["variants"]) - 1
+    assert len(cfg.variants()) == len(RAW["paper"]["table_3"]["variants"]) - 1
     assert "rotation" not in cfg.variants()
 
 
 def test_a_variant_without_change_is_the_model_itself():
     variants = load(RAW).variants()
-    assert list(variants) == list(RAW["augmentation_study"]["variants"])
+    assert list(variants) == list(RAW["paper"]["table_3"]["variants"])
     assert variants.pop("none") == "cnn_base"
     assert variants == {name: f"cnn_base_{name}" for name in variants}
 
 
 def test_no_augmentation_is_a_variant_of_a_model_that_has_some():
-    gen = load(changed(("augmentation_study.model", "cnn_gen")))
+    gen = load(changed(("paper.table_3.model", "cnn_gen")))
     assert gen.variants()["none"] == "cnn_gen_none"
     assert gen.plan("activity3", "cnn_gen_none").augment == []
     own = load(
         changed(
             ("models.cnn_base.augment", [JITTER]),
-            ("augmentation_study.variants.colour_jitter", [JITTER]),
+            ("paper.table_3.variants.colour_jitter", [JITTER]),
         )
     )
     assert own.variants()["colour_jitter"] == "cnn_base"
 
 
 @pytest.mark.parametrize(
-    ("task", "models", "studied"),
+    ("changes", "of_paper"),
     [
-        (None, ["cnn_base"], "activity3"),
-        (None, ["clip_em"], None),
-        ("sit_stand", ["clip_em"], "sit_stand"),
+        ([], True),
+        ([("dataset.manifest", "../clone/data/coco_activities.csv")], True),
+        ([("dataset.manifest", "results/curate/manifest.csv")], True),
+        ([("tasks.sit_stand", None)], True),
+        ([("dataset.manifest", "mine.csv")], False),  # other photos of the same classes
+        ([("dataset.manifest", "results/synthetic/manifest.csv")], False),
+        ([("tasks.activity3.models", ["clip_probe"])], False),  # nothing to compare
+        ([("paper", None)], False),
     ],
 )
-def test_the_augmentation_study_is_of_the_main_task_where_that_has_the_model(task, models, studied):
-    cfg = load(
-        changed(
-            ("augmentation_study.task", task),
-            ("tasks.activity3.models", models),
-            ("tasks.activity3.beyond", []),
-        )
-    )
-    assert cfg.augmented == studied
-    assert ("cnn_base_rotation" in cfg.models_by("from_scratch")) == (studied is not None)
-    assert bool(cfg.variants()) == (studied is not None)
-    for name, block in cfg.tasks.items():
-        assert ("cnn_base_rotation" in cfg.models_of(name)) == (name == studied)
-        assert set(block.every_model) <= set(cfg.models_of(name))
+def test_the_paper_is_part_of_studies_of_its_photos_and_models_only(changes, of_paper):
+    cfg = load(changed(*changes))
+    assert cfg.of_paper == of_paper
+    assert (cfg.paper is not None) == of_paper
+    assert ("cnn_base_rotation" in cfg.models_by("from_scratch")) == of_paper
+    assert bool(cfg.variants()) == of_paper
+    of_its_own = {"table_2", "table_3", "table_7"} & set(tables.of_models(cfg))
+    assert bool(of_its_own) == of_paper
+    assert load(cfg.model_dump(mode="json")) == cfg
+
+
+def test_a_study_of_other_tasks_needs_no_key_about_the_paper():
+    own = {"classes": ["sitting", "standing"], "models": ["cnn_base", "clip_probe"]}
+    cfg = load(changed(("tasks", {"activity3": None, "sit_stand": None, "mine": own})))
+    assert cfg.paper is None
+    assert cfg.models_of("mine") == ["cnn_base", "clip_probe"]
+    assert list(tables.of_models(cfg)) == ["all_models"]
+
+
+def test_the_paper_follows_its_main_task():
+    """With sitting and standing alone, or first, the variants of the other task come along."""
+    alone = load(changed(("tasks.activity3", None)))
+    assert alone.of_paper
+    assert (alone.variants(), list(tables.of_models(alone))) == ({}, ["all_models", "table_5"])
+
+
+def test_tables_have_the_papers_rows_and_one_has_all_models():
+    made = tables.of_models(load(RAW))
+    assert list(made) == ["all_models", *(f"table_{number}" for number in range(2, 8))]
+    assert list(made["all_models"]["rows"]) == RAW["tasks"]["activity3"]["models"]
+    assert "paper" not in made["all_models"]
+    assert made["table_5"] == {
+        "task": "sit_stand",
+        "subset": "test",
+        "rows": {model: model for model in ("clip_ic", "vit", "siglip2")},
+        "name": "model",
+        "paper": 5,
+    }
+    assert made["table_7"]["paper"] is None  # its values are those of all tables
+    assert made["table_3"]["rows"]["rotation"] == "cnn_base_rotation"
+    assert made["table_3"]["subset"] == "validation"
+
+
+def test_the_shown_models_are_the_papers_or_all():
+    cfg = load(RAW)
+    papers = RAW["paper"]["table_7"]["models"]
+    assert cfg.shown_models("activity3") == papers
+    assert cfg.explained == ["vit", "siglip2", "clip_ic"]
+    assert cfg.occluded == papers
+    every = load(changed(("paper", None)))
+    assert every.shown_models("activity3") == RAW["tasks"]["activity3"]["models"]
+    assert "clip_text" in every.explained
+    assert set(every.shown_models("activity3")) - set(every.occluded) == {"clip_views"}
 
 
 def test_prompts_of_classes_that_the_dataset_lacks_are_passed_over():
@@ -320,10 +363,10 @@ def test_a_variant_may_not_take_the_name_of_a_model():
 
 def test_the_models_of_a_task():
     cfg = load(RAW)
-    variants = [f"cnn_base_{name}" for name in RAW["augmentation_study"]["variants"]]
+    variants = [f"cnn_base_{name}" for name in RAW["paper"]["table_3"]["variants"]]
     variants.remove("cnn_base_none")
     task = RAW["tasks"]["activity3"]
-    assert cfg.models_of("activity3") == [*task["models"], *task["beyond"], *variants]
+    assert cfg.models_of("activity3") == [*task["models"], *variants]
     assert cfg.models_of("sit_stand") == ["clip_ic", "vit", "siglip2"]
 
 
@@ -338,9 +381,7 @@ def stale(*changes: tuple[str, object]) -> set[str]:
     return {model for model in before if before[model] != after[model]}
 
 
-VARIANTS = {f"cnn_base_{name}" for name in RAW["augmentation_study"]["variants"]} - {
-    "cnn_base_none"
-}
+VARIANTS = {f"cnn_base_{name}" for name in RAW["paper"]["table_3"]["variants"]} - {"cnn_base_none"}
 
 
 DERIVED = {"clip_wise_ft", "clip_soup"}  # of clip_text
@@ -350,7 +391,7 @@ PROBES = {"clip_probe", "clip_letterbox", "vit_probe", "siglip2_probe"}
 @pytest.mark.parametrize(
     ("path", "value", "expected"),
     [
-        ("augmentation_study.variants.rotation.0.degrees", 30, {"cnn_base_rotation"}),
+        ("paper.table_3.variants.rotation.0.degrees", 30, {"cnn_base_rotation"}),
         ("models.cnn_gen.network.dropout", 0.5, {"cnn_gen"}),
         ("models.cnn_gen.augment.0.p", 0.1, {"cnn_gen"}),
         # what the FNN is matched with, and what the variants are variants of
@@ -437,8 +478,8 @@ def test_the_models_of_a_recipe():
         ([("recipes.fine_tune.layer_decay", 0)], "recipes.fine_tune.layer_decay: "),
         ([("recipes.fine_tune.schedule", "linear")], "'constant' or 'cosine'"),
         (
-            [("augmentation_study.model", "clip_em")],
-            "augmentation_study.model: clip_em learns from features",
+            [("paper.table_3.model", "clip_em")],
+            "paper.table_3.model: clip_em learns from features",
         ),
     ],
 )
@@ -451,8 +492,8 @@ def test_the_runs_of_a_task_are_seeds_on_the_holdout_and_folds_with_the_first_se
     cfg = load(changed(("cross_validation", RAW["cross_validation"] | repeats)))
     runs = cfg.runs_of("activity3")
     holdout = [run for run in runs if run.split == "holdout"]
-    beyond = RAW["tasks"]["activity3"]["beyond"]
-    assert len(holdout) == (8 + len(VARIANTS) + len(beyond) - 1) * 5 + 1  # a soup is one run
+    models = RAW["tasks"]["activity3"]["models"]
+    assert len(holdout) == (len(models) + len(VARIANTS) - 1) * 5 + 1  # a soup is one run
     folds = {
         model: [r for r in runs if r.model == model and r not in holdout]
         for model in ("cnn_gen", "cnn_base_rotation", "clip_ic", "clip_em")
@@ -493,21 +534,27 @@ def test_a_template_is_filled_with_each_text_of_another_set():
         (
             [
                 ("prompts.words", {"sitting": ["sits"], "standing": ["stands"]}),
-                ("tasks.activity3.models", ["vit"]),
+                ("tasks.activity3.models", ["vit", "clip_zero_words"]),
             ],
             "prompts.words: the class walking_running has no prompt, but the model clip_zero_words",
         ),
         ([("models.clip_wise_ft.of", "clip_ic")], "models.clip_wise_ft.of: unknown name 'clip_ic'"),
         ([("models.clip_soup.of", "vit")], "models.clip_soup.of: unknown name 'vit'"),
         (
-            [("tasks.activity3.beyond", ["clip_soup"])],
+            [("tasks.activity3.models", ["clip_soup"])],
             "models.clip_soup.of: clip_text is not trained on a task of clip_soup; add it there",
         ),
         (
             [("cross_validation.wise_ft", 2)],
             "cross_validation.wise_ft: 2 repeats are more than the 1 of fine_tune",
         ),
-        ([("tasks.activity3.beyond", ["vit"])], "models and beyond: vit is given twice"),
+        ([("tasks.activity3.models", ["vit", "vit"])], "tasks.activity3.models: vit is given"),
+        (
+            [("tasks.activity3.beyond", ["clip_probe"])],
+            "tasks.activity3: 'beyond' is now part of the list models; set that",
+        ),
+        ([("augmentation_study", {})], "'augmentation_study' is now paper.table_3; set that"),
+        ([("statistics", {})], "'statistics' is now paper.anova and paper.t_test; set that"),
         (
             [("deploy", "clip_prob")],
             "deploy: unknown name 'clip_prob'. Did you mean \"clip_probe\"?",

@@ -3,12 +3,14 @@
 from stillact.core import logs, text_tables
 from stillact.core.tables import read_csv, write_csv
 from stillact.data import overview
-from stillact.paper import comparison
+from stillact.paper import reported
 
 with logs.job(snakemake.log[0]):
+    params, out = snakemake.params[0], snakemake.output
     photos = overview.photos(read_csv(snakemake.input.images), read_csv(snakemake.input.manifest))
-    table, out = overview.table_1(photos, snakemake.params[0]["classes"]), snakemake.output
+    table = overview.table_1(photos, params["classes"])
     write_csv(table, out.csv)
-    readable, note = comparison.readable_sizes(table)
+    readable, note = overview.readable_sizes(table)
+    note += f" {reported.SIZES}" if params["of_paper"] else ""
     for path in (out.md, out.tex):
-        text_tables.write(path, readable, caption=comparison.TITLES["table_1"], note=note)
+        text_tables.write(path, readable, caption="Photos by class", note=note)

@@ -17,15 +17,16 @@ with logs.job(snakemake.log[0]):
     shown = [
         *source.tables,
         *source.shown,
-        source.claims,
+        *([source.claims] if source.claims else []),
         *source.figures,
         *source.predictions,
     ]
     shown += [source.images, *source.holdouts, source.audit]
     images, task = read_csv(source.images), settings.tasks[settings.main_task]
+    models = settings.shown_models(settings.main_task)
     answers = {}
     for predictions in source.predictions:
-        answers = browser.answers(read_csv(predictions), task.models, task.classes)
+        answers = browser.answers(read_csv(predictions), models, task.classes)
     cache = Path(settings.dataset.cache)
     overlays = {
         Path(path).stem: browser.overlays(
@@ -38,7 +39,7 @@ with logs.job(snakemake.log[0]):
         images=images,
         holdouts={Path(path).parent.name: read_csv(path) for path in source.holdouts},
         audit=read_csv(source.audit),
-        paper=read_csv(source.paper),
+        paper=read_csv(source.paper) if source.paper else None,
         tables={Path(path).stem: read_csv(path) for path in source.tables},
         figures={Path(path).stem: Path(path) for path in source.figures},
         metas=[json.loads(Path(path).read_text()) for path in source.metas],
@@ -46,8 +47,8 @@ with logs.job(snakemake.log[0]):
             str(Path(path).relative_to(output.parent).with_suffix("")): read_csv(path)
             for path in source.shown
         },
-        claims=read_csv(source.claims),
-        browser=browser.photos(answers, task.models, task.classes, images, cache, overlays),
+        claims=read_csv(source.claims) if source.claims else None,
+        browser=browser.photos(answers, models, task.classes, images, cache, overlays),
         files=[str(Path(path).relative_to(output.parent)) for path in shown],
     )
     output.write_text(report_page.build(study, Path(source.template[0])), encoding="utf-8")

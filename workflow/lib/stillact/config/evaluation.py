@@ -8,19 +8,6 @@ from stillact.config.augmentations import Augmentation
 from stillact.config.types import Block, Count, Fraction, Name, Positive, known, unique
 
 
-class Statistics(Block):
-    """The paper's hypothesis tests, on the main task's test photos, with seeds as replicates. A
-    model that the study lacks is skipped, and the results name it."""
-
-    anova: Annotated[
-        dict[Name, list[Name]],
-        Field(description="Analyses of variance: the models compared by each."),
-    ]
-    t_test: Annotated[
-        list[Name], Field(min_length=2, max_length=2, description="Two models, paired by seed.")
-    ]
-
-
 class Explain(Block):
     """Saliency maps of the fine-tuned transformers of the main task, on its test photos, with the
     first seed."""

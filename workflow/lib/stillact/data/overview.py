@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from stillact.core.text_tables import percent
+
 MEASURES = ("width", "height", "aspect_ratio")
 
 
@@ -47,6 +49,27 @@ def table_1(photos: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
             row[f"{measure}_iqr"] = values.quantile(0.75) - values.quantile(0.25)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def readable_sizes(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """A table of `table_1()` as text, and its footnote."""
+    digits = {"width": 0, "height": 0, "aspect_ratio": 2}
+    rows = []
+    for row in table.to_dict("records"):
+        cells = {
+            "class": row["label"],
+            "photos": str(row["count"]),
+            "share": percent(row["share"]),
+        }
+        for measure, shown in digits.items():
+            mean, median, iqr = (
+                f"{row[f'{measure}_{value}']:.{shown}f}" if row["count"] else "–"
+                for value in ("mean", "median", "iqr")
+            )
+            unit = "" if measure == "aspect_ratio" else " (px)"
+            cells[measure.replace("_", " ") + unit] = f"{mean} ({median}, {iqr})"
+        rows.append(cells)
+    return pd.DataFrame(rows), "Sizes are mean (median, interquartile range)."
 
 
 def choose_examples(

@@ -18,10 +18,12 @@ def accuracy(
     largest_class_rate: float,
     subset: str,
 ) -> Figure:
-    """Accuracy per row: each seed, the mean with its 95 % interval, and the paper's value.
+    """Accuracy per row: each seed, the mean with its 95 % interval, and the paper's value if the
+    table has one.
 
     Args:
-        table: from `comparison.compare`, drawn from top to bottom; at least one row.
+        table: from `model_tables.of_models` or `comparison.beside`, drawn from top to bottom; at
+            least one row.
         seeds: the accuracies (0 to 1) of the seeds, by the name in the table's first column.
         largest_class_rate: accuracy of the majority-class baseline, 0 to 1.
         subset: validation or test, for the axis label.
@@ -49,8 +51,7 @@ def accuracy(
 def _values(axes, table: pd.DataFrame, seeds: Mapping[str, Sequence[float]]) -> None:
     """The paper's value, each seed, and the mean with its interval, per row of `accuracy`."""
     place = np.arange(len(table))
-    known = table["accuracy_paper"].notna()
-    if known.any():
+    if "accuracy_paper" in table and (known := table["accuracy_paper"].notna()).any():
         axes.plot(
             table.loc[known, "accuracy_paper"],
             place[known] - 0.22,

@@ -247,7 +247,7 @@ def _training(
 ) -> Iterator[JobGroup]:
     """The jobs that train a model on a task."""
     plan, share = cfg.plan(task, model), cfg.splits.fractions
-    folds = cfg.cv_splits(plan.recipe) if model in cfg.tasks[task].every_model else []
+    folds = cfg.cv_splits(plan.recipe) if model in cfg.tasks[task].models else []
     explained = task == cfg.main_task and model in cfg.explained
     shuffled = int(cfg.explain.shuffled_labels and explained)
     seeds = cfg.seeds_of(model)
@@ -290,7 +290,7 @@ def _evaluated(cfg: Config, photos: int) -> Iterator[JobGroup]:
             work=tested * steps * gmacs(model),
             photos=tested,
         )
-    for model in cfg.tasks[main].models:
+    for model in cfg.occluded:
         times = 3 * len(cfg.seeds_of(model))
         yield JobGroup(
             "occlude", f"cover/{main}/{model}", work=tested * times * gmacs(model), photos=tested

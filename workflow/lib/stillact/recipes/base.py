@@ -149,7 +149,7 @@ def _every_class_has_a_prompt(config: StudyConfig, model: str, prompts: str) -> 
     texts = config.texts(prompts)
     for name, task in config.tasks.items():
         missing = [label for label in task.classes if label not in texts]
-        if model in task.every_model and missing:
+        if model in task.models and missing:
             block = config.prompts[prompts]
             fault(
                 "prompts.{prompts}: the class {label} has no prompt, but the model {model} "

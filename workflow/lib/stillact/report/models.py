@@ -7,7 +7,7 @@ from stillact.study.config import Config, Model
 
 def of_tasks(config: Config) -> dict[str, Model]:
     """The models used in any task of the study, in the order of the config."""
-    used = {name for task in config.tasks.values() for name in task.every_model}
+    used = {name for task in config.tasks.values() for name in task.models}
     return {name: model for name, model in config.models.items() if name in used}
 
 

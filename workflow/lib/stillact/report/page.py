@@ -13,16 +13,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from stillact.core.runs import SUBSETS
 from stillact.data.overview import audit_summary
+from stillact.evaluation.metrics import METRICS
 from stillact.figures.style import COLOURS
 from stillact.paper.claims import RULE
-from stillact.paper.comparison import METRICS
 from stillact.recipes.registry import RECIPES
 from stillact.report import models as report_models
 from stillact.report import sentences, tables
 from stillact.report.thumbnails import data_uri
 from stillact.study.config import AFTERWARDS, Config
 
-RESULTS = ("table_2", "table_3", "table_4", "table_5", "table_6", "table_7")
+RESULTS = ("all_models", "table_2", "table_3", "table_4", "table_5", "table_6", "table_7")
 IMAGES = {".svg": "svg+xml", ".png": "png"}  # MIME subtype of a figure, by its suffix
 
 
@@ -38,11 +38,13 @@ class Study:
         external/, by their path under results/ without suffix.
     claims: the paper's claims: claim, verdict and evidence; None where none is evaluated.
     browser: from `browser.photos`; None where the study has no predictions.
-    paper: paper_results.csv.
-    tables: table_1 from `overview.table_1`; table_2 to table_7 from `comparison.compare` (table_7:
-        all models of the first task). The report notes missing ones.
-    figures: PNG or SVG files: table_3 and table_7 of `results.accuracy`, figure_1, figure_2,
-        figure_3 and confusion_{first task} of `results.confusion`. The report notes missing ones.
+    paper: paper_results.csv; None where the study has nothing of the paper.
+    tables: table_1 from `overview.table_1`; all_models, of the first task, from
+        `model_tables.of_models`; table_2 to table_7 from `comparison.beside`. The report notes
+        missing ones.
+    figures: PNG or SVG files: all_models, table_3 and table_7 of `results.accuracy`, figure_1,
+        figure_2, figure_3 and confusion_{first task} of `results.confusion`. The report notes
+        missing ones.
     metas: the meta.json of each run.
     files: source files of tables and figures: paths relative to the report.
     """
@@ -51,7 +53,7 @@ class Study:
     images: pd.DataFrame
     holdouts: Mapping[str, pd.DataFrame]
     audit: pd.DataFrame
-    paper: pd.DataFrame
+    paper: pd.DataFrame | None
     tables: Mapping[str, pd.DataFrame]
     figures: Mapping[str, Path]
     metas: list[dict]
@@ -66,8 +68,8 @@ class Study:
 
     @property
     def of_paper(self) -> bool:
-        """Whether it has a task of the paper, so that results can be compared."""
-        return not {*self.config.tasks}.isdisjoint(self.paper["task"])
+        """Whether the paper's tables, tests and claims are part of the report."""
+        return self.paper is not None
 
 
 def build(study: Study, template: Path) -> str:
@@ -83,7 +85,7 @@ def build(study: Study, template: Path) -> str:
         study=study,
         answers={
             name: sentences.answer(study.tables.get(name), study.config, study.holdouts)
-            for name in ("table_5", "table_7")
+            for name in ("all_models", "table_5")
         },
         models=[(name, RECIPES[model.recipe].describe(model)) for name, model in models.items()],
         backbones=report_models.backbones(study.config, models),
@@ -114,7 +116,7 @@ def build(study: Study, template: Path) -> str:
         config={
             key: yaml.safe_dump({key: block}, sort_keys=False)
             for key, block in study.config.model_dump(mode="json").items()
-            if key not in AFTERWARDS
+            if key not in (*AFTERWARDS, *([] if study.of_paper else ["paper"]))
         },
     )
 
@@ -131,8 +133,9 @@ def _loaded(template: Path) -> Template:
 
 
 def _results(study: Study, name: str) -> dict:
-    reported = study.paper[study.paper["table"] == int(name.removeprefix("table_"))]
-    reported = reported if study.of_paper else reported.head(0)
+    number = name.removeprefix("table_")
+    of_table = study.paper is not None and number.isdigit()
+    reported = study.paper[study.paper["table"] == int(number)] if of_table else None
     return tables.results(study.tables.get(name), reported, study.holdouts)
 
 

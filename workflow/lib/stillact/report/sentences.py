@@ -28,7 +28,7 @@ def answer(
     """The headline, its qualifications, and the alternative text of the plot.
 
     Args:
-        models: from `comparison.compare`, the best model first; None where there is no such table.
+        models: from `model_tables.of_models`, the best model first; None where there is none.
         config: the study's, with the classes of its tasks.
         holdouts: the holdout.csv of each task.
     """

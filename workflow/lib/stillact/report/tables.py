@@ -9,7 +9,9 @@ from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype
 from stillact.core.runs import SUBSETS
 from stillact.core.text_tables import percent
 from stillact.data.overview import MEASURES, largest_class_rate
-from stillact.paper.comparison import LARGEST_CLASS, METRICS
+from stillact.evaluation.metrics import METRICS
+from stillact.evaluation.model_tables import VALUES
+from stillact.paper.reported import DIGITS, LARGEST_CLASS
 from stillact.report.captions import SHOWN
 
 P_VALUES = {"p", "p_holm", "mcnemar_p", "mcnemar_p_holm"}
@@ -145,20 +147,25 @@ def sizes(table: pd.DataFrame | None) -> list[dict]:
 
 
 def results(
-    table: pd.DataFrame | None, reported: pd.DataFrame, holdouts: Mapping[str, pd.DataFrame]
+    table: pd.DataFrame | None,
+    reported: pd.DataFrame | None,
+    holdouts: Mapping[str, pd.DataFrame],
 ) -> dict:
     """A table of results, its cells as text, and the values of its footnote.
 
     Args:
-        table: from `comparison.compare`; None where there is none.
-        reported: rows of paper_results.csv to compare with.
+        table: from `model_tables.of_models`, or from `comparison.beside`; None where there is none.
+        reported: rows of paper_results.csv to compare with; None for a table without the paper's
+            values.
         holdouts: the holdout.csv of each task.
     """
+    theirs = [] if reported is None else reported["model"].tolist()
     if table is None or table.empty:
-        return {"rows": [], "absent": reported["model"].tolist()}
+        return {"rows": [], "absent": theirs}
     task, subset = table["task"].iloc[0], table["subset"].iloc[0]
     photos, rate = constant_answer(holdouts[task], subset)
-    largest, of = LARGEST_CLASS.get(task, (None, None)) if subset == "test" else (None, None)
+    known = reported is not None and subset == "test"
+    largest, of = LARGEST_CLASS.get(task, (None, None)) if known else (None, None)
     rows = []
     for row in table.to_dict("records"):
         cells = [_cell(row, metric) for metric in METRICS]
@@ -168,14 +175,14 @@ def results(
     names = [row["name"] for row in rows]
     return {
         "rows": rows,
-        "absent": [model for model in reported["model"] if model not in names],
+        "absent": [model for model in theirs if model not in names],
         "single": [row["name"] for row in rows if row["runs"] < 2],
         "task": task,
         "subset": subset,
         "photos": photos,
         "rate": percent(rate),
         "paper_rate": f"{largest} of {of} ({percent(largest / of)})" if of else None,
-        "in_paper": bool(table["accuracy_paper"].notna().any()),
+        "in_paper": reported is not None and bool(table["accuracy_paper"].notna().any()),
     }
 
 
@@ -185,14 +192,12 @@ def constant_answer(holdout: pd.DataFrame, subset: str) -> tuple[int, float]:
 
 
 def _cell(row: dict, metric: str) -> dict:
-    mean, sd, low, high, paper = (
-        row[f"{metric}_{value}"] for value in ("mean", "sd", "ci_low", "ci_high", "paper")
-    )
+    mean, sd, low, high = (row[f"{metric}_{value}"] for value in VALUES)
     spread = pd.notna(sd)
     return {
         "ours": f"{mean:.3f} ± {sd:.3f}" if spread else f"{mean:.3f}",
         "interval": f"[{low:.2f}, {high:.2f}]" if spread else "",
-        "paper": _number(paper, 4),
+        "paper": _number(row.get(f"{metric}_paper", float("nan")), DIGITS),
         "ours_marked": False,
         "paper_marked": False,
     }

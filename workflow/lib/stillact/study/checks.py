@@ -25,7 +25,7 @@ def check(config: Any) -> None:
     known("curate.images_per_class", config.curate.images_per_class, config.curate.verbs)
     for name, task in config.tasks.items():
         unique(f"tasks.{name}.classes", task.classes)
-        unique(f"tasks.{name}.models and beyond", task.every_model)
+        unique(f"tasks.{name}.models", task.models)
         known(
             f"tasks.{name}.classes",
             task.classes,
@@ -33,10 +33,8 @@ def check(config: Any) -> None:
             f". To remove a task, set tasks.{name}: null",
         )
         known(f"tasks.{name}.models", task.models, config.models)
-        known(f"tasks.{name}.beyond", task.beyond, config.models)
-    if config.augmentation_study.task is not None:
-        known("augmentation_study.task", [config.augmentation_study.task], config.tasks)
-    known("augmentation_study.model", [config.augmentation_study.model], config.models)
+    if config.of_paper:
+        _paper(config)
     most = config.splits.kfold.repeats
     if over := [f"{name}: {n}" for name, n in config.cross_validation if n > most]:
         fault(
@@ -45,11 +43,9 @@ def check(config: Any) -> None:
             most=most,
             over=", ".join(over),
         )
-    _study_has_augmentations(config)
     unique("explain.layers", config.explain.layers)
     if config.explain.model is not None:
         known("explain.model", [config.explain.model], config.explained)
-    unique("models and augmentation_study.variants", [*config.models, *config.own_variants()])
     for name, prompts in config.prompts.items():
         if isinstance(prompts, Templates):
             plain = [n for n, p in config.prompts.items() if not isinstance(p, Templates)]
@@ -71,11 +67,11 @@ def check(config: Any) -> None:
 def _bases_are_trained(config: Any, task: Any) -> None:
     """Check that a derived model's base is a model of the same task, with at least as many
     cross-validation repeats."""
-    for name in task.every_model:
+    for name in task.models:
         model = config.models[name]
         if not RECIPES[model.recipe].derived:
             continue
-        if model.of not in task.every_model:
+        if model.of not in task.models:
             fault(
                 "models.{name}.of: {of} is not trained on a task of {name}; add it there",
                 name=name,
@@ -95,11 +91,15 @@ def _bases_are_trained(config: Any, task: Any) -> None:
             )
 
 
-def _study_has_augmentations(config: Any) -> None:
-    model = config.augmentation_study.model
+def _paper(config: Any) -> None:
+    """Check the paper's table 3, in a study that the block applies to. In its other tables and in
+    its tests, models that the study lacks are skipped."""
+    model = config.paper.table_3.model
+    known("paper.table_3.model", [model], config.models)
     if not hasattr(config.models[model], "augment"):
         fault(
-            "augmentation_study.model: {model} learns from features, which are not augmented; "
+            "paper.table_3.model: {model} learns from features, which are not augmented; "
             "name a model that is trained on photos",
             model=model,
         )
+    unique("models and paper.table_3.variants", [*config.models, *config.own_variants()])

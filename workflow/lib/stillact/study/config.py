@@ -1,14 +1,15 @@
 """The whole config of a study, and the models, runs and splits derived from it."""
 
 from dataclasses import replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import BeforeValidator, Field, create_model, model_validator
 
-from stillact.config.augmentations import Augmentation
 from stillact.config.backbones import Backbone, PromptSet, Templates
 from stillact.config.data import Curate, Dataset, Duplicates, External, Fetch, Splits
-from stillact.config.evaluation import Explain, Predict, Robustness, Statistics, Sweep
+from stillact.config.evaluation import Explain, Predict, Robustness, Sweep
+from stillact.config.paper import Augmentations, Paper
 from stillact.config.synthetic import Pretrain, Synthetic
 from stillact.config.training import Plan
 from stillact.config.types import Block, Count, Name, Seed, fault
@@ -103,42 +104,21 @@ class Selection(Block):
 
 
 class Task(Block):
+    renamed = {"beyond": "part of the list models"}  # noqa: RUF012
+
     classes: Annotated[list[Name], Field(min_length=2, description="Classes to distinguish.")]
     models: Annotated[list[Name], Field(description="Models trained on this task.")]
-    beyond: Annotated[
-        list[Name],
-        Field(
-            description="Models not in the paper, also trained, and reported in a separate table."
-        ),
-    ] = []  # noqa: RUF012
-
-    @property
-    def every_model(self) -> list[str]:
-        return [*self.models, *self.beyond]
-
-
-class AugmentationStudy(Block):
-    task: Annotated[
-        Name | None,
-        Field(
-            description="Task on which the variants are trained; null: the main task if it has the "
-            "model, else no study."
-        ),
-    ] = None
-    model: Annotated[Name, Field(description="Model trained in each variant.")]
-    variants: Annotated[
-        dict[Name, list[Augmentation]],
-        Field(
-            description="Augmentations of each variant, instead of the model's own; a variant with "
-            "the model's own augmentations reuses that model."
-        ),
-    ]
 
 
 class Config(Block):
     """The study: data, splits, models and their training."""
 
-    renamed = {"stage": "synthetic", "use": "deploy"}  # noqa: RUF012
+    renamed = {  # noqa: RUF012
+        "stage": "synthetic",
+        "use": "deploy",
+        "augmentation_study": "paper.table_3",
+        "statistics": "paper.anova and paper.t_test",
+    }
 
     dataset: Dataset
     fetch: Fetch
@@ -167,8 +147,14 @@ class Config(Block):
         Field(description="Models, by the name of their runs."),
         BeforeValidator(_known_recipes),
     ]
-    augmentation_study: AugmentationStudy
-    statistics: Statistics
+    paper: Annotated[
+        Paper | None,
+        Field(
+            description="Tables, tests and claims of the paper, and its values beside those of the "
+            "study; only in a study on its photos whose main task has models of these tables. "
+            "null: in none."
+        ),
+    ]
     explain: Explain
     selection: Selection
     robustness: Robustness
@@ -216,49 +202,71 @@ class Config(Block):
         return next(iter(self.tasks))
 
     @property
-    def explained(self) -> list[str]:
-        """The models with saliency maps: the fine-tuned ones of the main task."""
-        tuned = self.models_by("fine_tune")
-        return [model for model in self.tasks[self.main_task].models if model in tuned]
+    def of_paper(self) -> bool:
+        """Whether the study is on the paper's photos and its main task has models of the paper."""
+        if self.paper is None:
+            return False
+        manifest, models = PurePath(self.dataset.manifest), self.tasks[self.main_task].models
+        theirs = self.paper.models_of(self.main_task)
+        return any(map(manifest.match, self.paper.manifests)) and not theirs.isdisjoint(models)
+
+    def shown_models(self, task: str) -> list[str]:
+        """The models of a task in the detailed evaluations: statistics, calibration, confusion
+        matrices, saliency, occlusion, error analysis and the photo browser. All models are in the
+        predictions, the metrics, the selection and the comparison of recipes.
+
+        They are those of the paper's tables; in a study without them, all models of the task.
+        """
+        models = self.tasks[task].models
+        listed = self.paper.models_of(task) if self.paper and self.of_paper else set()
+        return [model for model in models if model in listed] or models
 
     @property
-    def augmented(self) -> str | None:
-        """The task of the augmentation study, or None if there is no such study.
+    def explained(self) -> list[str]:
+        """The models with saliency maps: the fine-tuned ones that are shown of the main task."""
+        tuned = self.models_by("fine_tune")
+        return [model for model in self.shown_models(self.main_task) if model in tuned]
 
-        By default it is the main task if that has the model, so that other studies need not change
-        the key.
-        """
-        study, main = self.augmentation_study, self.tasks[self.main_task]
-        own = self.main_task if study.model in main.every_model else None
-        return study.task or own
+    @property
+    def occluded(self) -> list[str]:
+        """The models evaluated with people covered: those shown of the main task, except tta,
+        whose views of a photo are not covered."""
+        return [model for model in self.shown_models(self.main_task) if model in self.candidates]
+
+    @property
+    def augmentations(self) -> Augmentations | None:
+        """The paper's table 3, if the study has its task."""
+        if self.paper is None or not self.of_paper or self.paper.table_3.task not in self.tasks:
+            return None
+        return self.paper.table_3
 
     def variants(self) -> dict[str, str]:
-        """The model of each variant of the augmentation study.
+        """The model of each variant of the paper's table 3.
 
         A variant with the model's own augmentations is that model, not a second one.
         """
-        if self.augmented is None:
+        if (table := self.augmentations) is None:
             return {}
-        study = self.augmentation_study
-        same = self.models[study.model].augment
+        same = self.models[table.model].augment
         return {
-            variant: study.model if augment == same else f"{study.model}_{variant}"
-            for variant, augment in study.variants.items()
+            variant: table.model if augment == same else f"{table.model}_{variant}"
+            for variant, augment in table.variants.items()
         }
 
     def own_variants(self) -> dict[str, Model]:
-        study = self.augmentation_study
+        if (table := self.augmentations) is None:
+            return {}
         return {
-            model: self.models[study.model].model_copy(update={"augment": study.variants[variant]})
+            model: self.models[table.model].model_copy(update={"augment": table.variants[variant]})
             for variant, model in self.variants().items()
-            if model != study.model
+            if model != table.model
         }
 
     @property
     def candidates(self) -> list[str]:
         """The models of the main task that can be selected, the simplest recipe first: all except
         tta, since new photos may lack a view."""
-        models = self.tasks[self.main_task].every_model
+        models = self.tasks[self.main_task].models
         chosen_from = [name for name in models if RECIPES[self.models[name].recipe].candidate]
         order = list(RECIPES)
         return sorted(chosen_from, key=lambda name: order.index(self.models[name].recipe))
@@ -266,7 +274,7 @@ class Config(Block):
     @property
     def robustness_models(self) -> list[str]:
         """The models evaluated on corrupted photos. Names that the main task does not have are
-        skipped, as in `statistics`, so that other studies need not change the list."""
+        skipped, so that other studies need not change the list."""
         return [name for name in self.robustness.models if name in self.candidates]
 
     def backbone_of(self, model: str) -> str | None:
@@ -277,14 +285,13 @@ class Config(Block):
         return getattr(block, "backbone", None)
 
     def models_of(self, task: str) -> list[str]:
-        """The models trained on `task`, including those of the augmentation study, in order."""
-        names = self.tasks[task].every_model
-        if task == self.augmented:
-            names += self.variants().values()
-        return list(dict.fromkeys(names))
+        """The models trained on `task`, including the variants of the paper's table 3, in order."""
+        table = self.augmentations
+        variants = self.variants().values() if table and table.task == task else ()
+        return list(dict.fromkeys([*self.tasks[task].models, *variants]))
 
     def models_by(self, recipe: str) -> list[str]:
-        """The models of a recipe, including those of the augmentation study, in order."""
+        """The models of a recipe, including the variants of the paper's table 3, in order."""
         return [name for name, model in self.every_model().items() if model.recipe == recipe]
 
     def cv_splits(self, recipe: str) -> list[str]:
@@ -316,7 +323,7 @@ class Config(Block):
             for model in self.models_of(task)
             for seed in self.seeds_of(model)
         ]
-        for model in self.tasks[task].every_model:
+        for model in self.tasks[task].models:
             splits = self.cv_splits(self.models[model].recipe)
             runs += [Run(task, model, split, self.seeds[0]) for split in splits]
         return runs

@@ -1,5 +1,6 @@
 """Validation of the config, and messages for an invalid one."""
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import ValidationError
@@ -7,29 +8,40 @@ from pydantic import ValidationError
 from stillact.core.errors import InputError
 from stillact.study.config import Config
 
+# Mappings whose entries are removed by null.
+REMOVABLE = ("tasks", "models", "backbones", "prompts", "paper.table_3.variants", "sweep.augment")
+
 
 def load(raw: dict, source: str = "config.yaml") -> Config:
-    """Validate the config.
+    """Validate the config. Where the block `paper` does not apply to the study, it is None.
 
     Args:
-        raw: merged mapping of all config files. A task, model, backbone, prompt set, variant or
-            augmentation strength of the sweep that is null is removed, so that a later file can
-            remove an entry of an earlier one.
+        raw: merged mapping of all config files. A task, model, backbone, prompt set, augmentation
+            variant of the paper's table 3 or augmentation strength of the sweep that is null is
+            removed, so that a later file can remove an entry of an earlier one.
         source: the config files, for messages.
 
     Raises:
         InputError: names every invalid key, its value, and what is allowed.
     """
-    removable = [key for key in ("tasks", "models", "backbones", "prompts") if key in raw]
-    raw = {**raw, **{key: _without_nulls(raw[key]) for key in removable}}
-    for block, key in (("augmentation_study", "variants"), ("sweep", "augment")):
-        if isinstance(raw.get(block), dict):
-            raw[block] = {**raw[block], key: _without_nulls(raw[block].get(key))}
+    for path in REMOVABLE:
+        raw = _changed_at(raw, path, _without_nulls)
     try:
-        return Config.model_validate(raw)
+        config = Config.model_validate(raw)
     except ValidationError as error:
         lines = [_line(fault, raw) for fault in error.errors()]
         raise InputError(f"{source} is not a valid config:\n" + "\n".join(lines)) from None
+    return config if config.of_paper else config.model_copy(update={"paper": None})
+
+
+def _changed_at(node: Any, path: str, change: Callable[[Any], Any]) -> Any:
+    """A copy of nested mappings with one value changed; the same where there is no such key."""
+    if not path:
+        return change(node)
+    key, _, rest = path.partition(".")
+    if not isinstance(node, dict) or key not in node:
+        return node
+    return {**node, key: _changed_at(node[key], rest, change)}
 
 
 def _without_nulls(blocks: Any) -> Any:

@@ -45,7 +45,8 @@ def _section(title: str, path: str, node: dict, default: Any) -> str:
     table, long = [f"## `{title}`", HEADER], []
     for key, of, value in _rows(path, node, default):
         text = yaml.safe_dump(value, sort_keys=False, default_flow_style=None, width=95)
-        text = "" if "properties" in of else text.removesuffix("...\n").strip()
+        of_keys = any("properties" in block for block in (of, *of.get("anyOf", ())))
+        text = "" if of_keys else text.removesuffix("...\n").strip()
         shown = f"`{text}`" if text else ""
         if "\n" in text:
             shown = "below the table"
