@@ -8,6 +8,11 @@ rule claims:
         claims=own("data/paper_claims.csv"),
         runs=rules.metrics.output.runs,
         predictions=rules.metrics.input.predictions,
+        contrasts=[
+            f"results/errors/{task}/contrasts.csv" for task in cfg.tasks if cfg.tasks[task].models
+        ],
+        manifest=rules.manifest.output[0],
+        images=rules.fetch.output[0],
     output:
         csv=report(
             "results/tables/claims.csv",

@@ -211,3 +211,13 @@ def test_the_papers_wilson_intervals():
     exact = stats.binomtest(12, 29).proportion_ci(method="wilson")
     assert (lows[0], highs[0]) == pytest.approx((exact.low, exact.high))
     assert lows[1] < highs[1] == pytest.approx(1)
+
+
+def test_the_interval_of_a_paired_difference():
+    """(b - c) / n with half an image more in each cell: 16 of 102 against 6 of 102."""
+    low, high = hypothesis_tests.paired_interval(15, 5, 100)
+    half = 1.959964 * np.sqrt(21 - 10**2 / 102) / 102
+    assert (low, high) == pytest.approx((10 / 102 - half, 10 / 102 + half))
+    assert hypothesis_tests.paired_interval(5, 15, 100) == pytest.approx((-high, -low))
+    low, high = hypothesis_tests.paired_interval(0, 0, 29)
+    assert -low == high > 0.06

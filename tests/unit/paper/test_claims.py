@@ -5,9 +5,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from sklearn.metrics import precision_recall_fscore_support
 
 from stillact.core.tables import read_csv
-from stillact.paper import claims
+from stillact.evaluation import error_analysis, metrics
+from stillact.evaluation.hypothesis_tests import paired_interval
+from stillact.evaluation.predictions import by_model
+from stillact.paper import claims, model_claims
 
 DATA = Path(__file__).parents[3] / "data"
 BETTER = ("a beats b", "better", "task", "test", "a b")
@@ -44,21 +48,16 @@ def holdout(**models):
     )
 
 
-def accuracies(predictions):
-    """runs.csv, as far as it is read."""
-    right = (predictions["prob_x"] > 0.5) == (predictions["label"] == "x")
-    run = ["task", "model", "split", "seed", "subset"]
-    return right.groupby([predictions[key] for key in run]).mean().reset_index(name="accuracy")
-
-
-def judged(predictions, *rows, names=None, anova=None):
-    columns = ["claim", "kind", "task", "subset", "models"]
+def judged(predictions, *rows, names=None, anova=None, photos=None, contrasts=None):
+    columns = ["claim", "kind", "task", "subset", "about"]
     return claims.evaluate(
         pd.DataFrame(rows, columns=columns),
-        accuracies(predictions),
+        metrics.of_runs(predictions),
         {"task": predictions},
         names=names or {},
         anova=anova or {},
+        photos=photos,
+        contrasts={} if contrasts is None else {"task": contrasts},
     )
 
 
@@ -79,13 +78,14 @@ def test_better_with_seeds_and_photos_is_supported_and_the_other_way_round_not()
     verdict, evidence = only(holdout(a=GOOD, b=BAD), BETTER)
     assert verdict == "supported"
     differences = np.array([12, 9, 11]) / 20
-    low, high = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
+    t = stats.ttest_1samp(differences, 0)
+    low, high = t.confidence_interval(0.95)
     p = stats.binomtest(11, 11).pvalue  # majority votes: 20 right against 9
     assert p == 2 / 2**11
     assert evidence == (
         f"a minus b: +53.3 points over 3 seeds (95 % interval +{100 * low:.1f} to "
-        f"+{100 * high:.1f}), and of 20 test photos 11 are right by a alone, 0 by b alone "
-        "(McNemar's p < 0.001)."
+        f"+{100 * high:.1f}, t(2) = {t.statistic:.3f}, p = {t.pvalue:.3f}), and of 20 test photos "
+        "11 are right by a alone, 0 by b alone (McNemar's p < 0.001)."
     )
     assert only(holdout(a=BAD, b=GOOD), BETTER)[0] == "not supported"
 
@@ -104,7 +104,7 @@ def test_better_is_undecided_where_seeds_or_photos_say_nothing(
     one, other, seeds_agree, photos_agree, turned
 ):
     predictions = holdout(a=other, b=one) if turned else holdout(a=one, b=other)
-    runs = accuracies(predictions).pivot(index="seed", columns="model", values="accuracy")
+    runs = metrics.of_runs(predictions).pivot(index="seed", columns="model", values="accuracy")
     assert (stats.ttest_rel(runs["a"], runs["b"]).pvalue < 0.05) == seeds_agree
     verdict, evidence = only(predictions, BETTER)
     assert verdict == "undecided"
@@ -144,7 +144,10 @@ def test_identical_models_are_not_better_but_the_same():
     assert verdict == "undecided"
     assert "+0.0 points with each of 3 seeds" in evidence
     assert "(McNemar's p = 1.000)" in evidence
-    assert only(predictions, SAME)[0] == "supported"
+    # 20 photos that tell nothing apart do not show that no five in a hundred do
+    assert only(predictions, SAME)[0] == "undecided"
+    longer = [right * 20 for right in GOOD]
+    assert only(holdout(a=longer, b=longer), SAME)[0] == "supported"
 
 
 def test_models_that_no_seed_changes_are_judged_by_their_photos():
@@ -205,20 +208,157 @@ def test_the_same_difference_in_every_fold_has_no_t():
 @pytest.mark.parametrize(
     ("b", "verdict"),
     [
-        ((50, 51, 49), "supported"),  # 0 +- 2.5 points
-        ((48, 49, 47), "supported"),  # 2 +- 2.5
-        ((48, 54, 45), "undecided"),  # 1 +- 11.4
-        ((44, 47, 49), "undecided"),  # 3.3 +- 6.3
-        ((44, 46, 47), "not supported"),  # 4.3 +- 3.8
-        ((56, 54, 53), "not supported"),  # -4.3 +- 3.8
-        ((48, 48, 48), "not supported"),  # 2 with each seed
+        ((500, 505, 495), "supported"),  # 0 +- 1.2 points over seeds, 0 +- .2 over photos
+        ((480, 490, 470), "supported"),  # 2 +- 2.5; 2.0 +- .9
+        ((480, 540, 450), "undecided"),  # 1 +- 11.4
+        ((440, 470, 490), "undecided"),  # 3.3 +- 6.3
+        ((440, 460, 470), "not supported"),  # 4.3 +- 3.8; 40 photos by a alone
+        ((560, 540, 530), "not supported"),  # -4.3 +- 3.8
+        ((480, 480, 480), "not supported"),  # 2 with each seed; 20 photos by a alone
     ],
 )
-def test_same_takes_an_interval_within_five_points(b, verdict):
-    """t(.975, 2) = 4.303; a has 50 of 100 photos right with each seed, b as many as given."""
-    right = {"a": (50, 50, 50), "b": b}
-    texts = {model: ["1" * n + "0" * (100 - n) for n in seeds] for model, seeds in right.items()}
+def test_same_takes_both_intervals_within_five_points(b, verdict):
+    """t(.975, 2) = 4.303; a has 500 of 1000 photos right with each seed, b as many as given."""
+    right = {"a": (500, 500, 500), "b": b}
+    texts = {model: ["1" * n + "0" * (1000 - n) for n in seeds] for model, seeds in right.items()}
     assert only(holdout(**texts), SAME)[0] == verdict
+
+
+@pytest.mark.parametrize("photos", [10, 29])
+def test_same_looks_at_photos_as_well_as_at_seeds(photos):
+    """Three more photos with every seed: seeds alone would show a difference, the photos do not."""
+    a, b = "1" * photos, "0" * 3 + "1" * (photos - 3)
+    verdict, evidence = only(holdout(a=[a] * 3, b=[b] * 3), SAME)
+    assert verdict == "undecided"
+    low, high = paired_interval(3, 0, photos)
+    assert f"over photos {100 * low:+.1f} to {100 * high:+.1f} points".replace("-", "−") in evidence
+
+
+def test_same_takes_folds_where_both_models_have_them():
+    predictions = pd.concat([holdout(a=GOOD, b=GOOD), folds("a", A_FOLDS), folds("b", B_FOLDS)])
+    verdict, evidence = only(predictions, SAME)
+    assert verdict == "not supported"
+    assert "over 5 folds" in evidence
+
+
+EACH = ("a beats b by each metric", "better_by_each", "task", "test", "a b")
+
+
+@pytest.mark.parametrize("scheme", ["holdout", "cv"])
+def test_better_by_each_metric(scheme):
+    predictions = holdout(a=GOOD, b=BAD)
+    if scheme == "cv":
+        turned = holdout(a=BAD, b=GOOD)
+        predictions = pd.concat([turned, folds("a", A_FOLDS), folds("b", B_FOLDS)])
+    verdict, evidence = only(predictions, EACH)
+    assert verdict == "supported"
+    unit = "5 folds" if scheme == "cv" else "3 seeds"
+    assert re.findall(
+        r"(accuracy|precision|recall|F1) \+[\d.]+ points over (\d \w+)", evidence
+    ) == [(metric, unit) for metric in ("accuracy", "precision", "recall", "F1")]
+    swapped = (*EACH[:4], "b a")
+    assert only(predictions, swapped)[0] == "not supported"
+    assert only(holdout(a=GOOD, b=GOOD), EACH)[0] == "undecided"
+
+
+def test_better_by_each_fails_with_one_metric():
+    """a is right more often, but always says one class: its precision and F1 are lower."""
+    a = "01" * 16
+    b = "".join("1" if place % 4 == 0 or place % 8 == 1 else "0" for place in range(32))
+    verdict, evidence = only(holdout(a=[a] * 3, b=[b] * 3), EACH)
+    assert verdict != "supported"
+    assert "accuracy +12.5 points" in evidence
+
+
+def test_the_bootstrap_of_metrics_is_scikit_learns_on_the_drawn_photos():
+    rng = np.random.default_rng(1)
+    predictions = holdout(a=["".join(rng.choice(list("01"), 30)) for _ in range(2)])
+    given = by_model(predictions, scheme="holdout")["a"]
+    resampled = model_claims._resampled(given)
+    draws = np.random.default_rng(0).multinomial(30, np.full(30, 1 / 30), 1)[0]
+    drawn = np.repeat(np.arange(30), draws)
+    expected = [
+        (
+            (answers[drawn] == given.labels[drawn]).mean(),
+            *precision_recall_fscore_support(
+                given.labels[drawn], answers[drawn], average="macro", zero_division=0
+            )[:3],
+        )
+        for answers in given.predicted
+    ]
+    assert resampled[:, 0] == pytest.approx(np.mean(expected, axis=0))
+
+
+SIZES = ("no class is larger", "same_sizes", "task", "test", "width height")
+
+
+def sizes(**widths):
+    rows = [(label, width, 480) for label, of in widths.items() for width in of]
+    return pd.DataFrame(rows, columns=["label", "width", "height"])
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "verdict"),
+    [
+        ([640, 630, 620, 640] * 10, [630, 640, 640, 620] * 10, "supported"),
+        ([640, 630] * 20, [320, 330] * 20, "not supported"),
+        ([640, 300, 500], [300, 640, 520], "undecided"),
+        ([640] * 5, [640] * 5, "supported"),
+        ([640], [640, 300], "undecided"),  # one class with two photos
+    ],
+)
+def test_sizes_of_classes(x, y, verdict):
+    found, evidence = only(holdout(a=GOOD), SIZES, photos=sizes(x=x, y=y))
+    assert found == verdict
+    if len(x) > 1:
+        assert f"width: means of x {np.mean(x):.0f}, y {np.mean(y):.0f} px" in evidence
+        assert "height: means of x 480, y 480 px (Kruskal and Wallis's p = 1.000)" in evidence
+
+
+HARDER = ("small people are hard", "harder_photos", "task", "test", "a")
+
+
+def contrasted(small, covered, scheme="holdout", model="a"):
+    """Errors among 40 photos at either end: (first, last) of person_size and of overlap."""
+    rows = []
+    for factor, errors in (("person_size", small), ("overlap", covered)):
+        low, high = [(f"{factor}{end}", 40, wrong) for end, wrong in zip("ab", errors, strict=True)]
+        for name, photos, wrong in (low, high):
+            rows.append((model, factor, name, 0, 0, photos, wrong, wrong / photos))
+    columns = ["model", "factor", "bin", "low", "high", "photos", "errors", "error_rate"]
+    found = error_analysis.contrasts(pd.DataFrame(rows, columns=columns))
+    return found.assign(scheme=scheme)
+
+
+@pytest.mark.parametrize(
+    ("small", "covered", "verdict"),
+    [
+        ((30, 10), (8, 25), "supported"),
+        ((30, 10), (20, 22), "undecided"),
+        ((30, 10), (25, 8), "not supported"),  # fewer errors on covered people
+        ((10, 30), (8, 25), "not supported"),
+    ],
+)
+def test_errors_on_small_and_covered_people(small, covered, verdict):
+    found, evidence = only(holdout(a=GOOD), HARDER, contrasts=contrasted(small, covered))
+    assert found == verdict
+    assert (
+        f"a: {small[0]} of 40 photos with the smallest people are wrong, {small[1]} of 40 photos "
+        "with the largest are wrong (p < 0.001)"
+    ) in evidence
+
+
+def test_errors_of_folds_are_taken_where_there_are_any():
+    both = pd.concat([contrasted((10, 30), (25, 8)), contrasted((30, 10), (8, 25), scheme="cv")])
+    assert only(holdout(a=GOOD), HARDER, contrasts=both)[0] == "supported"
+
+
+def test_errors_of_photos_without_boxes_are_undecided():
+    table = contrasted((30, 10), (8, 25))
+    table.loc[table["factor"] == "overlap", ["p", "note"]] = [np.nan, "no boxes"]
+    found, evidence = only(holdout(a=GOOD), HARDER, contrasts=table)
+    assert found == "undecided"
+    assert "a, share of the person under others' boxes: no boxes" in evidence
 
 
 def test_same_tells_the_t_test():
@@ -299,7 +439,7 @@ def test_names_stand_for_models():
 def test_the_papers_claims_name_models_of_the_paper():
     table, reported = read_csv(DATA / "paper_claims.csv"), read_csv(DATA / "paper_results.csv")
     assert table["claim"].is_unique
-    assert set(table["kind"]) == {"better", "same", "differ"}
-    for row in table[table["kind"] != "differ"].itertuples():
+    assert set(table["kind"]) == set(claims.KINDS)
+    for row in table[~table["kind"].isin(["differ", "same_sizes"])].itertuples():
         known = reported[(reported["task"] == row.task) & (reported["subset"] == row.subset)]
-        assert set(row.models.split()) <= set(known["model"]), row.claim
+        assert set(row.about.split()) <= set(known["model"]), row.claim
