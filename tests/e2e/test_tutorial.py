@@ -17,7 +17,7 @@ from support.projects import TINY, environment, merge
 TUTORIAL = Path(__file__).parents[2] / "docs/own_classes.md"
 CLASSES = {"reading": (170, 90, 60), "cooking": (60, 150, 90), "phoning": (80, 80, 190)}
 THEIRS = re.compile("walking|sitting|standing|activity3|sit_stand")  # the shipped study's
-PAPER = re.compile(r"paper|2506\.13458|Table \d|Figure \d|this study's|>this study<|anova", re.I)
+PAPER = re.compile(r"paper|2506\.13458|Table [2-9]|Figure \d|this study's|>this study<|anova", re.I)
 
 
 def blocks(language: str) -> list[str]:

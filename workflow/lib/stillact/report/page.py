@@ -15,6 +15,7 @@ from stillact.core.runs import SUBSETS
 from stillact.data.overview import audit_summary
 from stillact.evaluation.metrics import METRICS
 from stillact.figures.style import COLOURS
+from stillact.paper import notes as paper_notes
 from stillact.paper.claims import RULE
 from stillact.recipes.registry import RECIPES
 from stillact.report import models as report_models
@@ -105,6 +106,7 @@ def build(study: Study, template: Path) -> str:
         **_sentences(study),
         not_evaluated=sorted({*study.config.robustness.models} - {*study.config.robustness_models}),
         claims_rule=RULE,
+        paper_notes=paper_notes.on(study.paper) if study.of_paper else [],
         script=script,
         script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         hues=_hues(study.config.tasks[study.task].classes),
