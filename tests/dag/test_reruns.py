@@ -173,6 +173,20 @@ def test_a_parameter_of_one_variant_makes_that_variant_stale(rerun):
     assert stale.other_rules == AFTER_TRAINING - {"learning_curves"}  # of the task's own models
 
 
+@pytest.mark.parametrize(
+    ("change", "rules"),
+    [
+        ({"t_test": ["cnn_gen", "fnn_base"]}, {"paper_tests", "report"}),
+        ({"table_2": {"models": ["cnn_base"]}}, {"model_table", "report"}),
+        # each analysis of variance is a claim too
+        ({"anova": {"all_models": ["vit", "cnn_base"]}}, {"paper_tests", "claims", "report"}),
+    ],
+)
+def test_a_key_of_the_paper_makes_its_tables_stale(rerun, change, rules):
+    rerun.configure({"paper": change})
+    assert Stale(rerun.folder).rules == rules
+
+
 def test_a_new_seed_trains_that_seed(rerun):
     rerun.configure({"seeds": [0, 1, 2]})
     stale = Stale(rerun.folder)

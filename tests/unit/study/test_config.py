@@ -82,6 +82,7 @@ def test_the_profiles_studies_load():
     demo = cfgs["profiles/demo/study.yaml"]
     assert demo.dataset.manifest == "results/synthetic/manifest.csv"
     assert demo.dataset.classes == RAW["dataset"]["classes"]
+    assert demo.paper is None  # rendered scenes are not its photos
     written = {str(p.relative_to(ROOT)) for p in ROOT.glob("profiles/*/*.yaml")}
     assert set(cfgs) == {path for path in written if not path.endswith("/config.yaml")}
 

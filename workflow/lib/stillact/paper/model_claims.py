@@ -170,7 +170,7 @@ def _over_seeds(test: hypothesis_tests.PairedTest) -> tuple[Numbers, str]:
     if math.isnan(test.p):
         return _constant(value, f"{points} with each of {test.pairs} seeds")
     interval = f"95 % interval {_points(test.ci_low, '')} to {_points(test.ci_high, '')}"
-    t = f"t({test.df:.0f}) = {test.t:.3f}, {format_p(test.p)}"
+    t = f"t({test.df:.0f}) = {test.t:.3f}, {format_p(test.p)}".replace("-", "−")
     text = f"{points} over {test.pairs} seeds ({interval}, {t})"
     return (value, test.ci_low, test.ci_high, test.p), text
 
