@@ -162,7 +162,7 @@ function browse(app, data) {
   // The prediction of each model; with `words`, the probability of each class too.
   function answers(photo, words) {
     return make("ul", {}, ...photo.given.map((one) => make("li", { className: one.right ? "" : "wrong" },
-      make("span", {}, one.model),
+      make("span", {}, ...one.model.split(/(?<=_)/).flatMap((part) => [part, make("wbr")])),
       bar(one),
       make("span", { className: "said" },
         make("span", { ariaHidden: "true" }, one.right ? "✓ " : "✗ "),

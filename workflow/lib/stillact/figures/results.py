@@ -118,13 +118,10 @@ def confusion(counts: Mapping[str, pd.DataFrame]) -> Figure:
         )
     shown = [broken(label, 12 if columns > 1 else 18) for label in photos.index]
     axes.set_xticks(range(len(shown)), shown)
-    of = [
-        f"{label}\n{count:.0f} photo{'s' * (count != 1)}"
-        for label, count in zip(shown, photos, strict=True)
-    ]
+    of = [broken(f"{label} ({count:.0f})", 14) for label, count in photos.items()]
     axes.set_yticks(range(len(shown)), of)
     figure.supxlabel("predicted class", fontsize=11)
-    figure.supylabel("true class", fontsize=11)
+    figure.supylabel("true class (photos)", fontsize=11)
     return figure
 
 
