@@ -64,7 +64,7 @@ def test_fine_tuned_models_are_looked_into(finished):
     for model in TUNED:
         table = read_csv(results / f"explain/activity3/maps/{model}.csv")
         methods = {"legrad_2", "legrad_all", "rollout", "grad_cam", "centre"}
-        methods |= {"legrad_2_random_weights", "legrad_2_shuffled_labels"}
+        methods |= {"legrad_all_random_weights", "legrad_all_shuffled_labels"}
         assert set(table["method"]) == methods
         assert sorted(table["image_id"].unique()) == sorted(test["image_id"])
         own = predictions.query("model == @model and split == 'holdout' and seed == 0")
@@ -189,6 +189,11 @@ def test_two_runs_give_the_same_bytes(finished, project):
     first, second = finished.csv_bytes(), project.csv_bytes()
     assert len(second) > 30
     assert {name: first[name] for name in second} == second
+
+
+def test_snakemakes_own_report_is_made_without_a_warning(rerun):
+    assert "WARNING" not in rerun.run("--report", "study.zip")
+    assert (rerun.folder / "study.zip").exists()
 
 
 @pytest.mark.parametrize("target", ["results/tables/table_1.csv"])

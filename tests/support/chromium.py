@@ -88,8 +88,8 @@ class Tab:
         return result["result"].get("value")
 
     def press(self, key: str) -> None:
-        """Press and let go a key: Tab, Enter, a letter."""
-        codes = {"Tab": 9, "Enter": 13}
+        """Press and let go a key: Tab, Enter, Escape, a letter."""
+        codes = {"Tab": 9, "Enter": 13, "Escape": 27}
         text = {"Enter": "\r"}.get(key, key if len(key) == 1 else "")
         event = {"key": key, "windowsVirtualKeyCode": codes.get(key, 0), "text": text}
         self.send("Input.dispatchKeyEvent", type="keyDown", **event)

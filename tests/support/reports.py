@@ -34,7 +34,9 @@ CLAIMS = pd.DataFrame({"claim": ["EM beats CS"], "verdict": ["undecided"], "evid
 BROWSER = {
     "models": ["vit"],
     "classes": CLASSES,
-    "photos": [{"id": "p0", "label": "sitting", "thumbnail": "data:image/jpeg;base64,"}],
+    "photos": [
+        {"id": "p0", "url": "u/p0.jpg", "label": "sitting", "thumbnail": "data:image/webp;base64,"}
+    ],
     "left_out": 0,
     "overlays": {},
     "groups": [{"name": "test", "photos": [[0, [[200000, 500000, 300000]]]]}],
@@ -116,5 +118,5 @@ def located(model, metric, value, **more):
 def decoded(uri):
     """The photo that a data URI holds."""
     head, content = uri.split(",")
-    assert head == "data:image/jpeg;base64"
+    assert head == "data:image/webp;base64"
     return Image.open(io.BytesIO(base64.b64decode(content)))

@@ -10,7 +10,7 @@ const make = (tag, attributes = {}, ...children) => {
 
 /* Tables */
 
-const MANY = 8; // tables with at least this many rows have a filter
+const MANY = 8; // tables with at least this many rows can be sorted and filtered
 
 // The header cell directly above each column.
 function headers(table) {
@@ -26,8 +26,6 @@ function headers(table) {
   return grid.at(-1);
 }
 
-const bodyRows = (body) => [...body.rows].filter((row) => !row.matches(".heading, .total"));
-
 function keyOf(row, column, numeric) {
   const cell = row.cells[column];
   const text = cell.dataset.value ?? cell.textContent.trim();
@@ -40,10 +38,10 @@ function compare(a, b, numeric, sign) {
   return sign * (a - b);
 }
 
-function sortable(table) {
-  const order = new Map([...table.rows].map((row, place) => [row, place]));
+function sortable(table, rows) {
   const columns = headers(table);
   columns.forEach((header, column) => {
+    if (new Set(rows.map((row) => row.cells[column].textContent)).size < 2) return;
     const numeric = header.classList.contains("number");
     const cycle = numeric ? ["descending", "ascending", null] : ["ascending", "descending", null];
     const button = make("button", { type: "button", className: "sort" }, ...header.childNodes);
@@ -53,21 +51,14 @@ function sortable(table) {
       columns.forEach((other) => other.removeAttribute("aria-sort"));
       if (now) header.setAttribute("aria-sort", now);
       const sign = now === "descending" ? -1 : 1;
-      for (const body of table.tBodies) {
-        const rows = bodyRows(body);
-        const after = rows.at(-1)?.nextSibling ?? null;
-        const keys = new Map(rows.map((row) => [row, keyOf(row, column, numeric)]));
-        rows.sort((a, b) => order.get(a) - order.get(b));
-        if (now) rows.sort((a, b) => compare(keys.get(a), keys.get(b), numeric, sign));
-        rows.forEach((row) => body.insertBefore(row, after));
-      }
+      const keys = new Map(rows.map((row) => [row, keyOf(row, column, numeric)]));
+      const sorted = (a, b) => compare(keys.get(a), keys.get(b), numeric, sign);
+      table.tBodies[0].append(...(now ? rows.toSorted(sorted) : rows));
     });
   });
 }
 
-function filterable(table) {
-  const rows = [...table.tBodies].flatMap(bodyRows);
-  if (rows.length < MANY) return;
+function filterable(table, rows) {
   const box = make("input", { type: "search", autocomplete: "off", spellcheck: false });
   box.setAttribute("aria-controls", table.id);
   const count = make("output", {}, `${rows.length} rows`);
@@ -85,23 +76,28 @@ function filterable(table) {
 }
 
 for (const table of document.querySelectorAll(".scroll > table")) {
-  if ([...table.tBodies].some((body) => bodyRows(body).length > 1)) sortable(table);
-  filterable(table);
+  const rows = [...table.tBodies[0].rows];
+  if (rows.length < MANY || table.querySelector(".heading, .total")) continue; // the latter: groups
+  sortable(table, rows);
+  filterable(table, rows);
 }
 
 /* The photo browser */
 
 const PAGE = 30; // photos per page
+const LETTERS = 44; // of a path on a card
+const FEW = 7; // classes whose probabilities are all given as numbers
 
 function browse(app, data) {
   const { models, classes, photos, overlays } = data;
-  const percent = (millionths) => `${Math.round(millionths / 1e4)} %`;
+  const percent = (millionths) => `${Math.round(millionths / 1e4)}\u00a0%`;
   const predicted = (answer) => answer.indexOf(Math.max(...answer));
   const groups = new Map(data.groups.map((group) => [group.name, group.photos.map(known)]));
   const form = app.querySelector("form");
   const list = app.querySelector("ol");
   const more = app.querySelector(".more");
   const count = app.querySelector("output");
+  const dialog = app.querySelector("dialog");
   let found = [];
 
   function known([place, answers]) {
@@ -133,8 +129,10 @@ function browse(app, data) {
     return i === says ? "wrong" : "other";
   }
 
+  const inWords = ({ answer }) => classes.map((label, i) => `${label} ${percent(answer[i])}`).join(", ");
+
   function bar({ answer, says, truth }) {
-    const words = classes.map((label, i) => `${label} ${percent(answer[i])}`).join(", ");
+    const words = inWords({ answer });
     const segments = answer.map((share, i) => {
       const segment = make("span", { className: i === says ? "says" : "" });
       segment.style.flexGrow = share;
@@ -144,10 +142,13 @@ function browse(app, data) {
     return make("span", { className: "bar", title: words, role: "img", ariaLabel: words }, ...segments);
   }
 
-  // The thumbnail, with the saliency map of the model `saliency` as an overlay, where available.
-  function picture(photo, saliency) {
-    const image = make("img", { src: photo.thumbnail, alt: `Photo ${photo.id}`, loading: "lazy", decoding: "async" });
-    const shown = make("span", { className: "picture" }, image);
+  const shortened = (path) => (path.length > LETTERS ? `…${path.slice(1 - LETTERS).replace(/^[^/]+(?=\/)/, "")}` : path);
+
+  // The thumbnail, with the saliency map of the model that is chosen as an overlay, where available.
+  function picture(photo, tag, attributes) {
+    const saliency = form.elements.look?.value;
+    const image = make("img", { src: photo.thumbnail, alt: `Photo ${photo.url}`, loading: "lazy", decoding: "async" });
+    const shown = make(tag, { className: "picture", ...attributes }, image);
     const overlay = saliency && overlays[saliency][photo.place];
     if (overlay) {
       const [src, ...place] = overlay;
@@ -158,22 +159,44 @@ function browse(app, data) {
     return shown;
   }
 
-  function card(photo) {
-    const rows = photo.given.map((one) => make("li", { className: one.right ? "" : "wrong" },
-      make("span", { title: one.model }, one.model),
+  // The prediction of each model; with `words`, the probability of each class too.
+  function answers(photo, words) {
+    return make("ul", {}, ...photo.given.map((one) => make("li", { className: one.right ? "" : "wrong" },
+      make("span", {}, ...one.model.split(/(?<=_)/).flatMap((part) => [part, make("wbr")])),
       bar(one),
-      make("span", { className: "said", title: classes[one.says] },
+      make("span", { className: "said" },
         make("span", { ariaHidden: "true" }, one.right ? "✓ " : "✗ "),
         make("span", { className: "unseen" }, one.right ? "correct: " : "wrong: "),
         classes[one.says]),
-      make("span", { className: "said number" }, percent(one.answer[one.says]))));
-    const wrong = photo.given.filter(({ right }) => !right).length;
-    const summary = wrong ? `${wrong} of ${photo.given.length} wrong` : "all correct";
-    return make("li", { className: "card", tabIndex: -1 },
-      make("div", { className: "photo" }, picture(photo, form.elements.look?.value),
-        make("p", {}, make("strong", {}, photo.label), make("span", { className: "note" }, summary),
-          make("span", { className: "note id" }, photo.id))),
-      make("ul", {}, ...rows));
+      make("span", { className: "said number" }, percent(one.answer[one.says])),
+      ...(words ? [make("span", { className: "note" }, inWords(one))] : []))));
+  }
+
+  function summary({ given }) {
+    const wrong = given.filter(({ right }) => !right).length;
+    return wrong ? `${wrong} of ${given.length} wrong` : "all correct";
+  }
+
+  function card(photo) {
+    const shown = picture(photo, "button", { type: "button", ariaLabel: `Enlarge ${photo.url}` });
+    shown.addEventListener("click", () => enlarge(photo, shown.firstChild));
+    return make("li", { className: "card" },
+      make("div", { className: "photo" }, shown,
+        make("p", {}, make("strong", {}, photo.label), make("span", { className: "note" }, summary(photo)))),
+      make("p", { className: "note id", title: photo.url }, shortened(photo.url)),
+      answers(photo, false));
+  }
+
+  // The photo whole, as large as the window allows, with its path and the predictions in full.
+  function enlarge(photo, { naturalWidth, naturalHeight }) {
+    const shown = picture(photo, "span");
+    shown.style.width = shown.firstChild.style.width = `min(100%, 40rem, ${(75 * naturalWidth) / naturalHeight}vh)`;
+    dialog.querySelector("h3").replaceChildren(photo.url);
+    dialog.querySelector(".photo").replaceChildren(shown,
+      make("div", { className: "answers" },
+        make("p", {}, "Labelled ", make("strong", {}, photo.label), `; ${summary(photo)}. In the tables of results: ${photo.id}`),
+        answers(photo, classes.length <= FEW)));
+    dialog.showModal();
   }
 
   function append() {
@@ -199,14 +222,27 @@ function browse(app, data) {
   more.addEventListener("click", () => {
     const next = list.childElementCount;
     append();
-    list.children[next].focus();
+    list.children[next].querySelector("button").focus();
   });
+  dialog.querySelector(".close").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
   app.hidden = false;
   update();
 }
 
 const app = document.getElementById("browser-app");
 if (app) browse(app, JSON.parse(document.getElementById("browser-data").textContent));
+
+/* Navigation: closed by a choice, with the section in view marked. */
+
+const nav = document.getElementById("sections");
+nav.addEventListener("click", () => nav.hidePopover?.());
+const links = new Map([...nav.querySelectorAll("a")].map((link) => [link.hash.slice(1), link]));
+const inView = new IntersectionObserver((changes) => {
+  for (const { target, isIntersecting } of changes)
+    links.get(target.getAttribute("aria-labelledby"))?.toggleAttribute("aria-current", isIntersecting);
+}, { rootMargin: "-20% 0px -79% 0px" }); // one line, in the upper part of the window
+document.querySelectorAll("main > section").forEach((section) => inView.observe(section));
 
 /* A link into the config opens it, also in browsers that do not do so automatically. */
 

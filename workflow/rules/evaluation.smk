@@ -142,7 +142,7 @@ rule evaluation_figures:
                 allow_missing=True,
             ),
             caption="../report/captions/judging.rst",
-            category="Statistics",
+            category="Comparisons",
         ),
         png=expand(
             "results/figures/{figure}_{task}.png",

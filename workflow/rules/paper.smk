@@ -48,17 +48,17 @@ rule paper_tests:
         anova=report(
             "results/statistics/anova.csv",
             caption="../report/captions/paper_tests.rst",
-            category="Statistics",
+            category="Comparisons",
         ),
         checks=report(
             "results/statistics/anova_checks.csv",
             caption="../report/captions/paper_tests.rst",
-            category="Statistics",
+            category="Comparisons",
         ),
         t_test=report(
             "results/statistics/t_test.csv",
             caption="../report/captions/paper_tests.rst",
-            category="Statistics",
+            category="Comparisons",
         ),
     log:
         "results/logs/statistics/paper_tests.log",

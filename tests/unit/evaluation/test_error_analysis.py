@@ -294,14 +294,35 @@ def three_wrong() -> Predictions:
 def test_failures_are_chosen_by_rule():
     table = error_analysis.failures({"a": three_wrong()})
     assert table[["rule", "class", "image_id", "answer"]].to_numpy().tolist() == [
-        ["most confident", "walking", "p1", "standing"],  # as sure as p2, and before it
-        ["most confident", "standing", "p4", "walking"],
+        ["confident", "walking", "p1", "standing"],  # as sure as p2, and before it
+        ["confident", "standing", "p4", "walking"],
         ["closest call", "walking", "p0", "sitting"],
         ["closest call", "standing", "p4", "walking"],
     ]
     assert table["probability"].tolist() == [0.9, 0.4, 0.55, 0.4]
     assert table["probability_of_truth"].tolist() == [0.02, 0.3, 0.45, 0.3]
+    assert table["models_wrong"].tolist() == [1] * 4
     assert table.columns.tolist() == error_analysis.FAILURE
+
+
+def test_confident_examples_are_on_different_photos_where_there_are_enough():
+    def wrong(*sure):
+        """Of three photos of one class, those with a number are misclassified that surely."""
+        rows = [[0, 1 - (p or 0.4), p or 0.4] if p else [0.9, 0.1, 0] for p in sure]
+        return with_probabilities([0] * 3, rows)
+
+    given = {"a": wrong(0.9, 0.8, None), "b": wrong(0.7, 0.6, 0.55), "c": wrong(0.95, None, None)}
+    table = error_analysis.failures(given).query("rule == 'confident'")
+    # c is the surest of p0, which leaves p1 to a, and p2 to b, which is surer of both others
+    assert dict(zip(table["model"], table["image_id"], strict=True)) == {
+        "a": "p1",
+        "b": "p2",
+        "c": "p0",
+    }
+    assert table["models_wrong"].tolist() == [2, 1, 3]
+    shared = error_analysis.failures({"a": wrong(0.9, None, None), "b": wrong(0.7, None, None)})
+    assert {*shared["image_id"]} == {"p0"}  # no other photo is left
+    assert shared["probability"].tolist() == [0.9, 0.7] * 2
 
 
 def test_the_closest_call_is_nearest_to_the_truth_from_either_side():

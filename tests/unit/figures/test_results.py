@@ -77,11 +77,14 @@ def test_confusion_says_shares_and_photos_where_they_are():
     assert photos == {(0, 0): "3.5", (1, 0): "0.5", (0, 1): "0", (1, 1): "4"}
     np.testing.assert_allclose(axes.images[0].get_array(), [[0.875, 0.125], [0, 1]])
     assert [t.get_text() for t in axes.get_yticklabels()] == [
-        "sitting\n4 photos",
-        "standing\n4 photos",
+        "sitting (4)",
+        "standing (4)",
     ]
     figure = axes.figure
-    assert (figure.get_supxlabel(), figure.get_supylabel()) == ("predicted class", "true class")
+    assert (figure.get_supxlabel(), figure.get_supylabel()) == (
+        "predicted class",
+        "true class (photos)",
+    )
 
 
 def test_confusions_share_one_scale_and_the_best_comes_first():

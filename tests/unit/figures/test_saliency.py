@@ -51,14 +51,16 @@ def test_maps_lie_where_the_model_sees(tmp_path):
         }
     )
     grids = {"a": np.array([[[0.0, 1.0]], [[1.0, 0.0]]])}
-    paths, regions, boxes = (
+    paths, names, regions, boxes = (
         {"a": tmp_path / "a.png"},
+        {"a": "photos/a.png"},
         {"a": (20, 0, 40, 40)},
         {"a": [Box(1, 2, 4, 6)]},
     )
-    figure = saliency_figures.maps(examples, paths, grids, regions, boxes, "vit, seed 0")
+    figure = saliency_figures.maps(examples, paths, names, grids, regions, boxes, "vit, seed 0")
     said = words(figure)
     assert any("predicted: standing" in text for text in said)
+    assert any(text.endswith("\nphotos/a.png") for text in said)
     assert "vit, seed 0" in said
     assert any("30 %" in text for text in said)
     photo, first, _ = figure.axes
@@ -76,7 +78,7 @@ def test_of_many_classes_the_likeliest_have_maps(tmp_path):
         for why in [*classes, "hard"]
     ]
     grids = {"a": np.arange(20.0).reshape(20, 1, 1) / 20}  # of each class another value
-    where = {"a": tmp_path / "a.png"}, grids, {"a": (0, 0, 40, 40)}, {"a": []}
+    where = {"a": tmp_path / "a.png"}, {"a": "a.png"}, grids, {"a": (0, 0, 40, 40)}, {"a": []}
     figure = saliency_figures.maps(pd.DataFrame(rows), *where, "vit, seed 0")
     assert any("vit, seed 0; 8 more classes are not shown" in text for text in words(figure))
     assert len(figure.axes) == 13 * 5
@@ -90,7 +92,7 @@ def test_of_many_classes_the_likeliest_have_maps(tmp_path):
 
 def test_no_maps_is_said():
     empty = pd.DataFrame(columns=["why", "image_id", "label", "predicted", "prob_a", "prob_b"])
-    said = words(saliency_figures.maps(empty, {}, {}, {}, {}, ""))
+    said = words(saliency_figures.maps(empty, {}, {}, {}, {}, {}, ""))
     assert "There are no saliency maps: no model is a fine-tuned transformer." in said
 
 

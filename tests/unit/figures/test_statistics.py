@@ -36,7 +36,9 @@ def pairs() -> pd.DataFrame:
 def reliability() -> tuple[pd.DataFrame, pd.DataFrame]:
     points = pd.DataFrame({"model": "clip_ic", "confidence": [0.4, 0.9], "accuracy": [0.5, 1.0]})
     points = points.assign(calibrated_low=[0.2, 0.7], calibrated_high=[0.6, 1.0])
-    return points, pd.DataFrame({"model": ["clip_ic"], "ece": [0.123], "calibrated_mean": [0.17]})
+    return points, pd.DataFrame(
+        {"model": ["clip_ic"], "images": [285], "ece": [0.123], "calibrated_mean": [0.17]}
+    )
 
 
 def texts(axes) -> list[str]:
@@ -61,24 +63,26 @@ def test_each_metric_has_a_panel_with_the_best_model_first():
 
 
 def test_pairs_are_read_from_both_sides_and_stars_follow_holm():
-    axes = statistics_figures.pairs(pairs(), MODELS, "p_holm", "over 29 photos").axes[0]
+    figure = statistics_figures.pairs(pairs(), MODELS, "p_holm", "over 29 photos")
+    axes = figure.axes[0]
     shown = {text.get_position(): text.get_text() for text in axes.texts}
     # (column, row): the row's model is better by
     assert shown == {
         (1, 0): "+31*",
-        (0, 1): "-31*",
+        (0, 1): "−31*",
         (2, 0): "+36",
-        (0, 2): "-36",
-        (2, 1): "+0",
-        (1, 2): "+0",
+        (0, 2): "−36",
+        (2, 1): "0",
+        (1, 2): "0",
     }
-    assert axes.get_title(loc="left") == "over 29 photos"
+    assert figure.get_suptitle() == "over 29 photos"
+    assert axes.images[0].get_clim() == (-25, 25)  # in every study: a colour has one meaning
 
 
 def test_a_pair_without_a_difference_stays_empty():
     table = pairs().assign(difference=[0.31, np.nan, np.nan])
     axes = statistics_figures.pairs(table, MODELS, "p_holm", "").axes[0]
-    assert sorted(texts(axes)) == ["+31*", "-31*"]
+    assert sorted(texts(axes)) == ["+31*", "−31*"]
 
 
 def test_a_reliability_diagram_shows_the_error_and_that_of_a_calibrated_model():
@@ -88,6 +92,17 @@ def test_a_reliability_diagram_shows_the_error_and_that_of_a_calibrated_model():
     line = axes.lines[1]
     assert line.get_xdata().tolist() == [0.4, 0.9]
     assert line.get_ydata().tolist() == [0.5, 1.0]
+
+
+def test_reliability_is_not_judged_on_fewer_than_a_hundred_photos():
+    points, scores = reliability()
+    told = statistics_figures.reliability(points, scores.assign(images=99), "over 99 photos")
+    assert not told.axes
+    assert "cannot be judged: fewer than 100 photos" in told.texts[0].get_text()
+    both = pd.concat([scores, scores.assign(model="vit", images=29)])
+    drawn = statistics_figures.reliability(points, both, "over 29 to 285 photos")
+    assert [axes.get_title() for axes in drawn.axes if axes.axison] == ["clip_ic\nECE 0.12 (0.17)"]
+    assert "vit cannot be judged: fewer than 100 photos" in drawn.get_suptitle()
 
 
 @pytest.mark.parametrize(

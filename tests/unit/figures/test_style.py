@@ -24,5 +24,11 @@ def test_save_leaves_one_file(tmp_path):
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["figure.svg"]
 
 
+def test_the_path_of_a_photo_is_shortened_from_the_left():
+    assert style.shortened("photos/a.jpg", 12) == "photos/a.jpg"
+    assert style.shortened("my/photos/a.jpg", 12) == "…/a.jpg"
+    assert style.shortened("a/photo_of_sitting.jpg", 12) == "…sitting.jpg"
+
+
 def test_lines_are_broken_at_spaces_and_underscores():
     assert style.broken("riding_a_vehicle by day", 10) == "riding_a_\nvehicle by\nday"

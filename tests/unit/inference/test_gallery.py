@@ -132,13 +132,20 @@ def test_it_asks_for_nothing_and_runs_nothing(built):
     sources = [a["src"] for _, a in Reader(page).tags if "src" in a]
     assert len(sources) == 1
     head, content = sources[0].split(",")
-    assert head == "data:image/jpeg;base64"
+    assert head == "data:image/webp;base64"
     thumbnail = Image.open(io.BytesIO(base64.b64decode(content)))
-    assert thumbnail.size == (160, 120)
+    assert thumbnail.size == (256, 192)
     assert thumbnail.getpixel((80, 60))[0] > 240
 
 
 EVIL = '<script>alert(1)</script>" onerror="x.jpg'
+
+
+def test_long_paths_are_shortened_from_the_left(built):
+    path = f"{'a_long_folder/' * 5}photo.jpg"
+    page = Reader(built([(path, 0.9)]))
+    assert "…/a_long_folder/a_long_folder/photo.jpg" in page.text
+    assert path in [a["title"] for _, a in page.tags if "title" in a]
 
 
 def test_names_and_reasons_are_text_and_nothing_else(built):
@@ -193,7 +200,7 @@ def test_of_many_classes_the_likeliest_are_shown(tmp_path):
     page = Reader(made)
     assert "distinguishes 50 classes" in page.text
     bars = [attributes["title"] for _, attributes in page.tags if "title" in attributes]
-    assert bars == [f"class_{i}" for i in (49, 48, 47, 46, 45)]
+    assert bars == ["a", *(f"class_{i}" for i in (49, 48, 47, 46, 45))]  # and the path
     hues = re.findall(r"width: ([\d.]+)%; --class: (#\w+)", made)
     assert [width for width, _ in hues] == ["3.9", "3.8", "3.8", "3.7", "3.6"]
     assert len({colour for _, colour in hues}) == 1

@@ -42,7 +42,9 @@ def stored(tmp_path):
         file = tmp_path / digest[:2] / digest
         file.parent.mkdir()
         Image.new("RGB", (400, 300), {"a": "red", "b": "lime", "c": "blue"}[name]).save(file, "PNG")
-    return pd.DataFrame({"id": sha256.keys(), "sha256": sha256.values()}), tmp_path
+    return pd.DataFrame(
+        {"id": sha256.keys(), "url": [f"my/{i}.jpg" for i in sha256], "sha256": sha256.values()}
+    ), tmp_path
 
 
 def test_answers_are_means_over_the_runs_that_were_not_trained_on_the_photo():
@@ -65,10 +67,10 @@ def test_photos_have_a_thumbnail_and_each_models_answer(stored):
     tables = browser.answers(PREDICTIONS, ["vit", "cnn"], CLASSES)
     made = browser.photos(tables, ["vit", "cnn"], CLASSES, *stored)
     assert json.loads(json.dumps(made)) == made
-    assert [(p["id"], p["label"]) for p in made["photos"]] == [
-        ("a", "sitting"),
-        ("b", "sitting"),
-        ("c", "standing"),
+    assert [(p["id"], p["url"], p["label"]) for p in made["photos"]] == [
+        ("a", "my/a.jpg", "sitting"),
+        ("b", "my/b.jpg", "sitting"),
+        ("c", "my/c.jpg", "standing"),
     ]
     assert made["groups"] == [
         {"name": "test", "photos": [[0, [[650000, 350000], [200000, 800000]]]]},

@@ -52,6 +52,15 @@ def test_statistics_are_shown_as_they_are(study):
     assert "The paper's analysis of variance: no data in this study." in empty.text
 
 
+def test_photos_have_their_path_and_not_their_id(study):
+    named = study.images.assign(url=[f"my/photos of/{i}.jpg" for i in study.images["id"]])
+    failures = pd.DataFrame({"rule": ["confident"], "image_id": ["p7"], "answer": ["sitting"]})
+    made = page(study, images=named, shown={"errors/activity3/failures": failures})
+    shown = made.cells("Example errors, selected by rule: activity3.")
+    assert "rule photo answer confident my/photos of/p7.jpg sitting" in shown
+    assert "my/photos of/p0.jpg my/photos of/p30.jpg near" in made.cells("Duplicates.")
+
+
 LOCATED = pd.DataFrame(
     [
         located("vit", "energy", 0.5),

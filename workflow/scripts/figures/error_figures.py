@@ -26,9 +26,9 @@ with logs.job(snakemake.log[0]):
         rates = pd.concat([rates, error_analysis.mean_over_models(rates, shown[1])])
     photos = pooled.loc[pooled["scheme"] == scheme, "images"].max()
     sentence = error_analysis.wrong_by_all_sentence(wrong, len(models), photos)
-    sha256 = read_csv(given.images).set_index("id")["sha256"]
+    images = read_csv(given.images).set_index("id")
     cache = Path(snakemake.params[0]["cache"])
-    paths = {image: cached(cache, sha256[image]) for image in wrong["image_id"]}
+    paths = {image: cached(cache, images.loc[image, "sha256"]) for image in wrong["image_id"]}
     made = [
         error_figures.error_rates(rates, shown, over),
         error_figures.agreement(agreement, models, over),
@@ -36,5 +36,5 @@ with logs.job(snakemake.log[0]):
     for files in (snakemake.output.svg, snakemake.output.png):
         for figure, path in zip(made, files, strict=True):
             style.save(figure, path)
-    photos_figure = error_figures.wrong_by_all(wrong, paths, sentence, over)
+    photos_figure = error_figures.wrong_by_all(wrong, paths, images["url"], sentence, over)
     style.save(photos_figure, snakemake.output.photos)

@@ -1,4 +1,4 @@
-"""Rule failures_figure: the most confident error of each model on each class."""
+"""Rule failures_figure: a confident error of each model on each class."""
 
 from pathlib import Path
 
@@ -14,8 +14,8 @@ with logs.job(snakemake.log[0]):
     scheme, models, over = statistics_figures.drawn(read_csv(given.pooled))
     failures = read_csv(given.failures)
     failures = failures[failures["scheme"] == scheme]
-    sha256 = read_csv(given.images).set_index("id")["sha256"]
+    images = read_csv(given.images).set_index("id")
     cache = Path(params["cache"])
-    paths = {image: cached(cache, sha256[image]) for image in failures["image_id"]}
-    figure = error_figures.failures(failures, models, params["classes"], paths, over)
+    paths = {image: cached(cache, images.loc[image, "sha256"]) for image in failures["image_id"]}
+    figure = error_figures.failures(failures, models, params["classes"], paths, images["url"], over)
     style.save(figure, snakemake.output[0])

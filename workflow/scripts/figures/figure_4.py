@@ -28,10 +28,10 @@ with logs.job(snakemake.log[0]):
         dict(zip(ids, maps[model][name], strict=True)) if ids else {}
         for name in ("grids", "regions")
     )
-    sha256 = read_csv(source.images).set_index("id")["sha256"]
+    images = read_csv(source.images).set_index("id")
     boxes = read_csv(source.manifest).set_index("id")["person_boxes"].map(parse_boxes)
     cache = Path(params["cache"])
-    paths = {image: cached(cache, sha256[image]) for image in examples["image_id"]}
+    paths = {image: cached(cache, images.loc[image, "sha256"]) for image in examples["image_id"]}
     run = f"{model}, seed {params['seed']}"
-    figure = saliency_figures.maps(examples, paths, grids, regions, boxes, run)
+    figure = saliency_figures.maps(examples, paths, images["url"], grids, regions, boxes, run)
     style.save(figure, snakemake.output.png)

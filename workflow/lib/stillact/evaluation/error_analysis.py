@@ -4,6 +4,7 @@ An error here is a wrong majority vote of a model's runs (`comparisons.votes`). 
 causal: sizes, numbers and positions of people correlate with each other and with the classes.
 """
 
+import itertools
 import math
 from collections.abc import Mapping
 
@@ -22,11 +23,12 @@ LEVEL = 0.05  # significance level
 NO_BOXES = "no photo has person boxes"
 ONE_BIN = "too many photos are alike in it to be divided"
 
-MOST_CONFIDENT, CLOSEST_CALL = "most confident", "closest call"
+CONFIDENT, CLOSEST_CALL = "confident", "closest call"
 
 CONTRAST = ["model", "factor", "first", "first_photos", "first_errors", "last", "last_photos"]
 CONTRAST += ["last_errors", "difference", "ci_low", "ci_high", "p", "p_holm", "unknown", "note"]
 FAILURE = ["rule", "model", "class", "image_id", "answer", "probability", "probability_of_truth"]
+FAILURE += ["models_wrong"]
 
 
 def verdicts(given: Predictions) -> pd.DataFrame:
@@ -206,32 +208,53 @@ def hundredths(share: float) -> str:
 def failures(models: Mapping[str, Predictions]) -> pd.DataFrame:
     """Example photos of each model's errors on each class, selected by rule.
 
-    "most confident": the error with the highest probability. "closest call": the error whose
-    probability is nearest to that of the true class; a majority of runs can be wrong where the
-    mean is right. Ties are broken by image_id.
+    "confident": the errors of all models on a class are taken by descending probability, and each
+    is assigned if neither its model nor its photo has an example yet. Photos so differ between
+    models where possible; a model that is left has the error with its highest probability, on a
+    photo that another model has too. "closest call": the error whose probability is nearest to that
+    of the true class; a majority of runs can be wrong where the mean is right. Ties are broken by
+    image_id, then by the order of the models.
 
     Args:
         models: from `predictions.by_model`.
 
     Returns:
         rule, model, class (the true one), image_id, answer, probability and probability_of_truth
-        (as in `verdicts`). No row for a class without errors.
+        (as in `verdicts`), models_wrong (number of the models that misclassify the photo). No row
+        for a class without errors.
     """
-    rows = []
-    for model, given in models.items():
-        table = verdicts(given)
-        wrong = table[table["answer"] != table["label"]]
-        margin = (wrong["probability"] - wrong["probability_of_truth"]).abs()
-        for label in given.classes:
-            of_class = wrong["label"] == label
-            if of_class.any():
-                surest = wrong.loc[of_class, "probability"].idxmax()
-                closest = margin[of_class].idxmin()
-                for rule, image in ((MOST_CONFIDENT, surest), (CLOSEST_CALL, closest)):
-                    chosen = {"rule": rule, "model": model, "class": label, "image_id": image}
-                    rows.append(chosen | wrong.loc[image].to_dict())
-    table = pd.DataFrame(rows, columns=FAILURE)
-    return table.sort_values("rule", ascending=False, kind="stable", ignore_index=True)
+    if not models:
+        return pd.DataFrame(columns=FAILURE)
+    voted = {model: verdicts(given) for model, given in models.items()}
+    table = pd.concat(voted, names=["model"]).reset_index().rename(columns={"label": "class"})
+    wrong = table[table["answer"] != table["class"]].sort_values("image_id", kind="stable")
+    wrong = wrong.assign(
+        models_wrong=wrong.groupby("image_id")["model"].transform("size"),
+        margin=(wrong["probability"] - wrong["probability_of_truth"]).abs(),
+    )
+    rules = {
+        CONFIDENT: _on_different_photos(
+            wrong.sort_values("probability", ascending=False, kind="stable")
+        ),
+        CLOSEST_CALL: wrong.sort_values("margin", kind="stable"),
+    }
+    cells = list(itertools.product(models, next(iter(models.values())).classes))
+    chosen = []
+    for rule, errors in rules.items():
+        first = errors.drop_duplicates(["model", "class"]).set_index(["model", "class"])
+        there = [cell for cell in cells if cell in first.index]
+        chosen.append(first.loc[there].reset_index().assign(rule=rule))
+    return pd.concat(chosen, ignore_index=True)[FAILURE]
+
+
+def _on_different_photos(wrong: pd.DataFrame) -> pd.DataFrame:
+    """The errors, the most confident first, with those that are examples before all others."""
+    chosen, taken = [], set()
+    for row in wrong.to_dict("records"):
+        new = {(row["model"], row["class"]), row["image_id"]}
+        chosen.append(taken.isdisjoint(new))
+        taken |= new if chosen[-1] else set()
+    return pd.concat([wrong[chosen], wrong])
 
 
 def wrong_by_all(models: Mapping[str, Predictions]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
 from stillact.data.preprocess import upright
-from stillact.figures.style import COLOURS, INK, MARKERS, QUIET, SIDE, STYLE, WIDTH, broken
+from stillact.figures.style import COLOURS, INK, MARKERS, QUIET, SIDE, SMALL, STYLE, WIDTH, broken
 
 
 @rc_context(STYLE)
@@ -38,14 +38,14 @@ def examples(paths: Mapping[str, Sequence[Path]]) -> Figure:
 def _one_of_each(paths: Mapping[str, Sequence[Path]]) -> Figure:
     columns = 4
     rows = -(-len(paths) // columns)
-    heads = [broken(label, 17) for label in paths]
+    heads = [broken(label, 22) for label in paths]
     lines = max(head.count("\n") + 1 for head in heads)
     figure = Figure(figsize=(WIDTH, rows * (WIDTH / columns + 0.1 + 0.17 * lines)))
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
     for axes, head, files in zip(grid.flat, heads, paths.values(), strict=False):
-        axes.set_title(head, fontsize=10)
+        axes.set_title(head, fontsize=SMALL)
         if files:
             _square(axes, files[0])
     return figure
@@ -92,7 +92,7 @@ def sizes(photos: pd.DataFrame, classes: Sequence[str]) -> Figure:
         _boxes(panels[measure], [group[measure] for group in every.values()], many)
     if many:
         panels["width"].set(xlabel="width (px)")
-        panels["width"].set_yticks(range(1, len(classes) + 1), classes, fontsize=9)
+        panels["width"].set_yticks(range(1, len(classes) + 1), classes, fontsize=SMALL)
         panels["height"].set(xlabel="height (px)", yticks=[])
     else:
         figure.legend(loc="outside upper center", ncols=min(len(groups), 3), handletextpad=0.1)

@@ -1,7 +1,6 @@
 """Figures of the error analysis, in the style of `figures.style`. The title of each states the
 photos and runs; without data, the figure is a sentence."""
 
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,13 +14,26 @@ from PIL import Image, ImageOps
 
 from stillact.data.preprocess import upright
 from stillact.evaluation.agreement import agreement_sentence
-from stillact.evaluation.error_analysis import MOST_CONFIDENT, NO_BOXES
+from stillact.evaluation.error_analysis import CONFIDENT, NO_BOXES
 from stillact.evaluation.error_factors import FACTORS, UNKNOWN
-from stillact.figures.style import COLOURS, INK, MARKERS, QUIET, SIDE, STYLE, WIDTH, broken
+from stillact.figures.style import (
+    COLOURS,
+    INK,
+    MARKERS,
+    QUIET,
+    SIDE,
+    SMALL,
+    STYLE,
+    WIDTH,
+    broken,
+    filled,
+    matrix,
+    sentence,
+    shortened,
+)
 
-SMALL = 9  # points: font size below photos and of bin limits
-LETTERS = 24  # characters of SMALL size per width of a photo
-COLUMN = 1.75  # inches per photo, including the gap
+LETTERS = 12  # characters of SMALL size per inch
+TALL = 1.75  # inches: height of a photo, including the gap
 PHOTOS = 12  # maximum number of photos misclassified by all models
 CLASSES = 6  # maximum for one column per class; with more, the most confident errors are shown
 
@@ -32,23 +44,30 @@ def failures(
     models: Sequence[str],
     classes: Sequence[str],
     paths: Mapping[str, Path],
+    names: Mapping[str, str],
     over: str,
 ) -> Figure:
-    """Figure 5: one row per model, one column per true class: the photo of the most confident
-    error, uncropped and undistorted; below it the prediction and its probability. With many classes
-    the `CLASSES` most confident errors of each model, with the true class below the photo too.
+    """Figure 5: one row per model, one column per true class: the photo of a confident error,
+    uncropped and undistorted; below it the prediction with its probability, how many of the models
+    misclassify the photo, and its path. With many classes the `CLASSES` most confident of these
+    errors of each model, with the true class below the photo too.
 
     Args:
         table: from `error_analysis.failures`.
         models, classes: in the order shown, at least one of each.
         paths: the photo files, by image_id.
+        names: their paths or urls in the manifest, by image_id.
         over: description of photos and runs, for the title.
     """
-    cells, columns = _surest(table[table["rule"] == MOST_CONFIDENT], classes)
-    heads = [broken(str(head), 18) for head in columns.values()]
-    row_height = COLUMN + 0.2 * _most_lines(cells["below"])
+    width = (WIDTH - 0.5) / min(len(classes), CLASSES)  # inches
+    letters = int(LETTERS * width)
+    confident = table[table["rule"] == CONFIDENT]
+    name = confident["image_id"].map(lambda image: shortened(names[image], letters))
+    cells, columns = _surest(confident.assign(name=name), classes, len(models), letters)
+    heads = [broken(str(head), letters) for head in columns.values()]
+    row_height = min(TALL, width) + 0.2 * _most_lines(cells["below"])
     height = 0.7 + 0.2 * _most_lines(heads) + row_height * len(models)
-    figure = Figure(figsize=(0.5 + COLUMN * max(len(columns), 2), height))
+    figure = Figure(figsize=(WIDTH, height))
     figure.get_layout_engine().set(h_pad=0.1)  # type: ignore[call-arg]
     grid = figure.subplots(len(models), len(columns), squeeze=False)
     for (row, place), axes in np.ndenumerate(grid):
@@ -62,18 +81,22 @@ def failures(
         axes.set_title(head)
     for axes, model in zip(grid[:, 0], models, strict=True):
         axes.set_ylabel(broken(model, 18))
-    _title(figure, f"The most confident errors, {over}")
+    _title(figure, f"Confident errors, {over}")
     return figure
 
 
-def _surest(table: pd.DataFrame, classes: Sequence[str]) -> tuple[pd.DataFrame, dict]:
+def _surest(
+    table: pd.DataFrame, classes: Sequence[str], models: int, letters: int
+) -> tuple[pd.DataFrame, dict]:
     """Photos of figure 5 (image_id, below) by model and column, and the title of each column."""
     predicted = table["answer"] + ", " + (100 * table["probability"]).map("{:.0f} %".format)
-    below = predicted.map(lambda text: broken(text, LETTERS))
+    shared = table["models_wrong"].map(lambda count: broken(f"wrong: {count} of {models}", letters))
+    about = "\n" + shared + "\n" + table["name"]
     if len(classes) <= CLASSES:
+        below = predicted.map(lambda text: broken(text, letters)) + about
         return table.assign(below=below).set_index(["model", "class"]), {c: c for c in classes}
-    label = table["class"].map(lambda text: broken(f"label {text}", LETTERS))
-    below = label + "\n" + predicted.map(lambda text: broken(f"pred. {text}", LETTERS))
+    label = table["class"].map(lambda text: broken(f"label {text}", letters))
+    below = label + "\n" + predicted.map(lambda text: broken(f"pred. {text}", letters)) + about
     place = table.groupby("model")["probability"].rank(method="first", ascending=False)
     cells = table.assign(below=below, place=place.astype(int)).set_index(["model", "place"])
     return cells, dict.fromkeys(range(1, CLASSES + 1), "")
@@ -81,27 +104,35 @@ def _surest(table: pd.DataFrame, classes: Sequence[str]) -> tuple[pd.DataFrame, 
 
 @rc_context(STYLE)
 def wrong_by_all(
-    table: pd.DataFrame, paths: Mapping[str, Path], sentence: str, over: str
+    table: pd.DataFrame,
+    paths: Mapping[str, Path],
+    names: Mapping[str, str],
+    summary: str,
+    over: str,
 ) -> Figure:
-    """Photos that all models misclassify, the hardest first, with the label and the most frequent
-    prediction.
+    """Photos that all models misclassify, the hardest first, with the label, the most frequent
+    prediction and the path.
 
     Args:
         table: from `error_analysis.wrong_by_all`.
         paths: the photo files, by image_id, of at least the first `PHOTOS`.
-        sentence: summary of the table (`error_analysis.wrong_by_all_sentence`).
+        names: their paths or urls in the manifest, by image_id.
+        summary: summary of the table (`error_analysis.wrong_by_all_sentence`).
         over: description of photos and runs, for the title.
     """
     if table.empty:
-        return _sentence(over, sentence)
+        return sentence(over, summary)
     shown = table.head(PHOTOS)
     columns = 3
     rows = -(-len(shown) // columns)
+    letters = int(LETTERS * WIDTH / columns)
     below = [
-        "\n".join(broken(line, LETTERS) for line in (f"label {label}", f"pred. {answer}"))
-        for label, answer in zip(shown["label"], shown["answer"], strict=True)
+        f"{broken(f'label {row.label}', letters)}\n{broken(f'pred. {row.answer}', letters)}\n"
+        + shortened(names[row.image_id], letters)
+        for row in shown.itertuples()
     ]
-    figure = Figure(figsize=(WIDTH, 0.9 + (COLUMN + 0.2 * _most_lines(below)) * rows))
+    row_height = WIDTH / columns + 0.2 * _most_lines(below)
+    figure = Figure(figsize=(WIDTH, 0.75 + row_height * rows))
     figure.get_layout_engine().set(h_pad=0.1)  # type: ignore[call-arg]
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat[len(shown) :]:
@@ -110,7 +141,7 @@ def wrong_by_all(
         _photo(axes, paths[image])
         axes.set_xlabel(text, fontsize=SMALL)
     hardest = f" The {len(shown)} hardest:" if len(shown) < len(table) else ""
-    _title(figure, over, f"{sentence}{hardest}")
+    _title(figure, over, f"{summary}{hardest}")
     return figure
 
 
@@ -126,13 +157,13 @@ def error_rates(table: pd.DataFrame, models: Sequence[str], over: str) -> Figure
     """
     columns = 2
     rows = -(-len(FACTORS) // columns)
-    figure = Figure(figsize=(WIDTH * 1.5, 0.8 + 2.1 * rows))
+    figure = Figure(figsize=(WIDTH, 0.8 + 2.1 * rows))
     grid = figure.subplots(rows, columns, sharey=True)
     for axes in grid.flat[len(FACTORS) :]:
         axes.set_axis_off()
     for axes, (factor, described) in zip(grid.flat, FACTORS.items(), strict=False):
         _rates(axes, table[table["factor"] == factor], models)
-        axes.set_xlabel(described.title)
+        axes.set_xlabel(broken(described.title, 30))
     grid[0, 0].set(ylim=(0, 1), yticks=[0, 0.25, 0.5, 0.75, 1])
     grid[0, 0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
     drawn = [axes.get_legend_handles_labels() for axes in grid.flat]
@@ -170,7 +201,11 @@ def _rates(axes: Axes, table: pd.DataFrame, models: Sequence[str]) -> None:
             elinewidth=2,
             label=model,
         )
-    names = [f"{name}\n{count} photo{'s' * (count != 1)}" for name, count in bins.items()]
+    letters = int(LETTERS * 0.42 * WIDTH / len(bins))
+    names = [
+        f"{broken(name, letters)}\n{count} photo{'s' * (count != 1)}"
+        for name, count in bins.items()
+    ]
     axes.set_xticks(range(len(bins)), names, fontsize=SMALL)
     axes.set_xlim(-0.5, len(bins) - 0.5)
     axes.tick_params(axis="x", length=0)
@@ -187,15 +222,13 @@ def agreement(table: pd.DataFrame, models: Sequence[str], over: str) -> Figure:
         over: description of photos and runs, for the title.
     """
     if len(models) < 2:
-        return _sentence(over, agreement_sentence(table))
+        return sentence(over, agreement_sentence(table))
     place = {model: i for i, model in enumerate(models)}
     kappa = np.full((len(models), len(models)), np.nan)
     for row in table.itertuples():
         a, b = place[row.model_a], place[row.model_b]
         kappa[a, b] = kappa[b, a] = row.kappa
-    side = 1.5 + 0.62 * len(models)
-    figure = Figure(figsize=(max(side + 1.3, WIDTH), side + 0.4))
-    axes = figure.subplots()
+    figure, axes, size = matrix(len(models))
     image = axes.imshow(kappa, cmap="Blues", vmin=0, vmax=1)
     for (a, b), value in np.ndenumerate(kappa):
         if a != b:
@@ -206,7 +239,7 @@ def agreement(table: pd.DataFrame, models: Sequence[str], over: str) -> Figure:
                 shown,
                 ha="center",
                 va="center",
-                fontsize=10,
+                fontsize=size,
                 color="white" if value > 0.63 else INK,
             )
     axes.set_xticks(range(len(models)), models, rotation=45, ha="right", rotation_mode="anchor")
@@ -243,16 +276,4 @@ def _most_lines(texts: Iterable[str]) -> int:
 
 
 def _title(figure: Figure, *lines: str) -> None:
-    figure.suptitle(_lines(figure, lines), fontsize=11, x=0.01, ha="left")
-
-
-def _sentence(*lines: str) -> Figure:
-    """A figure that consists of sentences, when there are no data."""
-    figure = Figure(figsize=(WIDTH, 1.2))
-    figure.text(0.01, 0.5, _lines(figure, lines), va="center")
-    return figure
-
-
-def _lines(figure: Figure, lines: Sequence[str]) -> str:
-    letters = int(figure.get_figwidth() * 12)  # of 11 points: twelve per inch
-    return "\n".join(textwrap.fill(line, letters) for line in lines)
+    figure.suptitle(filled(*lines), fontsize=11, x=0.01, ha="left")

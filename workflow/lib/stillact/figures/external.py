@@ -19,7 +19,7 @@ def external(summary: pd.DataFrame, classes: pd.DataFrame, name: str) -> Figure:
         name: of the dataset.
     """
     place = np.arange(len(summary))
-    figure = Figure(figsize=(WIDTH * 1.5, 1.9 + 0.34 * len(summary)))
+    figure = Figure(figsize=(WIDTH, 1.9 + 0.34 * len(summary)))
     left, right = figure.subplots(1, 2, sharey=True)
     reach = [
         summary["accuracy"] - summary["accuracy_ci_low"],

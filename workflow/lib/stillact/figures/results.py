@@ -101,40 +101,37 @@ def confusion(counts: Mapping[str, pd.DataFrame]) -> Figure:
     photos = counts[names[0]].sum(axis=1)
     if len(photos) > len(COLOURS):
         return _confusion_of_many({title: counts[name] for name, title in titles.items()})
-    columns = max(1, 5 - len(photos))
+    columns = max(1, min(3, 6 - len(photos)))
     rows = -(-len(names) // columns)
-    side = (WIDTH - 1) / columns  # inches of a panel, about
+    side = (WIDTH - 1.3) / columns  # inches of a panel, about
     figure = Figure(figsize=(WIDTH, rows * (side + 0.45) + 0.3))
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     for axes in grid.flat[len(names) :]:
         axes.set_axis_off()
     for place, (axes, name) in enumerate(zip(grid.flat, names, strict=False)):
-        _matrix(axes, counts[name].to_numpy(), min(11, 14.4 * side / len(photos)))
+        _matrix(axes, counts[name].to_numpy(), min(11, 14 * side / len(photos)))
         axes.set_title(titles[name])
         axes.tick_params(length=0)
         axes.tick_params(
             axis="x",
             labelbottom=place + columns >= len(names),
-            labelrotation=90 if len(photos) > 3 else 0,
+            labelrotation=90 if side < 0.9 * len(photos) else 0,
         )
     shown = [broken(label, 12 if columns > 1 else 18) for label in photos.index]
     axes.set_xticks(range(len(shown)), shown)
-    of = [
-        f"{label}\n{count:.0f} photo{'s' * (count != 1)}"
-        for label, count in zip(shown, photos, strict=True)
-    ]
+    of = [broken(f"{label} ({count:.0f})", 14) for label, count in photos.items()]
     axes.set_yticks(range(len(shown)), of)
     figure.supxlabel("predicted class", fontsize=11)
-    figure.supylabel("true class", fontsize=11)
+    figure.supylabel("true class (photos)", fontsize=11)
     return figure
 
 
 def _confusion_of_many(counts: Mapping[str, pd.DataFrame]) -> Figure:
     """One panel per model, stacked vertically, each with its title and the names of the classes."""
     photos = next(iter(counts.values())).sum(axis=1)
-    side = min(WIDTH, 0.33 * len(photos))  # inches of a panel, about
+    side = min(WIDTH - 2, 0.33 * len(photos))  # inches of a panel, about
     points = min(10, 58 * side / len(photos))  # of a line's height four fifths
-    figure = Figure(figsize=(WIDTH * 1.5, len(counts) * (side + 2.2) + 0.7))
+    figure = Figure(figsize=(WIDTH, len(counts) * (side + 2.2) + 0.7))
     grid = figure.subplots(len(counts), 1, squeeze=False)[:, 0]
     of = [f"{label} ({count:.0f})" for label, count in photos.items()]
     for axes, (title, table) in zip(grid, counts.items(), strict=True):

@@ -8,7 +8,17 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import PercentFormatter
 
 from stillact.figures import statistics as statistics_figures
-from stillact.figures.style import COLOURS, INK, MARKERS, QUIET, STYLE, WIDTH
+from stillact.figures.style import (
+    COLOURS,
+    INK,
+    MARKERS,
+    QUIET,
+    REACH,
+    SMALL,
+    STYLE,
+    WIDTH,
+    signed,
+)
 from stillact.perturb.robustness import ALL, CLEAN, by_loss
 
 NAMES = {ALL: "all with severities"}
@@ -28,7 +38,7 @@ def robustness(summary: pd.DataFrame) -> Figure:
     cost = lost.groupby("corruption")["accuracy_difference"].mean().sort_values(kind="stable")
     corruptions = sorted(cost.index, key=lambda name: name != ALL)
     heights = [0.3, 3.2 + 0.2 * len(models) if ALL in cost else 0.01, 1.6 + 0.3 * len(corruptions)]
-    figure = Figure(figsize=(max(WIDTH, 2.1 + 0.62 * len(models)), sum(heights)))
+    figure = Figure(figsize=(WIDTH, sum(heights)))
     over, lines, heat = figure.subfigures(3, 1, height_ratios=heights)
     clean = summary[summary["corruption"] == CLEAN].rename(columns={"photos": "images"})
     over.text(0.01, 0.5, statistics_figures.over(clean, "holdout"), va="center")
@@ -68,18 +78,18 @@ def _heat(axes: Axes, lost: pd.DataFrame, models: list[str], corruptions: list[s
     table = lost.set_index(["corruption", "model"])
     shape = len(corruptions), len(models)
     points = np.full(shape, np.nan)
-    reach = max(100 * table["accuracy_difference"].abs().max(), 1)
+    size = min(SMALL, 110 / len(models))
     for (i, j), _ in np.ndenumerate(points):
         if (corruptions[i], models[j]) in table.index:
             row = table.loc[(corruptions[i], models[j])]
             points[i, j] = 100 * row["accuracy_difference"]
             sure = row["accuracy_difference_ci_low"] > 0 or row["accuracy_difference_ci_high"] < 0
-            text = f"{round(points[i, j]):+d}".replace("-", "−") + "*" * bool(sure)
-            dark = abs(points[i, j]) > 0.55 * reach
+            text = signed(points[i, j]) + "*" * bool(sure)
+            dark = abs(points[i, j]) > 0.5 * REACH
             axes.text(
-                j, i, text, ha="center", va="center", fontsize=10, color="white" if dark else INK
+                j, i, text, ha="center", va="center", fontsize=size, color="white" if dark else INK
             )
-    axes.imshow(points, cmap="PuOr", vmin=-reach, vmax=reach, aspect="auto")
+    axes.imshow(points, cmap="PuOr", vmin=-REACH, vmax=REACH, aspect="auto")
     axes.set_xticks(range(len(models)), models, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(corruptions)), [NAMES.get(name, name) for name in corruptions])
     axes.tick_params(length=0)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from stillact.data.boxes import Box
 from stillact.data.preprocess import upright
-from stillact.figures.style import COLOURS, INK, QUIET, STYLE, WIDTH, broken
+from stillact.figures.style import COLOURS, QUIET, SMALL, STYLE, WIDTH, broken, sentence, shortened
 from stillact.saliency.localisation_summary import LOCATED
 
 HEAT = "inferno"  # colour map
@@ -47,9 +47,9 @@ def localisation(summary: pd.DataFrame, photos: str) -> Figure:
     rows = summary[(summary["answers"] == "all") & summary["metric"].isin(LOCATED)]
     models = rows["model"].unique()
     if not len(models):
-        return _sentence("No model has maps that can be compared with person boxes.")
+        return sentence("No model has maps that can be compared with person boxes.")
     methods = rows["method"].unique()
-    figure = Figure(figsize=(WIDTH * 1.5, len(models) * (0.75 + 0.27 * len(methods)) + 0.9))
+    figure = Figure(figsize=(WIDTH, len(models) * (0.75 + 0.27 * len(methods)) + 0.9))
     grid = figure.subplots(len(models), len(LOCATED), squeeze=False, sharey=True)
     for line, model in zip(grid, models, strict=True):
         for axes, metric in zip(line, LOCATED, strict=True):
@@ -97,6 +97,7 @@ def _dots(axes, found: pd.DataFrame) -> None:
 def maps(
     examples: pd.DataFrame,
     paths: Mapping[str, Path],
+    names: Mapping[str, str],
     grids: Mapping[str, np.ndarray],
     regions: Mapping[str, Sequence[float]],
     boxes: Mapping[str, Sequence[Box]],
@@ -108,6 +109,7 @@ def maps(
     Args:
         examples: from `localisation_summary.examples`.
         paths: of the photos, by image_id, as for the following arguments.
+        names: their paths or urls in the manifest.
         grids: (classes, rows, columns), 0 to 1, in the order of the prob_ columns.
         regions: the model's field of view: left, top, width, height, in pixels of the photo.
         boxes: of people, in pixels of the photo.
@@ -115,15 +117,18 @@ def maps(
     """
     classes = [name.removeprefix("prob_") for name in examples if name.startswith("prob_")]
     if examples.empty:
-        return _sentence("There are no saliency maps: no model is a fine-tuned transformer.")
+        return sentence("There are no saliency maps: no model is a fine-tuned transformer.")
     examples, left_out = examples.drop(examples.index[ROWS - 1 : -1]), len(examples) - ROWS
     photos = [_photo(paths[image]) for image in examples["image_id"]]
     columns = 1 + min(len(classes), MAPS)
-    side = 1.5 * WIDTH / columns  # inches
-    heads = [_heads(row, classes, int(side * 11)) for row in examples.to_dict("records")]
+    side = WIDTH / columns  # inches
+    letters = int(side * 12)
+    heads = [
+        _heads(row, names[row["image_id"]], classes, letters) for row in examples.to_dict("records")
+    ]
     above = LINE * (0.7 + max(head.count("\n") + 1 for line in heads for head in line.values()))
     tall = [min(photo.height / photo.width, TALLEST) * side + above for photo in photos]
-    figure = Figure(figsize=(1.5 * WIDTH, sum(tall) + 0.45))
+    figure = Figure(figsize=(WIDTH, sum(tall) + 0.45))
     title = f"{run}; {left_out} more classes are not shown" if left_out > 0 else run
     figure.suptitle(title, fontsize=11, x=0.005, ha="left")
     panels = figure.subplots(len(photos), columns, squeeze=False, height_ratios=tall)
@@ -134,7 +139,7 @@ def maps(
         _people(line[0], boxes[image])
         left, top, width, height = regions[image]
         for axes, (label, head) in zip(line, titles.items(), strict=True):
-            axes.set_title(head, fontsize=9.5, loc="left")
+            axes.set_title(head, fontsize=SMALL, loc="left")
             if label is None:
                 continue
             grid = grids[image][classes.index(label)]
@@ -147,11 +152,12 @@ def maps(
     return figure
 
 
-def _heads(row: Mapping, classes: Sequence[str], letters: int) -> dict[str | None, str]:
+def _heads(row: Mapping, name: str, classes: Sequence[str], letters: int) -> dict[str | None, str]:
     """Titles of a photo (None) and of each of its maps, by class."""
     hard = "hard: " if row["why"] == "hard" else ""
     lines = f"{hard}{row['label']}", f"predicted: {row['predicted']}"
-    heads = {None: "\n".join(broken(line, letters) for line in lines)}
+    about = [*(broken(line, letters) for line in lines), shortened(name, letters)]
+    heads: dict[str | None, str] = {None: "\n".join(about)}
     shown = classes
     if len(classes) > MAPS:
         others = [label for label in classes if label != row["label"]]
@@ -172,9 +178,3 @@ def _people(axes, boxes: Sequence[Box]) -> None:
         corner, sides = (box.left, box.top), (box.width, box.height)
         for colour, thickness in (("white", 2.6), (COLOURS[0], 1.3)):
             axes.add_patch(Rectangle(corner, *sides, fill=False, ec=colour, lw=thickness))
-
-
-def _sentence(words: str) -> Figure:
-    figure = Figure(figsize=(WIDTH, 0.7))
-    figure.text(0.02, 0.5, words, va="center", color=INK)
-    return figure

@@ -6,9 +6,22 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from stillact.figures.style import COLOURS, INK, QUIET, STYLE, WIDTH
+from stillact.figures.style import (
+    COLOURS,
+    INK,
+    QUIET,
+    REACH,
+    SMALL,
+    STYLE,
+    WIDTH,
+    filled,
+    matrix,
+    sentence,
+    signed,
+)
 
 ALPHA = 0.05
+JUDGED = 100  # photos: with fewer, a bin of a reliability diagram has less than ten
 TITLES = {
     "accuracy": "accuracy (%)",
     "balanced_accuracy": "balanced accuracy (%)",
@@ -65,7 +78,7 @@ def pooled(table: pd.DataFrame, largest_class_rate: float, over: str) -> Figure:
     """
     wide = table[table["metric"] == "accuracy"].sort_values("value", ascending=False)
     models = wide["model"].tolist()
-    figure = Figure(figsize=(WIDTH * 1.5, 2 * (0.9 + 0.28 * len(models))))
+    figure = Figure(figsize=(WIDTH, 2 * (0.9 + 0.28 * len(models))))
     grid = figure.subplots(2, 2, sharey=True)
     for axes, (metric, title) in zip(grid.flat, TITLES.items(), strict=True):
         rows = table[table["metric"] == metric].set_index("model").loc[models]
@@ -116,32 +129,29 @@ def pairs(table: pd.DataFrame, models: list[str], p: str, over: str) -> Figure:
         a, b = place[row.model_a], place[row.model_b]
         points[a, b], points[b, a] = 100 * row.difference, -100 * row.difference
         p_values[a, b] = p_values[b, a] = getattr(row, p)
-    side = 1.5 + 0.62 * len(models)
-    figure = Figure(figsize=(side + 0.6, side))
-    axes = figure.subplots()
-    reach = max(np.nanmax(np.abs(points), initial=0), 1)
-    image = axes.imshow(points, cmap="PuOr_r", vmin=-reach, vmax=reach)
+    figure, axes, size = matrix(len(models))
+    image = axes.imshow(points, cmap="PuOr_r", vmin=-REACH, vmax=REACH)
     for a in range(len(models)):
         for b in range(len(models)):
             if a != b and np.isfinite(points[a, b]):
                 star = "*" if p_values[a, b] < ALPHA else ""
-                dark = abs(points[a, b]) > 0.65 * reach
+                dark = abs(points[a, b]) > 0.5 * REACH
                 axes.text(
                     b,
                     a,
-                    f"{round(points[a, b]):+d}{star}",
+                    f"{signed(points[a, b])}{star}",
                     ha="center",
                     va="center",
                     color="white" if dark else INK,
-                    fontsize=10,
+                    fontsize=size,
                 )
-    axes.set_xticks(range(len(models)), models, rotation=45, ha="right")
+    axes.set_xticks(range(len(models)), models, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(models)), models)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set(xlabel="minus the accuracy of", ylabel="accuracy of")
-    axes.set_title(over, loc="left", pad=10)
-    figure.colorbar(image, ax=axes, shrink=0.7, label="points of accuracy")
+    figure.suptitle(filled(over), fontsize=11, x=0.01, ha="left")
+    figure.colorbar(image, ax=axes, shrink=0.7, extend="both", label="points of accuracy")
     return figure
 
 
@@ -154,18 +164,13 @@ def covered(table: pd.DataFrame) -> Figure:
         table: from `occlusion_summary.evaluate`, one task.
     """
     if table.empty:
-        figure = Figure(figsize=(WIDTH, 0.8))
-        figure.text(
-            0.01,
-            0.5,
-            "No test photo has person boxes that cover at most half of its\n"
-            "visible part, so no region was covered.",
-            va="center",
+        return sentence(
+            "No test photo has person boxes that cover at most half of its visible part, so no "
+            "region was covered."
         )
-        return figure
     order = table[table["fill"] == "mean"].sort_values("accuracy_nothing", ascending=False)
     models = order["model"].tolist()
-    figure = Figure(figsize=(WIDTH * 1.5, 1.9 + 0.4 * len(models)))
+    figure = Figure(figsize=(WIDTH, 1.9 + 0.4 * len(models)))
     grid = figure.subplots(1, len(FILLS), sharex=True, sharey=True)
     for axes, (fill, title) in zip(grid, FILLS.items(), strict=True):
         rows = table[table["fill"] == fill].set_index("model").loc[models]
@@ -216,21 +221,26 @@ def _over_covered(table: pd.DataFrame) -> str:
 @rc_context(STYLE)
 def reliability(table: pd.DataFrame, scores: pd.DataFrame, over: str) -> Figure:
     """One reliability diagram per model: accuracy against confidence, with the 95 % band under
-    perfect calibration; in brackets the expected ECE under perfect calibration.
+    perfect calibration; in brackets the expected ECE under perfect calibration. Models with
+    predictions of fewer than `JUDGED` photos are not judged.
 
     Args:
         table: from `calibration.reliability`, one task and scheme; at least one model.
-        scores: from `calibration.scores`: model, ece, calibrated_mean.
+        scores: from `calibration.scores`: model, images, ece, calibrated_mean.
         over: description of photos and runs, for the title.
     """
-    models = scores["model"].tolist()
-    columns = min(4, len(models))
-    lines = -(-len(models) // columns)
-    figure = Figure(figsize=(1.9 * columns + 0.7, 2.25 * lines + 0.5))
+    judged = scores[scores["images"] >= JUDGED]
+    rest = scores.loc[scores["images"] < JUDGED, "model"].tolist()
+    why = f"cannot be judged: fewer than {JUDGED} photos"
+    if judged.empty:
+        return sentence(over, f"The calibration of these models {why}.")
+    columns = 4
+    lines = -(-len(judged) // columns)
+    figure = Figure(figsize=(WIDTH, 2.25 * lines + 0.7))
     grid = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
-    for axes in grid.flat[len(models) :]:
+    for axes in grid.flat[len(judged) :]:
         axes.set_axis_off()
-    for axes, score in zip(grid.flat, scores.itertuples(), strict=False):
+    for axes, score in zip(grid.flat, judged.itertuples(), strict=False):
         points = table[table["model"] == score.model].sort_values("confidence")
         axes.plot([0, 1], [0, 1], color=QUIET, linestyle="--", linewidth=1)
         axes.fill_between(
@@ -243,13 +253,14 @@ def reliability(table: pd.DataFrame, scores: pd.DataFrame, over: str) -> Figure:
         )
         axes.plot(points["confidence"], points["accuracy"], "o-", color=COLOURS[0], ms=5)
         axes.set_title(
-            f"{score.model}\nECE {score.ece:.2f} ({score.calibrated_mean:.2f})", fontsize=10
+            f"{score.model}\nECE {score.ece:.2f} ({score.calibrated_mean:.2f})", fontsize=SMALL
         )
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
             axis.set_ticks([0, 0.5, 1])
-    figure.suptitle(over, fontsize=11, x=0.01, ha="left")
+    titles = [over, *([f"{', '.join(rest)} {why}"] if rest else [])]
+    figure.suptitle(filled(*titles), fontsize=11, x=0.01, ha="left")
     figure.supxlabel("confidence (%)", fontsize=11)
     figure.supylabel("accuracy (%)", fontsize=11)
     return figure

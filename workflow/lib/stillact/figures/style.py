@@ -8,6 +8,7 @@ import textwrap
 from pathlib import Path
 
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stillact.core.tables import replacing
@@ -33,10 +34,16 @@ STYLE = {
     "xtick.color": INK,
     "ytick.color": INK,
     "legend.frameon": False,
+    "text.parse_math": False,  # "$" in the path of a photo is a character
     "svg.hashsalt": "stillact",
 }
-WIDTH = 5.6  # inches: 11-point text remains legible on a phone
+# All figures have the width, in inches, at which report.css shows them (39rem), so that text has
+# one size in all of them: 11 points, and SMALL for numbers in cells, bins and names of photos. On a
+# phone, text of wider figures could not be read.
+WIDTH = 6.5
+SMALL = 9
 SIDE = 280  # pixels: square of an example photo
+REACH = 25  # points of accuracy at the ends of the colour scale of differences, in every study
 
 
 def save(figure: Figure, path: str | Path) -> None:
@@ -50,3 +57,37 @@ def save(figure: Figure, path: str | Path) -> None:
 def broken(text: str, letters: int) -> str:
     """Wrap text to lines of at most `letters` characters, preferably at spaces and underscores."""
     return textwrap.fill(text.replace("_", "_ "), letters).replace("_ ", "_")
+
+
+def shortened(name: str, letters: int) -> str:
+    """The path or url of a photo; without its first folders if it is longer than `letters`."""
+    if len(name) <= letters:
+        return name
+    end = name[1 - letters :]
+    return f"…{end[max(end.find('/'), 0) :]}"
+
+
+def sentence(*lines: str) -> Figure:
+    """A figure that consists of sentences, when there are no data."""
+    text = filled(*lines)
+    with rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 0.4 + 0.2 * (text.count("\n") + 1)))
+        figure.text(0.01, 0.5, text, va="center")
+    return figure
+
+
+def filled(*lines: str) -> str:
+    """Lines of text, wrapped to the width of a figure."""
+    return "\n".join(textwrap.fill(line, int(12 * WIDTH)) for line in lines)
+
+
+def matrix(columns: int) -> tuple[Figure, Axes, float]:
+    """A figure for a square matrix with a colour bar, its axes, and the font size of its cells."""
+    side = min(0.62, (WIDTH - 2.7) / columns)
+    figure = Figure(figsize=(WIDTH, side * columns + 1.9))
+    return figure, figure.subplots(), min(SMALL, 24 * side)
+
+
+def signed(points: float) -> str:
+    """A difference in points, with its sign."""
+    return f"{round(points):+d}".replace("-", "−").replace("+0", "0")

@@ -37,7 +37,7 @@ def sweep(
         model: its name.
         photos: number of validation photos.
     """
-    figure = Figure(figsize=(WIDTH * 1.5, 5.6))
+    figure = Figure(figsize=(WIDTH, 5.6))
     grid = figure.subplots(len(METRICS), len(SETTINGS), sharex="col", sharey="row")
     best = points.loc[points["validation_loss"].idxmin()]
     for line, metric in zip(grid, METRICS, strict=True):
@@ -134,7 +134,7 @@ def alpha_curve(
         model: its name.
         photos: number of validation photos.
     """
-    figure = Figure(figsize=(WIDTH * 1.5, 3.9))
+    figure = Figure(figsize=(WIDTH, 3.9))
     every = pd.concat(histories)
     for axes, metric in zip(figure.subplots(1, len(AXES)), reversed(AXES), strict=True):
         for history, alpha in zip(histories, chosen, strict=True):

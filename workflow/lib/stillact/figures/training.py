@@ -18,7 +18,7 @@ def learning_curves(histories: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
         histories: the history.csv of each model's runs: epoch, train_loss, validation_loss (nats);
             at least one model.
     """
-    columns = min(2, len(histories))
+    columns = min(3, len(histories))
     rows = -(-len(histories) // columns)
     figure = Figure(figsize=(WIDTH, 0.9 + 1.65 * rows))
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)

@@ -7,10 +7,11 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from stillact.figures.style import COLOURS
+from stillact.figures.style import COLOURS, shortened
 from stillact.report.thumbnails import thumbnail
 
 UNREADABLE = 200  # maximum number shown; the table has all
+LETTERS = 44  # of a path on a card
 LIKELIEST = 5  # classes shown per photo, with more classes than colours
 
 
@@ -101,6 +102,7 @@ def build(
 def _card(row: Mapping, name: str, files: Mapping, overlays: Mapping, classes) -> dict:
     return {
         "name": row[name],
+        "short": shortened(row[name], LETTERS),
         "thumbnail": thumbnail(Path(files[row[name]])),
         "overlay": overlays.get(row[name]),
         "predicted": row["predicted"],

@@ -58,13 +58,13 @@ def photos(
     Args:
         tables: from `answers`.
         models, classes: in the order shown.
-        images: images.csv: id, sha256.
+        images: images.csv: id, url, sha256.
         cache: folder of the photos.
         overlays: from `overlays`, by model.
 
     Returns:
-        models, classes; photos, a list of {id, label, thumbnail (a data URI)}; overlays, for each
-        model those of its photos by index; left_out, the number of photos beyond the first
+        models, classes; photos, a list of {id, url, label, thumbnail (a data URI)}; overlays, for
+        each model those of its photos by index; left_out, the number of photos beyond the first
         `PHOTOS`; groups, for each table its name and photos, a list of [index in photos, answers],
         where answers has for each model its probability of each class in millionths, or None where
         the model has no prediction for the photo.
@@ -76,12 +76,17 @@ def photos(
     for table in tables.values():
         labels |= dict(zip(table["image_id"], table["label"], strict=True))
     place = {image: i for i, image in enumerate(list(labels)[:PHOTOS])}
-    sha256 = images.set_index("id")["sha256"]
+    of = images.set_index("id")
     return {
         "models": list(models),
         "classes": list(classes),
         "photos": [
-            {"id": i, "label": labels[i], "thumbnail": thumbnail(cached(cache, sha256[i]))}
+            {
+                "id": i,
+                "url": of.loc[i, "url"],
+                "label": labels[i],
+                "thumbnail": thumbnail(cached(cache, of.loc[i, "sha256"])),
+            }
             for i in place
         ],
         "overlays": {

@@ -93,8 +93,10 @@ SHOWN = {
     ),
     "failures": (
         "Example errors, selected by rule",
-        "For each model and class the error with the highest probability, and the one whose "
-        "probability is closest to that of the true class.",
+        "Confident: for each model and class the error with the highest probability on a photo "
+        "that is not the example of another model, where there is one. Closest call: the error "
+        "whose probability is closest to that of the true class. Models wrong: how many models "
+        "misclassify the photo.",
     ),
     "wrong_by_all": (
         "Photos misclassified by all models",

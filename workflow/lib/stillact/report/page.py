@@ -81,6 +81,7 @@ def build(study: Study, template: Path) -> str:
         template: report.html.j2; report.css and report.js are in the same folder.
     """
     models = report_models.of_tasks(study.config)
+    names = dict(zip(study.images["id"], study.images["url"], strict=True))
     script = template.with_name("report.js").read_text(encoding="utf-8")
     return _loaded(template).render(
         study=study,
@@ -102,7 +103,8 @@ def build(study: Study, template: Path) -> str:
         results={name: _results(study, name) for name in RESULTS},
         metrics=METRICS,
         subsets=SUBSETS,
-        shown=tables.shown_as_they_are(study.shown),
+        names=names,
+        shown=tables.shown_as_they_are(study.shown, names),
         **_sentences(study),
         not_evaluated=sorted({*study.config.robustness.models} - {*study.config.robustness_models}),
         claims_rule=RULE,

@@ -24,11 +24,14 @@ SECTIONS |= {"calibration": "calibration", "reliability": "calibration"}
 ONE_ROW = ("task", "model", "method", "answers", "scheme")
 
 
-def shown_as_they_are(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict]]:
+def shown_as_they_are(
+    tables: Mapping[str, pd.DataFrame], names: Mapping[str, str]
+) -> dict[str, list[dict]]:
     """The tables of each section, their cells as text.
 
     Args:
         tables: by their path under results/ without suffix; those without a caption are skipped.
+        names: path or url of each photo, which is shown instead of its id.
     """
     sections = {section: [] for section in SECTIONS.values()}
     for name, table in tables.items():
@@ -37,6 +40,9 @@ def shown_as_they_are(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict
             continue
         title, caption = SHOWN[kind]
         shown, notes = _numbered(table.dropna(axis=1, how="all"))
+        if "image_id" in shown:
+            photo = shown["image_id"].map(names)
+            shown = shown.assign(image_id=photo).rename(columns={"image_id": "photo"})
         columns = _columns(shown)
         sections[SECTIONS.get(kind, SECTIONS[folder])].append(
             {

@@ -8,7 +8,9 @@ from PIL import Image
 
 from stillact.data.preprocess import upright
 
-SIDE, QUALITY = 160, 70  # of a thumbnail: longer side in pixels, and JPEG's
+# Of a thumbnail: the longer side in pixels, and the quality of WebP, which at this size takes as
+# many bytes as a JPEG of two thirds of it.
+SIDE, QUALITY = 256, 60
 
 
 def thumbnail(path: Path) -> str:
@@ -17,9 +19,9 @@ def thumbnail(path: Path) -> str:
         image.draft("RGB", (2 * SIDE, 2 * SIDE))  # decodes large JPEGs at reduced scale
         small = upright(image)
     small.thumbnail((SIDE, SIDE))
-    jpeg = io.BytesIO()
-    small.save(jpeg, "JPEG", quality=QUALITY, optimize=True)
-    return data_uri("jpeg", jpeg.getvalue())
+    webp = io.BytesIO()
+    small.save(webp, "WEBP", quality=QUALITY)
+    return data_uri("webp", webp.getvalue())
 
 
 def data_uri(kind: str, content: bytes) -> str:
