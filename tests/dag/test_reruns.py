@@ -23,7 +23,15 @@ TRIGGERS = frozenset(RerunTrigger.parse_choice(name) for name in PROFILE["rerun-
 TRAIN = re.compile(r"results/runs/(?P<task>\w+)/(?P<model>\w+)/(?P<split>\w+)/seed_(?P<seed>\d+)/")
 TRAININGS = re.compile(r"[a-z_]+_(holdout|shuffled|cv_\d+_\d+)_seed_\d+")
 FIGURES = {"accuracy_figure", "confusion_figure", "learning_curves"}
-JUDGED = {"claims", "evaluate", "evaluation_figures", "paper_tests", "select", "recipes_figure"}
+JUDGED = {
+    "claims",
+    "evaluate",
+    "evaluation_figures",
+    "paper_tests",
+    "recipes",
+    "recipes_figure",
+    "answer",
+}
 ERRORS = {"errors", "error_figures", "failures_figure"}
 AFTER_TRAINING = {"predictions", "metrics", "model_table", "report", "figure_4"}
 AFTER_TRAINING |= FIGURES | JUDGED | ERRORS
@@ -200,13 +208,6 @@ def test_runs_per_job_makes_nothing_stale(rerun):
     stale = Stale(rerun.folder)
     assert not stale.models
     assert stale.rules <= {"report"}  # which shows the config
-
-
-def test_a_recipe_that_leaves_the_inner_cross_validation_trains_its_folds_again(rerun):
-    rerun.configure({"selection": {"inner": ["zero_shot"]}})
-    stale = Stale(rerun.folder)
-    assert stale.models == {"clip_probe"}
-    assert all(run[0].startswith("results/runs/activity3/clip_probe/cv_") for run in stale.runs)
 
 
 def test_how_maps_are_made_trains_nothing(rerun):

@@ -1,38 +1,46 @@
 """The model that is used, exported from the finished tiny study."""
 
 import json
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 
 from stillact.core.tables import read_csv
-from stillact.evaluation.calibration import apply_temperature
 
 FILES = {"README.md", "config.json", "model.onnx", "model.safetensors", "predict.py"}
 
 
-def test_the_example_answers_as_the_runs_predictions_do(rerun):
-    rerun.run("--", "export")
+def test_the_example_answers_as_predict_does(rerun):
     results = rerun.folder / "results"
+    images = read_csv(results / "data/images.csv")
+    (rerun.folder / "new").mkdir()
+    for image, sha256 in zip(images["id"][:8], images["sha256"], strict=False):
+        shutil.copy(rerun.folder / "cache" / sha256[:2] / sha256, rerun.folder / f"new/{image}.png")
+    rerun.run("--config", "photos=new", "--", "predict", "export")
     assert {path.name for path in (results / "export").iterdir()} == FILES
-    used = json.loads((results / "selection/deployed.json").read_text())
+    used = json.loads((results / "deployed/model.json").read_text())
     told = json.loads((results / "export/config.json").read_text())
-    assert (told["model"], told["seed"]) == (used["model"], used["seed"])
-    tested = read_csv(rerun.folder / used["run"] / "predictions.csv").query("subset == 'test'")
-    columns = [f"prob_{name}" for name in told["classes"]]
-    expected = apply_temperature(tested[columns].to_numpy(), used["temperature"])
-    sha256 = read_csv(results / "data/images.csv").set_index("id")["sha256"]
-    photos = [rerun.folder / "cache" / h[:2] / h for h in sha256[tested["image_id"]]]
+    for key in ("model", "seed", "temperature", "threshold"):
+        assert told[key] == used[key]
+    answer = json.loads((results / "answer.json").read_text())
+    assert used["model"] == answer["chosen"]
+    assert used["images"] == answer["images"] == 36
+    for key in ("accuracy", "accuracy_low", "accuracy_high"):
+        assert used[key] == answer[key]
+    assert f"{100 * answer['accuracy']:.1f} %" in (results / "export/README.md").read_text()
+
+    expected = read_csv(results / "predict/predictions.csv")
+    photos = [rerun.folder / "new" / path for path in expected["path"]]
     command = [sys.executable, "-I", results / "export/predict.py", *photos]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     answers = [line.split(": ")[1].split() for line in lines]
-    assert [said for said, *_ in answers] == [
-        told["classes"][place] for place in expected.argmax(1)
-    ]
+    assert [said for said, *_ in answers] == expected["predicted"].tolist()
     found = [float(probability) for _, probability, *_ in answers]
-    np.testing.assert_allclose(found, expected.max(1), rtol=0, atol=1e-4)
-    assert "Nothing to be done" in rerun.run("--", "export")
+    np.testing.assert_allclose(found, expected["confidence"], rtol=0, atol=1e-4)
+    again = rerun.run("--config", "photos=new", "--", "predict", "export")
+    assert "Nothing to be done" in again
 
 
 def test_another_model_to_use_is_exported_without_any_training(rerun):

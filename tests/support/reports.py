@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from stillact.evaluation.answer import Answer, Compared, NotJudged, Price
 from stillact.evaluation.metrics import METRICS
 from stillact.report import page as report_page
 
@@ -120,3 +121,50 @@ def decoded(uri):
     head, content = uri.split(",")
     assert head == "data:image/webp;base64"
     return Image.open(io.BytesIO(base64.b64decode(content)))
+
+
+def priced(seconds: float, memory_mb: float, weights_mb: float) -> Price:
+    return Price(seconds=seconds, memory_mb=memory_mb, weights_mb=weights_mb)
+
+
+def compared(model: str, difference: float, low: float, high: float, price: Price) -> Compared:
+    """A candidate beside a chosen one whose accuracy is 0.8."""
+    return Compared(
+        model=model,
+        recipe="mlp",
+        accuracy=0.8 - difference,
+        difference=difference,
+        low=low,
+        high=high,
+        p=0.5 if low < 0 else 0.001,
+        price=price,
+    )
+
+
+ANSWER = Answer(
+    task="activity3",
+    classes=CLASSES,
+    verdict="several_equal",
+    model="clip_probe",
+    chosen="clip_probe",
+    price=priced(0.4, 500, 350),
+    accuracy=0.78,
+    accuracy_low=0.72,
+    accuracy_high=0.84,
+    balanced_accuracy=0.77,
+    balanced_accuracy_low=0.7,
+    balanced_accuracy_high=0.83,
+    chance=0.4,
+    could_show=0.5,
+    needed=60,
+    needed_difference=0.38,
+    equals=[compared("clip_em", 0.02, -0.01, 0.04, priced(3, 600, 351))],
+    worse=[compared("fnn_base", 0.2, 0.1, 0.3, priced(9, 700, 2))],
+    not_judged=[
+        NotJudged(model="clip_soup", reason="a mean of several seeds is not cross-validated")
+    ],
+    images=40,
+    groups=40,
+    scheme="cv",
+    why="clip_probe is the most accurate of 3 candidates.",
+)

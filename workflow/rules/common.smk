@@ -156,6 +156,36 @@ def local_weights(wildcards):
     return local(block.weights) if there else []
 
 
+def confused(task, figure):
+    """The models of a confusion figure, and on which photos: on all, out-of-fold, where any model
+    is cross-validated; Figure 3 is on the test photos, as in the paper."""
+    models = cfg.shown_models(task)
+    folded = [m for m in models if cfg.repeats(cfg.recipe_of(m).name)]
+    if folded and figure != "figure_3":
+        return dict(models=folded, scheme="cv")
+    return dict(models=models, scheme="holdout")
+
+
+def metas_of(models):
+    """The records of the holdout runs of each model of the main task."""
+    return {
+        model: [
+            f"results/runs/{MAIN}/{model}/holdout/seed_{s}/meta.json" for s in cfg.seeds_of(model)
+        ]
+        for model in models
+    }
+
+
+def towers_of(models):
+    """The frozen backbone that each model needs besides its own weights, if any."""
+    plans = {model: cfg.plan(MAIN, model) for model in models}
+    frozen = {m for m, plan in plans.items() if RECIPES[getattr(plan, "of", plan).recipe].frozen}
+    return {model: plans[model].reads()["record"] if model in frozen else None for model in models}
+
+
+DEPLOYABLE = [cfg.deploy] if cfg.deploy else cfg.candidates
+
+
 def deployable_params():
     """The plan of each model that may be deployed, and the files that its setup reads."""
     plans = {model: cfg.plan(MAIN, model) for model in DEPLOYABLE}
@@ -164,14 +194,28 @@ def deployable_params():
     }
 
 
-def deployable_inputs():
-    """The files for loading any of these models: those of its setup and the weights of its runs."""
-    files = [file for block in deployable_params().values() for file in block["files"].values()]
-    files += [
-        f"results/runs/{MAIN}/{model}/holdout/seed_{seed}/weights.safetensors"
-        for model in DEPLOYABLE
-        for seed in cfg.seeds_of(model)
-    ]
+def refit_params(model):
+    """What a model is refitted from: `inference.refit.Source`."""
+    plan, block = cfg.plan(MAIN, model), cfg.models[model]
+    folds = [runs.Run(MAIN, model, split, cfg.seeds[0]) for split in cfg.cv_splits(block.recipe)]
+    others = [runs.Run(MAIN, model, "holdout", seed) for seed in cfg.seeds_of(model)]
+    recipe = RECIPES[block.recipe]
+    return dict(
+        plan=plan.model_dump(),
+        files=plan.reads(),
+        metas=[f"{run.folder}/meta.json" for run in folds or others],
+        seeds=cfg.seeds if recipe.of_seeds else cfg.seeds[:1],
+        base=refit_params(block.of) if recipe.derived else None,
+    )
+
+
+def deployable_inputs(metas=False):
+    """The files for training or loading any of these models, and the records of their runs."""
+    files, blocks = [], [refit_params(model) for model in DEPLOYABLE]
+    while blocks:
+        block = blocks.pop(0)
+        files += [*block["files"].values(), *(block["metas"] if metas else [])]
+        blocks += [block["base"]] if block["base"] else []
     return list(dict.fromkeys(files))
 
 

@@ -8,6 +8,7 @@ rule predictions:
         runs=lambda wildcards: [
             f"{run.folder}/predictions.csv" for run in cfg.runs_of(wildcards.task)
         ],
+        kfold=rules.split.output.kfold,
     output:
         "results/predictions/{task}.csv",
     log:
@@ -64,7 +65,7 @@ CONFUSIONS = {
 
 
 rule confusion_figure:
-    """Confusion matrices of the models of a task on the test photos."""
+    """Confusion matrices of the models of a task."""
     input:
         predictions=lambda wildcards: f"results/predictions/{CONFUSIONS[wildcards.figure]}.csv",
     output:
@@ -88,7 +89,7 @@ rule confusion_figure:
         mem_mb=1000,
         runtime=10,
     params:
-        lambda wildcards: dict(models=cfg.shown_models(CONFUSIONS[wildcards.figure]), subset="test"),
+        lambda wildcards: confused(CONFUSIONS[wildcards.figure], wildcards.figure),
         code=digest_of("figures/confusion_figure.py"),
     message:
         "Drawing {wildcards.figure}"
@@ -117,7 +118,7 @@ rule evaluate:
         mem_mb=scaled_by_attempt(4000),
         runtime=scaled_by_attempt(30),
     params:
-        lambda wildcards: dict(models=cfg.shown_models(wildcards.task)),
+        lambda wildcards: dict(models=cfg.tasks[wildcards.task].models),
         code=digest_of("evaluation/evaluate.py"),
     message:
         "Evaluating the models of {wildcards.task}"
@@ -171,19 +172,12 @@ rule evaluation_figures:
 VIEWS = [m for m in cfg.tasks[MAIN].models if m in cfg.models_by("tta")]
 
 
-rule select:
-    """Select a model in each run without its test photos, and compare all recipes."""
+rule recipes:
+    """Compare all models of the main task, on the holdout and cross-validated."""
     input:
         predictions=f"results/predictions/{MAIN}.csv",
-        metas=[f"{run.folder}/meta.json" for run in cfg.runs_of(MAIN)],
         views=[f"{run.folder}/history.csv" for run in cfg.runs_of(MAIN) if run.model in VIEWS],
     output:
-        scores="results/selection/scores.csv",
-        chosen=report(
-            "results/selection/chosen.csv",
-            caption="../report/captions/selection.rst",
-            category="Recipes",
-        ),
         recipes=report(
             "results/selection/recipes.csv",
             caption="../report/captions/selection.rst",
@@ -191,9 +185,39 @@ rule select:
         ),
         views="results/selection/views.csv",
     log:
-        "results/logs/selection/choose.log",
+        "results/logs/selection/recipes.log",
     benchmark:
-        "results/benchmarks/selection/choose.tsv"
+        "results/benchmarks/selection/recipes.tsv"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        {m: cfg.models[m].recipe for m in cfg.tasks[MAIN].models},
+        code=digest_of("evaluation/recipes.py"),
+    message:
+        f"Comparing the models of {MAIN}"
+    script:
+        "../scripts/evaluation/recipes.py"
+
+
+rule answer:
+    """Recommend a model, with the accuracy to expect of it, or state that nothing is shown."""
+    input:
+        predictions=f"results/predictions/{MAIN}.csv",
+        pairs=f"results/statistics/{MAIN}/pairs.csv",
+        metas=[path for paths in metas_of(cfg.candidates).values() for path in paths],
+        towers=list(dict.fromkeys(filter(None, towers_of(cfg.candidates).values()))),
+    output:
+        json="results/answer.json",
+        md=report("results/answer.md", caption="../report/captions/answer.rst", category="Answer"),
+    log:
+        "results/logs/answer.log",
+    benchmark:
+        "results/benchmarks/answer.tsv"
     localrule: True
     conda:
         "../../envs/report.yaml"
@@ -203,22 +227,24 @@ rule select:
         runtime=10,
     params:
         dict(
-            candidates=cfg.candidates,
-            by=cfg.selection.by,
-            recipes={m: cfg.models[m].recipe for m in cfg.tasks[MAIN].models},
+            task=MAIN,
+            recipes={model: cfg.models[model].recipe for model in cfg.candidates},
+            not_judged=cfg.not_judged,
+            metas=metas_of(cfg.candidates),
+            towers=towers_of(cfg.candidates),
         ),
-        code=digest_of("evaluation/select.py"),
+        code=digest_of("evaluation/answer.py"),
     message:
-        f"Comparing the recipes of {MAIN}, and selecting one in each run"
+        f"Choosing a model for {MAIN}"
     script:
-        "../scripts/evaluation/select.py"
+        "../scripts/evaluation/answer.py"
 
 
 rule recipes_figure:
     """Dot plot of the accuracy of every recipe and of the selected model."""
     input:
-        recipes=rules.select.output.recipes,
-        holdout=f"results/splits/{MAIN}/holdout.csv",
+        recipes=rules.recipes.output.recipes,
+        answer=rules.answer.output.json,
     output:
         png="results/figures/recipes.png",
         svg=report(
@@ -243,40 +269,6 @@ rule recipes_figure:
         f"Drawing the recipes of {MAIN}"
     script:
         "../scripts/figures/recipes_figure.py"
-
-
-DEPLOYABLE = [cfg.deploy] if cfg.deploy else cfg.candidates
-
-
-rule deploy:
-    """The deployed model of `predict` and `export`: the selected one, or that of `deploy:`."""
-    input:
-        predictions=f"results/predictions/{MAIN}.csv",
-    output:
-        "results/selection/deployed.json",
-    log:
-        "results/logs/selection/use.log",
-    benchmark:
-        "results/benchmarks/selection/use.tsv"
-    localrule: True
-    conda:
-        "../../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    params:
-        dict(
-            task=MAIN,
-            recipes={model: cfg.models[model].recipe for model in DEPLOYABLE},
-            by=cfg.selection.by,
-            accuracy=cfg.predict.accuracy,
-        ),
-        code=digest_of("inference/deploy.py"),
-    message:
-        "Selecting the model to deploy"
-    script:
-        "../scripts/inference/deploy.py"
 
 
 # Figure 5 is for the main task; each other task has a separate figure.

@@ -58,7 +58,7 @@ if cfg.external:
         benchmark:
             "results/benchmarks/external/{model}.tsv"
         wildcard_constraints:
-            model="|".join(cfg.candidates) or "-",
+            model="|".join(cfg.usable) or "-",
         conda:
             "../../envs/backbones.yaml"
         threads: 2
@@ -84,7 +84,7 @@ if cfg.external:
     rule external:
         """External validation: metrics of the models on the external dataset."""
         input:
-            asked=expand("results/external/answers/{model}.csv", model=cfg.candidates),
+            asked=expand("results/external/answers/{model}.csv", model=cfg.usable),
             manifest=rules.external_manifest.output[0],
             images=rules.external_fetch.output[0],
             study_images=rules.fetch.output[0],

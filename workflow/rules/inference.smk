@@ -1,8 +1,45 @@
-# Needs: the deployed model, and the photos of config.yaml (photos). Makes: results/predict/ and
-# results/export/. Nothing here is part of a study.
+# Needs: the answer of the study, and the photos of config.yaml (photos). Makes: results/deployed/, the
+# model trained on all labelled photos; results/predict/ and results/export/. Nothing here is part of
+# a study.
 
 # The limits of photos only: the other fetch settings do not affect predictions.
 LIMITS = cfg.fetch.model_dump(include={"max_bytes", "max_pixels"})
+
+
+rule deploy:
+    """Train the recommended model, or that of `deploy:`, on all labelled photos."""
+    input:
+        deployable_inputs(metas=True),
+        answer=rules.answer.output.json,
+        predictions=f"results/predictions/{MAIN}.csv",
+        kfold=f"results/splits/{MAIN}/kfold.csv",
+    output:
+        record="results/deployed/model.json",
+        weights="results/deployed/weights.safetensors",
+    log:
+        "results/logs/deploy.log",
+    benchmark:
+        "results/benchmarks/deploy.tsv"
+    conda:
+        "../../envs/backbones.yaml"
+    threads: max([cfg.resources_of(cfg.models[m].recipe).threads for m in DEPLOYABLE], default=1)
+    resources:
+        gpu=gpu if any(cfg.recipe_of(m).gpu for m in DEPLOYABLE) else 0,
+        mem_mb=scaled_by_attempt(
+            max([cfg.resources_of(cfg.models[m].recipe).mem_mb for m in DEPLOYABLE], default=2000)
+        ),
+        runtime=scaled_by_attempt(240),
+    params:
+        dict(
+            models={model: refit_params(model) for model in DEPLOYABLE},
+            deploy=cfg.deploy,
+            accuracy=cfg.predict.accuracy,
+        ),
+        code=deployable_digest("inference/deploy.py"),
+    message:
+        "Training the deployed model on all labelled photos"
+    script:
+        "../scripts/inference/deploy.py"
 
 
 rule find_photos:
@@ -35,7 +72,8 @@ rule predict_photos:
     """Predictions of the deployed model for all input photos."""
     input:
         deployable_inputs(),
-        used=rules.deploy.output[0],
+        used=rules.deploy.output.record,
+        weights=rules.deploy.output.weights,
         photos=rules.find_photos.output[0],
     output:
         "results/predict/predictions.csv",
@@ -63,7 +101,8 @@ rule gallery:
     """HTML page of selected photos with predictions and saliency maps."""
     input:
         deployable_inputs(),
-        used=rules.deploy.output[0],
+        used=rules.deploy.output.record,
+        weights=rules.deploy.output.weights,
         photos=rules.find_photos.output[0],
         predictions=rules.predict_photos.output[0],
         template=[own(f"workflow/report/{name}") for name in ("gallery.html.j2", "report.css")],
@@ -102,8 +141,8 @@ rule export:
     """Export the deployed model: tensors, ONNX graph, example script and model card."""
     input:
         deployable_inputs(),
-        used=rules.deploy.output[0],
-        metas=[f"{run.folder}/meta.json" for run in cfg.runs_of(MAIN) if run.split == "holdout"],
+        used=rules.deploy.output.record,
+        weights=rules.deploy.output.weights,
         predictions=rules.deploy.input.predictions,
         holdout=f"results/splits/{MAIN}/holdout.csv",
         manifest=rules.manifest.output[0],

@@ -11,6 +11,7 @@ ELSEWHERE = ["summary", "classes"] if cfg.external else []
 rule report:
     """HTML report of the study, one self-contained page."""
     input:
+        answer=rules.answer.output.json if ANSWERS else [],
         template=[own(f"workflow/report/report.{kind}") for kind in ("html.j2", "css", "js")],
         images=rules.fetch.output[0],
         audit=rules.audit.output[0],
@@ -39,8 +40,8 @@ rule report:
             *([rules.figure_4.output.png, rules.localisation.output.svg] if cfg.explained else []),
         ],
         shown=[
-            *([rules.select.output.recipes, rules.select.output.chosen] if ANSWERS else []),
-            *([rules.select.output.views] if VIEWS else []),
+            *([rules.recipes.output.recipes] if ANSWERS else []),
+            *([rules.recipes.output.views] if VIEWS else []),
             *(rules.paper_tests.output if cfg.paper else []),
             *expand("results/statistics/{task}/{name}.csv", name=STATISTICS, task=JUDGED),
             *(

@@ -61,7 +61,6 @@ for recipe in RECIPES.values():
                 runtime=scaled_by_attempt(needs.minutes * len(folders)),
             params:
                 lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
-                inner=folds and recipe.name in cfg.selection.inner,
                 code=lambda wildcards: digest_of(
                     "training/train.py", *modules_of(cfg.plan(wildcards.task, wildcards.model))
                 ),

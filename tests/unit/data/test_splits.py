@@ -48,8 +48,15 @@ def test_the_papers_285_photos_give_227_29_29():
     assert table.columns.tolist() == ["test", "train", "validation"]
     assert table.index.tolist() == ["sitting", "standing", "walking_running"]
     assert (np.abs(table - shares) < 1).all(axis=None)
-    assert holdout.columns.tolist() == ["image_id", "label", "subset", "manifest_sha256"]
-    assert kfold.columns.tolist() == ["image_id", "label", "repeat", "fold", "manifest_sha256"]
+    assert holdout.columns.tolist() == ["image_id", "label", "group", "subset", "manifest_sha256"]
+    assert kfold.columns.tolist() == [
+        "image_id",
+        "label",
+        "group",
+        "repeat",
+        "fold",
+        "manifest_sha256",
+    ]
     assert holdout.image_id.tolist() == manifest["id"].tolist()
     assert set(holdout.manifest_sha256) == set(kfold.manifest_sha256) == {"abc"}
 

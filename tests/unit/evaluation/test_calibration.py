@@ -1,5 +1,3 @@
-import logging
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -144,41 +142,56 @@ def test_a_temperature_without_an_optimum_stays_in_its_bounds(probabilities, lab
     assert found == pytest.approx(temperature, rel=1e-3)
 
 
-def test_temperatures_come_from_validation_alone():
+def folded(probabilities, labels, folds: int = 4, repeat: int = 0) -> pd.DataFrame:
+    """The same photos as out-of-fold predictions of one repeat, and validation rows."""
+    table = rows(probabilities, labels)
+    fold = np.arange(len(labels)) % folds
+    table["split"] = [f"cv_{repeat}_{number}" for number in fold]
+    return pd.concat([table, table.assign(subset="validation", prob_sitting=0.98)])
+
+
+def test_temperatures_come_from_the_other_folds_alone():
     rng = np.random.default_rng(7)
-    validation, test = drawn(500, rng), drawn(40, rng)
-    sharper = calibration.apply_temperature(validation[0], 0.5)
-    table = pd.concat(
-        [
-            rows(validation[0], validation[1], subset="validation", seed=0),
-            rows(test[0], test[1], seed=0),
-            rows(sharper, validation[1], subset="validation", seed=1),
-            rows(test[0], test[1], seed=1),
-        ]
-    )
+    probabilities, labels = drawn(800, rng)
+    sharper = calibration.apply_temperature(probabilities, 0.5)
+    table = pd.concat([folded(probabilities, labels), folded(sharper, labels, repeat=1)])
     scaled, temperatures = calibration.temperature_scaled(table)
-    assert temperatures["seed"].tolist() == [0, 1]
-    assert temperatures["temperature"].tolist() == pytest.approx([1, 2], rel=0.15)
-    assert scaled.columns.tolist() == table.columns.tolist()
-    assert scaled["subset"].unique().tolist() == ["test"]
+    assert temperatures["split"].tolist() == [f"cv_{r}_{f}" for r in (0, 1) for f in range(4)]
+    found = temperatures["temperature"].to_numpy()
+    np.testing.assert_allclose(found, np.repeat([1, 2], 4), rtol=0.15)
+    assert set(scaled["subset"]) == {"test"}
     columns = [f"prob_{name}" for name in CLASSES]
-    np.testing.assert_allclose(scaled[columns].sum(axis=1), 1)
-    for seed, temperature in temperatures[["seed", "temperature"]].itertuples(index=False):
-        of_seed = scaled.loc[scaled["seed"] == seed, columns].to_numpy()
-        expected = calibration.apply_temperature(test[0], temperature)
-        np.testing.assert_allclose(of_seed, expected)
-        assert (of_seed.argmax(1) == test[0].argmax(1)).all()
-    changed = table.assign(label=table["label"].where(table["subset"] != "test", "sitting"))
-    pd.testing.assert_frame_equal(calibration.temperature_scaled(changed)[1], temperatures)
+    first = scaled[scaled["split"] == "cv_0_1"]
+    at = np.arange(800) % 4 == 1
+    np.testing.assert_allclose(
+        first[columns], calibration.apply_temperature(probabilities[at], found[1])
+    )
+    assert found[1] == calibration.fit_temperature(probabilities[~at], labels[~at])
+    own = table["split"].eq("cv_0_1")
+    changed = table.assign(label=table["label"].where(~own, "sitting"))
+    again = calibration.temperature_scaled(changed)[1].set_index("split")["temperature"]
+    assert again["cv_0_1"] == found[1]
+    assert again["cv_0_2"] != found[2]
 
 
-def test_a_run_without_validation_photos_is_left_out_and_logged(caplog):
-    table = rows(*drawn(30, np.random.default_rng(8)))
-    with caplog.at_level(logging.WARNING, logger="stillact"):
-        scaled, temperatures = calibration.temperature_scaled(table)
+def test_the_holdouts_temperature_is_of_photos_that_it_does_not_test():
+    rng = np.random.default_rng(7)
+    probabilities, labels = drawn(200, rng)
+    test = rows(probabilities[:40], labels[:40])
+    scaled, temperatures = calibration.temperature_scaled(
+        pd.concat([test, folded(probabilities, labels)])
+    )
+    (found,) = temperatures.query("split == 'holdout'")["temperature"]
+    assert found == calibration.fit_temperature(probabilities[40:], labels[40:])
+    assert (scaled["split"] == "holdout").sum() == 40
+
+
+def test_a_model_without_folds_is_not_scaled():
+    scaled, temperatures = calibration.temperature_scaled(
+        rows(*drawn(30, np.random.default_rng(8)))
+    )
     assert scaled.empty
     assert temperatures.empty
-    assert "activity3/vit/holdout/seed_0 has no validation rows" in caplog.text
 
 
 def test_no_cross_validation_is_an_empty_table():

@@ -108,6 +108,55 @@ def test_holms_p_is_statsmodels_and_passes_over_what_has_none():
     assert comparisons.holm(pd.Series([], dtype=float)).empty
 
 
+def both_ways(right):
+    return (right["a"], right["b"]), (right["b"], right["a"])
+
+
+def flipped(differences: np.ndarray) -> float:
+    """The p of the sign-flip test of the mean, from random signs."""
+    signs = np.random.default_rng(0).choice([-1, 1], (20_000, len(differences)))
+    return np.mean(np.abs(signs @ differences) >= abs(differences.sum()) - 1e-9)
+
+
+def test_the_paired_test_of_single_runs_is_mcnemars():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        differences = rng.choice([-1, 0, 0, 1, 1], 40)
+        only = (differences == 1).sum(), (differences == -1).sum()
+        found = comparisons.paired(differences.astype(float), np.arange(40))
+        assert found == pytest.approx(comparisons.mcnemar(*map(int, only)))
+
+
+@pytest.mark.parametrize("runs", [1, 3, 5])
+def test_the_paired_test_of_groups_flips_whole_groups(runs):
+    rng = np.random.default_rng(runs)
+    differences = (rng.integers(-runs, runs + 1, 60) + 0.3 * runs).round() / runs
+    clusters = np.repeat(np.arange(15), 4)
+    sums = np.bincount(clusters, differences)
+    assert comparisons.paired(differences, clusters) == pytest.approx(flipped(sums), abs=0.015)
+    assert comparisons.paired(-differences, clusters) == comparisons.paired(differences, clusters)
+
+
+def test_the_paired_test_holds_its_level_where_photos_are_grouped():
+    rng, rejected = np.random.default_rng(0), 0
+    clusters = np.repeat(np.arange(60), 5)
+    for _ in range(200):
+        difference = np.repeat(rng.choice([-1.0, 0.0, 1.0], 60), 5) * (rng.random(300) < 0.7)
+        rejected += comparisons.paired(difference, clusters) <= 0.05
+    assert rejected <= 0.09 * 200
+
+
+def test_without_a_difference_the_paired_test_has_p_one():
+    assert comparisons.paired(np.zeros(5), np.arange(5)) == 1
+
+
+def test_many_groups_have_nearly_the_same_p(monkeypatch):
+    differences = np.random.default_rng(2).choice([-1.0, 0.0, 1.0], 300, p=[0.2, 0.5, 0.3])
+    exact = comparisons.paired(differences, np.arange(300))
+    monkeypatch.setattr(comparisons, "EXACT", 10)
+    assert comparisons.paired(differences, np.arange(300)) == pytest.approx(exact, rel=0.2)
+
+
 def test_a_pair_from_its_table():
     right = answered(0.8, 0.6)
     row = pair(right)
@@ -116,16 +165,23 @@ def test_a_pair_from_its_table():
     accuracy = hit.groupby([frame["split"], frame["model"]]).mean().unstack()
     differences = accuracy["a"] - accuracy["b"]
     assert (row["folds"], row["images"], row["df"]) == (15, 60, 14)
-    assert row["difference"] == pytest.approx(differences.mean())
     scale = math.sqrt((1 / 15 + 1 / 4) * differences.var())
     assert row["t"] == pytest.approx(differences.mean() / scale)
     assert row["p"] == row["p_holm"] == pytest.approx(2 * stats.t.sf(row["t"], 14))
     share = (differences > 0).mean() + (differences == 0).mean() / 2
     assert row["probability_of_improvement"] == pytest.approx(share)
-    vote = {name: runs.sum(0) >= 2 for name, runs in right.items()}
-    assert row["mcnemar_b"] == (vote["a"] & ~vote["b"]).sum()
-    assert row["mcnemar_c"] == (vote["b"] & ~vote["a"]).sum()
-    assert row["mcnemar_p"] == comparisons.mcnemar(row["mcnemar_b"], row["mcnemar_c"])
+    # a run of each, not the vote of its three: every pair of runs counts
+    only = [
+        np.mean([(x & ~y).sum() for x in one for y in other]) for one, other in both_ways(right)
+    ]
+    assert (row["mcnemar_b"], row["mcnemar_c"]) == (pytest.approx(only[0]), pytest.approx(only[1]))
+    per_image = right["a"].mean(0) - right["b"].mean(0)
+    assert row["difference"] == pytest.approx(per_image.mean())
+    runs = zip(right["a"], right["b"], strict=True)
+    each = [comparisons.mcnemar((x & ~y).sum(), (~x & y).sum()) for x, y in runs]
+    assert row["mcnemar_p"] == pytest.approx(np.median(each))
+    spread = per_image.std() / math.sqrt(len(per_image))
+    assert row["ci_high"] - row["ci_low"] == pytest.approx(2 * 1.96 * spread, rel=0.15)
     assert row["note"] == ""
 
 

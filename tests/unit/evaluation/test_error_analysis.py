@@ -54,7 +54,7 @@ def test_a_verdict_is_the_vote_with_means_over_the_runs_that_judge():
 
 
 def test_rates_by_hand():
-    # three runs vote; wrong on the first two of three small people, and on one large one
+    # of a single run, the mean over three: 5 of 9 answers on small people are wrong
     given = model(
         [0] * 9,
         [1, 1, 0, 0, 0, 0, 0, 0, 1],
@@ -67,8 +67,8 @@ def test_rates_by_hand():
     assert rows["bin"].tolist() == ["0.1 to 0.2", "0.3 to 0.4", "0.5 to 0.9"]
     assert (rows["low"].tolist(), rows["high"].tolist()) == ([0.1, 0.3, 0.5], [0.2, 0.4, 0.9])
     assert rows["photos"].tolist() == [3, 3, 3]
-    assert rows["errors"].tolist() == [2, 0, 1]
-    assert rows["error_rate"].tolist() == pytest.approx([2 / 3, 0, 1 / 3])
+    assert rows["errors"].tolist() == pytest.approx([5 / 3, 1 / 3, 4 / 3])
+    assert rows["error_rate"].tolist() == pytest.approx([5 / 9, 1 / 9, 4 / 9])
     for row in rows.itertuples():
         interval = proportion_confint(row.errors, row.photos, method="wilson")
         assert (row.ci_low, row.ci_high) == pytest.approx(interval)

@@ -204,15 +204,6 @@ def test_seeds_that_one_model_lacks_are_left_out_and_named():
     assert test.pairs == 3
 
 
-def test_the_papers_wilson_intervals():
-    low, high = hypothesis_tests.wilson(22 / 29, 29)
-    assert (round(low, 3), round(high, 3)) == (0.579, 0.878)
-    lows, highs = hypothesis_tests.wilson(np.array([12 / 29, 1.0]), np.array([29, 29]))
-    exact = stats.binomtest(12, 29).proportion_ci(method="wilson")
-    assert (lows[0], highs[0]) == pytest.approx((exact.low, exact.high))
-    assert lows[1] < highs[1] == pytest.approx(1)
-
-
 def test_the_interval_of_a_paired_difference():
     """(b - c) / n with half an image more in each cell: 16 of 102 against 6 of 102."""
     low, high = hypothesis_tests.paired_interval(15, 5, 100)

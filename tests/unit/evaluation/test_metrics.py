@@ -5,6 +5,7 @@ from scipy import stats
 from sklearn import metrics as sklearn
 
 from stillact.evaluation import metrics
+from stillact.evaluation.predictions import by_model
 
 CLASSES = ["walking_running", "sitting", "standing"]
 
@@ -99,8 +100,8 @@ def test_confusion_is_scikit_learns_summed_over_the_runs():
         predictions(truth, truth, seed=0, model="cnn_base"),
     ]
     frame = pd.concat([*tables, *others], ignore_index=True)
-    counts = metrics.confusion(frame, ["clip_ic", "vit"], subset="test")
-    assert list(counts) == ["clip_ic", "vit"]
+    given = by_model(frame, scheme="holdout")
+    counts = {model: metrics.confusion(given[model]) for model in ("clip_ic", "vit")}
     names = [f"prob_{name}" for name in CLASSES]
     each = [
         sklearn.confusion_matrix(
@@ -115,7 +116,7 @@ def test_confusion_is_scikit_learns_summed_over_the_runs():
 
 def test_confusion_has_the_truth_in_rows_and_classes_without_photos():
     frame = predictions(["sitting"] * 3, ["standing", "standing", "sitting"])
-    (table,) = metrics.confusion(frame, ["cnn_base"], subset="test").values()
+    table = metrics.confusion(by_model(frame, scheme="holdout")["cnn_base"])
     assert table.loc["sitting"].tolist() == [0, 1, 2]
     assert table.to_numpy().sum() == 3
 

@@ -27,7 +27,7 @@ from stillact.inference import deployed, export
 from stillact.models import embed
 from stillact.models.backbones import loading
 from stillact.recipes.setups import plan_of, setup_of
-from support import tiny_backbones
+from support import deployments, tiny_backbones
 
 CLASSES = ["walking_running", "sitting", "standing"]
 TEXTS = {"walking_running": ["walking", "a run"], "sitting": ["sitting"], "standing": ["standing"]}
@@ -97,7 +97,7 @@ def clip(tmp_path_factory) -> dict[str, Path]:
 def used_of(
     plan: dict, files: dict[str, Path], folder: Path, temperature: float = 1.7
 ) -> deployed.Deployed:
-    """A run of that plan with weights of its own, as rule deploy leaves it, loaded."""
+    """A model of that plan with weights of its own, as rule deploy leaves it, loaded."""
     typed = plan_of({"classes": CLASSES, **plan} if "of" not in plan else plan)
     setup = setup_of(typed)(typed, files, CPU)
     torch.manual_seed(3)
@@ -107,16 +107,20 @@ def used_of(
     }
     for name in weights:  # variances
         weights[name] = weights[name].abs() if name.endswith("running_var") else weights[name]
-    run = folder / "activity3/tiny/holdout/seed_4"
-    run.mkdir(parents=True, exist_ok=True)
+    place = folder / "deployed"
+    place.mkdir(exist_ok=True)
     save_file(
-        {name: t.clone().contiguous() for name, t in weights.items()}, run / "weights.safetensors"
+        {name: t.clone().contiguous() for name, t in weights.items()}, place / "weights.safetensors"
     )
-    record = dict(task="activity3", model="tiny", recipe=typed.recipe, seed=4, run=str(run))
-    record |= dict(temperature=temperature, threshold=0.5)
-    (folder / "deployed.json").write_text(json.dumps(record))
+    record = deployments.record(recipe=typed.recipe, temperature=temperature)
+    (place / deployed.RECORD).write_text(record.model_dump_json())
     blocks = {"tiny": dict(plan=typed.model_dump(), files={k: str(f) for k, f in files.items()})}
-    return deployed.load(folder / "deployed.json", blocks, CPU)
+    return deployed.load(place / deployed.RECORD, blocks, CPU)
+
+
+def changed(used: deployed.Deployed, **changes) -> deployed.Deployed:
+    """With another record."""
+    return dataclasses.replace(used, record=used.record.model_copy(update=changes))
 
 
 def some_photos(count: int, seed: int = 1) -> np.ndarray:
@@ -257,7 +261,7 @@ def test_the_graph_takes_and_gives_what_the_card_says(made):
 
 def test_another_answer_of_onnx_ends_the_export(made):
     one = made("linear_probe")
-    other = dataclasses.replace(one.used, record={**one.used.record, "temperature": 1.9})
+    other = changed(one.used, temperature=1.9)
     with pytest.raises(InputError, match=r"model\.onnx: .* nothing is exported"):
         export.largest_difference(one.graph, other, some_photos(3))
 
@@ -387,18 +391,14 @@ def test_the_example_answers_as_the_study_does(look, made, tmp_path):
     trained, setup = one.used.trained, one.used.trained.setup
     preprocessing = dataclasses.replace(setup.preprocessing, **LOOKS[look])
     setup = dataclasses.replace(setup, preprocessing=preprocessing)
-    used = dataclasses.replace(
-        one.used,
-        trained=dataclasses.replace(trained, setup=setup),
-        record=dict(one.used.record),
-    )
+    used = dataclasses.replace(one.used, trained=dataclasses.replace(trained, setup=setup))
     folder = shutil.copytree(one.folder, tmp_path / "out")
     files = odd_photos(tmp_path / "photos")
     seen = [np.asarray(preprocess.square(Image.open(file), preprocessing)) for file in files]
     photos = torch.from_numpy(np.stack(seen).transpose(0, 3, 1, 2).copy())
     expected = used.probabilities(photos)
     sure = np.sort(expected.max(1))[4]  # some are below it
-    used.record["threshold"] = float(sure) + 1e-3
+    used = changed(used, threshold=float(sure) + 1e-3)
     (folder / "config.json").write_text(json.dumps(export.described(used, {}, one.told)))
     shutil.copyfile(EXAMPLE, folder / "predict.py")
     lines = run_example(folder, files)
@@ -409,7 +409,7 @@ def test_the_example_answers_as_the_study_does(look, made, tmp_path):
         assert name == str(file)
         assert said == CLASSES[probabilities.argmax()]
         assert float(probability) == pytest.approx(probabilities.max(), abs=1e-4)
-        assert bool(unsure) == (probabilities.max() < used.record["threshold"])
+        assert bool(unsure) == (probabilities.max() < used.record.threshold)
     assert 0 < sum("unsure" in line for line in lines) < len(lines)
 
 
@@ -442,6 +442,7 @@ def test_the_config_says_how_to_feed_it(clip, tmp_path):
     look = {name: made["preprocessing"][name] for name in ("size", "geometry", "crop", "mean")}
     assert look == {name: facts[name] for name in look}
     assert (made["temperature"], made["threshold"], made["recipe"]) == (1.7, 0.5, "mlp")
+    assert [made[name] for name in ("task", "model", "seed")] == ["activity3", "tiny", 4]
     assert made["backbone"]["loader"] == "open_clip"
     assert made["backbone"]["source"] == "weights"  # not where it lies here
     assert made["prompts"] == TEXTS

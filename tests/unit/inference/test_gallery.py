@@ -10,24 +10,11 @@ import pytest
 from PIL import Image
 
 from stillact.inference import gallery
+from support import deployments
 
 CLASSES = ["sitting", "standing"]
 TEMPLATE = Path("workflow/report/gallery.html.j2")
-USED = {
-    "model": "clip_text",
-    "recipe": "fine_tune",
-    "seed": 3,
-    "temperature": 1.25,
-    "threshold": 0.7,
-    "accuracy_wanted": 0.9,
-    "tested": {
-        "holdout": [
-            {"metric": "log_loss", "value": 0.5, "ci_low": 0.4, "ci_high": 0.6, "images": 29},
-            {"metric": "accuracy", "value": 0.81, "ci_low": 0.7, "ci_high": 0.9, "images": 29},
-        ],
-        "cv": [],
-    },
-}
+USED = deployments.record(model="clip_text", recipe="fine_tune", temperature=1.25, threshold=0.7)
 
 
 def table(rows):
@@ -102,10 +89,12 @@ def test_the_page_tells_the_model_the_threshold_and_each_photo(built):
     page = Reader(built([("a.jpg", 0.9), ("b.jpg", 0.55), ("c.jpg", 0.02), ("d.jpg", None)]))
     for words in (
         "4 photos: clip_text predicts 2, abstains on 1, and 1 cannot be read",
-        "clip_text (fine_tune, seed 3) distinguishes sitting, standing.",
-        "81\xa0% on 29 test photos (95\xa0% interval 70 to 90)",
+        "clip_text (fine_tune) distinguishes sitting, standing.",
+        "The accuracy to expect on photos like those of its study is 81\xa0% (95\xa0% interval 70 "
+        "to 90), estimated on 30 photos, each predicted by a model that had not seen it.",
+        "It is trained on all 40 labelled photos.",
         "temperature 1.25",
-        "confidence is below 70 %; at or above it the accuracy on those is at least 90 %.",
+        "confidence is below 70 %; at or above it an accuracy of at least 90 % is shown on those.",
         "Saliency maps are not shown: it is no transformer.",
         "sitting: 2 photos",
         "standing: 1 photo ",
@@ -114,6 +103,7 @@ def test_the_page_tells_the_model_the_threshold_and_each_photo(built):
         "1 photo that cannot be read path reason d.jpg damaged image",
     ):
         assert words.replace("\xa0", " ") in page.text.replace("\xa0", " "), words
+    assert "Warning" not in page.text
     widths = [a["style"] for tag, a in page.tags if tag == "span" and "width" in a.get("style", "")]
     assert [float(re.match(r"width: ([\d.]+)%", style)[1]) for style in widths] == [
         55,
@@ -166,11 +156,32 @@ def test_overlays_lie_where_the_model_looked(built):
     assert "no transformer" not in page.text
 
 
-def test_what_is_not_known_of_the_model_is_said(built):
-    never = {"tested": {}, "threshold": np.nextafter(1, 2)}
-    page = Reader(built([("a.jpg", 0.9)], used=USED | never))
-    assert "Its accuracy on photos that it was not trained on is not known" in page.text
-    assert "abstains on every photo" in page.text
+def said_of(built, **changes) -> str:
+    page = Reader(built([("a.jpg", 0.9)], used=USED.model_copy(update=changes)))
+    return page.text.replace("\xa0", " ")
+
+
+def test_a_model_that_is_never_sure_enough_is_said_to_abstain_on_all(built):
+    text = said_of(built, threshold=np.nextafter(1, 2))
+    assert "abstains on every photo: no confidence threshold is shown to reach" in text
+    assert "an accuracy of 90 % on those." in text
+
+
+def test_a_model_without_cross_validation_is_said_to_have_none(built):
+    text = said_of(built, scheme="holdout", evaluated=29)
+    assert "estimated on 29 test photos only; it is not cross-validated." in text
+    assert "each predicted by a model" not in text
+
+
+def test_a_warning_stands_above_the_photos_as_one_sentence(built):
+    text = said_of(built, warning="clip_text is worse than the recommended <b>")
+    assert "Warning: clip_text is worse than the recommended <b>. clip_text (fine_tune)" in text
+
+
+def test_a_model_without_training_is_not_said_to_be_trained(built):
+    assert "trained on all" not in said_of(built, recipe="zero_shot")
+    for recipe in ("linear_probe", "wise_ft", "seed_soup", "tta", "from_scratch"):
+        assert "It is trained on all 40 labelled photos." in said_of(built, recipe=recipe)
 
 
 def test_no_photo_is_shown_where_none_is_wanted(built):

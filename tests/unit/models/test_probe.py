@@ -54,9 +54,8 @@ def trained_by(recipe, plan, files, folder, split="holdout"):
     """A run of a recipe: its folder, and its test predictions by image."""
     run = folder / f"activity3/tiny/{recipe.__name__}/{split}/seed_0"
     given = {**files, "code": [files["split"]]}
-    inner = split != "holdout"
     of = recipe.setup, plan, given, [run], folder / "unfinished", "cpu"
-    jobs.train_runs(*of, threads=1, inner=inner)
+    jobs.train_runs(*of, threads=1)
     told = read_csv(run / "predictions.csv").query("subset == 'test'").set_index("image_id")
     return run, told.filter(like="prob_")
 
@@ -95,32 +94,6 @@ def test_a_linear_probe_is_scikit_learns_pipeline(files, tmp_path, classes):
     history = read_csv(run / "history.csv")
     assert history["c"].tolist() == SETTINGS.c
     assert history.loc[history["inner_loss"].idxmin(), "c"] == expected[-1].C_
-
-
-def test_inner_answers_are_a_pipelines_that_never_saw_their_fold_nor_the_test_photos(
-    files, tmp_path
-):
-    table = read_csv(files["split"]).drop(columns="subset")
-    table["fold"] = np.arange(len(table)) // 3 % 5  # photos lie class by class
-    write_csv(table.assign(repeat=0), tmp_path / "kfold.csv")
-    plan = LinearProbePlan(
-        recipe="linear_probe", backbone="tiny", classes=CLASSES, training=SETTINGS
-    )
-    given = {**files, "split": tmp_path / "kfold.csv"}
-    run, tested = trained_by(linear_probe, plan, given, tmp_path, split="cv_0_3")
-    inner = read_csv(run / "predictions.csv").query("subset == 'inner'").set_index("image_id")
-    of_fold = table.set_index("image_id")["fold"]
-    assert inner.index.is_unique
-    assert set(inner.index) == set(of_fold.index[of_fold.isin([0, 1, 2])])  # 4 validates
-    assert set(tested.index) == set(of_fold.index[of_fold == 3])
-
-    features = np.load(files["embeddings"]).astype(float)
-    codes = table["label"].map(CLASSES.index)
-    for fold, others in {0: [1, 2], 1: [0, 2], 2: [0, 1]}.items():
-        train, held_out = table["fold"].isin(others), table["fold"] == fold
-        expected = pipeline().fit(features[train], codes[train]).predict_proba(features[held_out])
-        found = inner.loc[table.loc[held_out, "image_id"]].filter(like="prob_")
-        np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 def test_a_class_with_fewer_photos_than_folds_has_as_many_folds():

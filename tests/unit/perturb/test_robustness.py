@@ -215,7 +215,8 @@ def test_the_figure_has_a_line_a_model_and_a_cell_a_corruption(summary):
         found = row(summary, name)
         ends = [found[f"accuracy_difference_ci_{end}"] for end in ("low", "high")]
         star = "*" if ends[0] > 0 or ends[1] < 0 else ""
-        assert cells[place] == f"{value:+d}{star}".replace("-", "−")
+        sign = "+" if value > 0 else ""
+        assert cells[place] == f"{sign}{value}{star}".replace("-", "−")
     assert "over 4 test photos and 2 seeds" in texts(drawn)
 
 
@@ -230,7 +231,7 @@ def test_models_that_lose_least_come_first_and_stars_mark_what_luck_does_not_exp
         "fog",
     ]
     cells = {text.get_position(): text.get_text() for text in heat.texts}
-    assert (cells[0, 0], cells[1, 0], cells[0, 1], cells[1, 1]) == ("+0", "−1", "+0", "−20*")
+    assert (cells[0, 0], cells[1, 0], cells[0, 1], cells[1, 1]) == ("0", "−1", "0", "−20*")
 
 
 def test_eight_models_and_every_corruption_have_room():

@@ -9,7 +9,7 @@ from stillact.core.tables import read_csv
 from stillact.data import overview
 from stillact.report import page as report_page
 from stillact.study.load import load
-from support.reports import ANOVA, BROWSER, CALIBRATED, CLAIMS, CLASSES, ROOT, meta, results
+from support.reports import ANOVA, ANSWER, BROWSER, CALIBRATED, CLAIMS, CLASSES, ROOT, meta, results
 
 
 @pytest.fixture
@@ -53,6 +53,7 @@ def study(tmp_path):
         metas=[meta("cnn_base", 0), meta("cnn_base", 1)],
         files=["tables/table_2.csv", "figures/photo.png", "splits/sit_stand/holdout.csv"],
         shown={"statistics/anova": ANOVA, "statistics/activity3/calibration": CALIBRATED},
+        answer=ANSWER,
         claims=CLAIMS,
         browser=BROWSER,
     )

@@ -41,12 +41,31 @@ def message(raw: dict) -> str:
     return str(error.value)
 
 
-def test_candidates_are_in_the_order_of_their_recipes_and_views_are_none():
-    found = load(RAW).candidates
+def test_usable_models_are_in_the_order_of_their_recipes():
+    found = load(RAW).usable
     assert found[:4] == ["clip_zero_words", "clip_zero_photo", "clip_zero_ensemble", "clip_probe"]
     assert found[-2:] == ["clip_wise_ft", "clip_soup"]
     assert found.index("clip_em") < found.index("cnn_base") < found.index("clip_ic")
     assert "clip_views" not in found
+
+
+def test_only_cross_validated_models_are_candidates_and_of_others_the_reason_is_told():
+    cfg = load(RAW)
+    assert [name for name in cfg.usable if name not in cfg.candidates] == [
+        "clip_wise_ft",
+        "clip_soup",
+    ]
+    reasons = cfg.not_judged
+    assert set(reasons) == {"clip_views", "clip_wise_ft", "clip_soup"}
+    assert "person boxes" in reasons["clip_views"]
+    assert "cross_validation.wise_ft is 0" in reasons["clip_wise_ft"]
+    assert sorted([*cfg.candidates, *reasons]) == sorted(cfg.tasks["activity3"].models)
+
+
+def test_test_time_augmentation_without_boxes_is_a_candidate():
+    views = {"recipe": "tta", "of": "clip_probe", "views": ["whole", "flip"]}
+    cfg = load(RAW | {"models": RAW["models"] | {"clip_views": views}})
+    assert "clip_views" in cfg.candidates
 
 
 def test_the_study_of_the_paper_loads():

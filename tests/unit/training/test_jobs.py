@@ -389,22 +389,6 @@ def test_shuffled_labels_stay_within_their_subset_and_leave_the_test_alone(input
         assert labels.equals(rows["label"]) == (subset == "test")
 
 
-def test_an_inner_cross_validation_holds_each_training_fold_out_and_no_photo_tested_on(tmp_path):
-    table = pd.DataFrame({"image_id": list("abcdefghij"), "label": "sitting", "repeat": 0})
-    write_csv(table.assign(fold=[0, 1, 2, 3, 4] * 2), tmp_path / "kfold.csv")
-    found = list(jobs.inner_rows(jobs.rows(tmp_path / "kfold.csv", "cv_0_1")))
-    of_subset = [rows.groupby("subset")["image_id"].agg("".join).to_dict() for rows in found]
-    assert of_subset == [  # b and g are tested on, c and h validate
-        {"test": "af", "validation": "ch", "train": "deij"},
-        {"test": "di", "validation": "ch", "train": "aefj"},
-        {"test": "ej", "validation": "ch", "train": "adfi"},
-    ]
-
-
-def test_one_training_fold_makes_no_inner_cross_validation(folds):
-    assert list(jobs.inner_rows(jobs.rows(folds, "cv_0_0"))) == []
-
-
 def test_every_photo_is_tested_once_a_repeat(folds):
     for repeat in (0, 1):
         tested = pd.concat([jobs.rows(folds, f"cv_{repeat}_{fold}") for fold in range(3)])

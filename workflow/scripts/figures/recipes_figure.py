@@ -1,13 +1,15 @@
 """Rule recipes_figure: dot plot of the accuracy of every recipe."""
 
+from pathlib import Path
+
 from stillact.core import logs
 from stillact.core.tables import read_csv
-from stillact.data import overview
+from stillact.evaluation.answer import Answer
 from stillact.figures import selection as selection_figures
 from stillact.figures import style
 
 with logs.job(snakemake.log[0]):
-    rate = overview.largest_class_rate(read_csv(snakemake.input.holdout), "test")
-    figure = selection_figures.recipes(read_csv(snakemake.input.recipes), rate)
+    chance = Answer.read(Path(snakemake.input.answer)).chance
+    figure = selection_figures.recipes(read_csv(snakemake.input.recipes), chance)
     for path in snakemake.output:
         style.save(figure, path)

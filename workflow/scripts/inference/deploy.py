@@ -1,33 +1,47 @@
-"""Rule deploy: the model for new photos, with its temperature and threshold."""
+"""Rule deploy: train the recommended model, or that of `deploy:`, on all labelled photos."""
 
 import json
+import shutil
+import tempfile
 from pathlib import Path
 
 from stillact.core import logs
-from stillact.core.runs import Run
+from stillact.core.runs import ALL, Run
 from stillact.core.tables import read_csv, replacing
-from stillact.evaluation import bootstrap, selection
+from stillact.evaluation.answer import Answer
+from stillact.inference import deployed, refit
+from stillact.training import jobs, loop
 
-with logs.job(snakemake.log[0]):
-    settings = snakemake.params[0]
-    predictions = read_csv(snakemake.input.predictions)
-    found = selection.to_deploy(
-        predictions, list(settings["recipes"]), settings["by"], settings["accuracy"]
+with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
+    settings, source = snakemake.params[0], snakemake.input
+    found = Answer.read(Path(source.answer))
+    model = deployed.which(found, settings["deploy"])
+    block = settings["models"][model]
+    device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
+    run = Run(found.task, model, ALL, block["seeds"][0])
+    rows = refit.rows_of_all(read_csv(source.kfold))
+    with tempfile.TemporaryDirectory(dir=Path(snakemake.output.record).parent) as folder:
+        made = refit.refit(
+            refit.Source.of(block),
+            run,
+            rows,
+            Path(folder),
+            Path("results/unfinished"),
+            device,
+            snakemake.params.code,
+        )
+        fitted = json.loads((made / refit.FITTED).read_text(encoding="utf-8"))
+        with replacing(snakemake.output.weights) as part:
+            shutil.copyfile(made / jobs.WEIGHTS, part)
+    record = deployed.record(
+        run,
+        block["plan"]["recipe"],
+        read_csv(source.predictions),
+        found,
+        settings["accuracy"],
+        dict(images=len(rows), device=jobs.device_name(device), **fitted),
     )
-    model, own = found["model"], predictions[predictions["model"] == found["model"]]
-    run = Run(settings["task"], model, "holdout", found["seed"])
-    tested = {
-        scheme: bootstrap.intervals(own, scheme=scheme).to_dict("records")
-        for scheme in ("holdout", "cv")
-    }
-    record = {
-        "task": run.task,
-        "recipe": settings["recipes"][model],
-        "run": run.folder,
-        **found,
-        "accuracy_wanted": settings["accuracy"],
-        "tested": tested,
-    }
-    with replacing(snakemake.output[0]) as part:
-        Path(part).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    logs.logger.info("deployed: %s, selected on %s", run, found["chosen_on"])
+    with replacing(snakemake.output.record) as part:
+        Path(part).write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    if record.warning:
+        logs.logger.warning("%s", record.warning)

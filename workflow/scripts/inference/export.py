@@ -25,14 +25,13 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
         snakemake.threads,
     )
     tables = {name: read_csv(files[name]) if files[name] else None for name in TABLES}
-    meta = json.loads(Path(used.record["run"], "meta.json").read_text(encoding="utf-8"))
     reads = {
-        name: Path(file) for name, file in settings["models"][used.record["model"]]["files"].items()
+        name: Path(file) for name, file in settings["models"][used.record.model]["files"].items()
     }
     with export.appearing(outputs[0].parent, [path.name for path in outputs]) as part:
         made = export.described(used, reads, export.write(used, photos, part))
         text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
         (part / "config.json").write_text(text, encoding="utf-8")
-        card = model_card.told(made, used.record, meta, used.plan, tables, dataset)
+        card = model_card.contents(made, used.record, used.plan, tables, dataset)
         (part / "README.md").write_text(model_card.render(files["card"], card), encoding="utf-8")
         shutil.copyfile(files["example"], part / "predict.py")

@@ -23,5 +23,5 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     found = list(zip(photos["file"], photos["reason"], strict=True))
     limits = Fetch(**params["fetch"])
     rows = predict.answers(found, used.preprocessing, limits, probabilities, snakemake.threads)
-    threshold = used.record["threshold"]
+    threshold = used.record.threshold
     predict.write(photos, rows, used.classes, threshold, Path(snakemake.output[0]))

@@ -6,8 +6,11 @@ import pandas as pd
 
 from stillact.core import logs
 from stillact.core.tables import write_csv
+from stillact.evaluation.answer import Answer, sentences
 from stillact.planning import estimate
 from stillact.study.load import load
+
+ANSWER = Path("results/answer.json")
 
 with logs.job(snakemake.log[0]):
     params = snakemake.params[0]
@@ -18,3 +21,5 @@ with logs.job(snakemake.log[0]):
     table = estimate.table(parts, pd.read_csv(snakemake.input.costs), past, params["gpu_rules"])
     write_csv(table, "results/plan.csv")
     print(table.to_string(index=False))
+    if ANSWER.exists():
+        print(f"\nSo far: {sentences(Answer.read(ANSWER))[0]}")

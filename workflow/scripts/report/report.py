@@ -7,6 +7,7 @@ import numpy as np
 
 from stillact.core import logs
 from stillact.core.tables import read_csv
+from stillact.evaluation.answer import Answer
 from stillact.report import browser
 from stillact.report import page as report_page
 from stillact.study.load import load
@@ -18,6 +19,7 @@ with logs.job(snakemake.log[0]):
         *source.tables,
         *source.shown,
         *([source.claims] if source.claims else []),
+        *([source.answer] if source.answer else []),
         *source.figures,
         *source.predictions,
     ]
@@ -47,6 +49,7 @@ with logs.job(snakemake.log[0]):
             str(Path(path).relative_to(output.parent).with_suffix("")): read_csv(path)
             for path in source.shown
         },
+        answer=Answer.read(Path(source.answer)) if source.answer else None,
         claims=read_csv(source.claims) if source.claims else None,
         browser=browser.photos(answers, models, task.classes, images, cache, overlays),
         files=[str(Path(path).relative_to(output.parent)) for path in shown],

@@ -18,5 +18,4 @@ with logs.job(snakemake.log[0]):
         threads=snakemake.threads,
         code=snakemake.params.code,
         keep_weights=bool(snakemake.output.get("weights")),
-        inner=snakemake.params.get("inner", False),  # not set for points of the sweep
     )

@@ -21,6 +21,7 @@ class Block(BaseModel):
     """A block of the config; an unknown key is an error that suggests the closest known key."""
 
     renamed: ClassVar[dict[str, str]] = {}  # keys of earlier versions: their new names
+    removed: ClassVar[dict[str, str]] = {}  # keys of earlier versions: what replaces them
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -30,6 +31,8 @@ class Block(BaseModel):
         for key in block if isinstance(block, dict) else ():
             if key in cls.renamed:
                 fault("{key} is now {new}; set that", key=repr(key), new=cls.renamed[key])
+            if key in cls.removed:
+                fault("{key} no longer exists: {why}", key=repr(key), why=cls.removed[key])
             if key not in cls.model_fields:
                 hint = did_you_mean(str(key), cls.model_fields)
                 known = ", ".join(cls.model_fields)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SUBSETS = ("train", "validation", "test")  # of the photos, in every split
-INNER = "inner"  # out-of-fold predictions on a fold's training photos
+ALL = "all"  # every labelled photo is a training photo, for the deployed model
 SHUFFLED = "shuffled"  # the holdout split, trained on permuted labels
 
 

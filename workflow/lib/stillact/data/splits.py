@@ -74,9 +74,9 @@ def tables(
         manifest_sha256: hash written in every row.
 
     Returns:
-        holdout (image_id, label, subset, manifest_sha256) and kfold (image_id, label, repeat,
-        fold, manifest_sha256; repeat and fold from 0, an image is in the test set of its fold), in
-        the order of `manifest`.
+        holdout (image_id, label, group, subset, manifest_sha256) and kfold (image_id, label, group,
+        repeat, fold, manifest_sha256; repeat and fold from 0, an image is in the test set of its
+        fold), in the order of `manifest`.
 
     Raises:
         InputError: as for `holdout` and `kfold`.
@@ -94,8 +94,8 @@ def tables(
     rows = rows[rows.label.isin(task_classes)].reset_index(drop=True)
     folds = kfold(rows, settings).merge(rows, on="image_id")
     return (
-        rows[["image_id", "label", "subset", "manifest_sha256"]],
-        folds[["image_id", "label", "repeat", "fold", "manifest_sha256"]],
+        rows[["image_id", "label", "group", "subset", "manifest_sha256"]],
+        folds[["image_id", "label", "group", "repeat", "fold", "manifest_sha256"]],
     )
 
 

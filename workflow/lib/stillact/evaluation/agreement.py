@@ -6,7 +6,8 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from stillact.evaluation.error_analysis import hundredths, verdicts
+from stillact.evaluation import bootstrap
+from stillact.evaluation.error_analysis import hundredths
 from stillact.evaluation.predictions import Predictions
 
 CONSTANT = "both give one and the same answer to every photo: kappa is undefined"
@@ -18,7 +19,7 @@ AGREEMENT = ["model_a", "model_b", "photos", "same", "kappa", "ci_low", "ci_high
 def agreement(
     models: Mapping[str, Predictions], *, resamples: int = 2000, seed: int = 0
 ) -> pd.DataFrame:
-    """Agreement of the majority votes of each pair of models.
+    """Agreement of single runs of each pair of models, as the mean over all pairs of their runs.
 
     Cohen's kappa, (same - chance) / (1 - chance), where chance is the agreement expected from two
     independent models with the same class frequencies ("A coefficient of agreement for nominal
@@ -27,7 +28,8 @@ def agreement(
 
     Args:
         models: from `predictions.by_model`.
-        resamples: number of bootstrap resamples of the photos. seed: random seed.
+        resamples: number of bootstrap resamples of the photos, those of a group together. seed:
+            random seed.
 
     Returns:
         model_a, model_b; photos, the number predicted by both; same, the share of equal
@@ -35,33 +37,33 @@ def agreement(
         which it is defined, each of one photo fewer than there are (Rao and Wu, JASA 83, 1988);
         note, '' or why there is no kappa. No rows for fewer than two models.
     """
-    voted = {model: verdicts(given) for model, given in models.items()}
+    shares = {model: given.shares for model, given in models.items()}
     rows = []
-    for a, b in combinations(voted, 2):
-        answers = pd.concat([voted[a]["answer"], voted[b]["answer"]], axis=1, join="inner")
-        classes = pd.Index(models[a].classes)
-        codes = classes.get_indexer(answers.iloc[:, 0]), classes.get_indexer(answers.iloc[:, 1])
-        numbers = _agreement(*codes, len(classes), resamples, np.random.default_rng(seed))
-        rows.append({"model_a": a, "model_b": b, "photos": len(answers), **numbers})
+    for a, b in combinations(models, 2):
+        both = ~np.isnan(shares[a][:, 0]) & ~np.isnan(shares[b][:, 0])
+        drawn = (shares[a][both], shares[b][both], models[a].clusters[both])
+        numbers = _agreement(*drawn, resamples, np.random.default_rng(seed))
+        rows.append({"model_a": a, "model_b": b, "photos": int(both.sum()), **numbers})
     return pd.DataFrame(rows, columns=AGREEMENT)
 
 
 def _agreement(
-    a: np.ndarray, b: np.ndarray, classes: int, resamples: int, rng: np.random.Generator
+    a: np.ndarray, b: np.ndarray, clusters: np.ndarray, resamples: int, rng: np.random.Generator
 ) -> dict:
-    """The values of one pair, from the codes of their predictions for each photo."""
-    photos = len(a)
+    """The values of one pair, from the shares of their runs that predict each class for each
+    photo, (photos, classes)."""
+    photos, classes = a.shape
     if not photos:
         return {"note": APART}
-    cells = np.eye(classes**2)[a * classes + b]
-    drawn = rng.multinomial(max(photos - 1, 1), np.full(photos, 1 / photos), size=resamples)
+    cells = (a[:, :, None] * b[:, None, :]).reshape(photos, classes**2)
     kappa = kappas(cells.sum(0).reshape(classes, classes))
     if np.isnan(kappa):
         return {"same": 1.0, "note": CONSTANT}
+    drawn = bootstrap.draw_images(rng, clusters, resamples)
     draws = kappas((drawn @ cells).reshape(-1, classes, classes))
     known = draws[~np.isnan(draws)]
     low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (np.nan, np.nan)
-    same = np.mean(a == b)
+    same = float((a * b).sum(1).mean())
     return {"same": same, "kappa": float(kappa), "ci_low": low, "ci_high": high, "note": ""}
 
 

@@ -26,13 +26,13 @@ def intervals(
     as the pigeonhole bootstrap does (Owen, Ann. Appl. Stat. 1, 2007), counts the residual variance
     of single predictions three times, this method twice, where once would be correct; with five
     runs it made intervals up to a fifth wider. Of each factor one fewer is drawn than there are,
-    which corrects the variance of small samples (Rao and Wu, JASA 83, 1988). The interval reaches
-    from the 2.5th to the 97.5th percentile.
+    which corrects the variance of small samples (Rao and Wu, JASA 83, 1988). Images of one group
+    are drawn together. The interval reaches from the 2.5th to the 97.5th percentile.
 
     It covers other photos and other seeds, given the same training set (holdout) or training sets
     that overlap as these do (cv); with one run it covers other photos only, and with two to five
     runs it is too narrow where the variance between runs is large. For an accuracy of 1 the
-    interval has zero width; use `hypothesis_tests.wilson` there.
+    interval has zero width; use `proportions.wilson` there.
 
     The same `seed` draws the same images for all models with the same number of images.
 
@@ -74,7 +74,7 @@ def resample(given: Predictions, resamples: int, rng: np.random.Generator) -> di
     runs, images = given.judged.shape
     seen = given.judged.any(0)
     of_images = np.zeros((resamples, images))
-    of_images[:, seen] = _draw(rng, int(seen.sum()), resamples)
+    of_images[:, seen] = draw_images(rng, given.clusters[seen], resamples)
     of_runs = _draw(rng, runs, resamples)
     found, drawn = _scores(given, np.ones((1, images))), _scores(given, of_images)
     draws = {}
@@ -85,21 +85,40 @@ def resample(given: Predictions, resamples: int, rng: np.random.Generator) -> di
     return draws
 
 
-def mean(scores: np.ndarray, resamples: int = 2000, seed: int = 0) -> tuple[float, float, float]:
+def mean(
+    scores: np.ndarray,
+    clusters: np.ndarray | None = None,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> tuple[float, float, float]:
     """The mean of a score per run and image, and its 95 % interval as in `intervals`, not clipped
     to the range of the score.
 
     Args:
         scores: (runs, images), without missing values.
+        clusters: (images,) integers, the same for images of one group; None: each one is alone.
         resamples, seed: as for `intervals`.
     """
     rng = np.random.default_rng(seed)
     runs, images = scores.shape
-    of_images, of_runs = _draw(rng, images, resamples), _draw(rng, runs, resamples)
+    clusters = np.arange(images) if clusters is None else clusters
+    of_images, of_runs = draw_images(rng, clusters, resamples), _draw(rng, runs, resamples)
     value = scores.mean()
     draws = of_images @ scores.mean(0) / of_images.sum(1)
     draws += of_runs @ scores.mean(1) / of_runs.sum(1) - value
     return value, *np.percentile(draws, [2.5, 97.5])
+
+
+def draw_images(rng: np.random.Generator, clusters: np.ndarray, resamples: int) -> np.ndarray:
+    """(resamples, images): how often each image is drawn, images of one cluster together.
+
+    Args:
+        rng: random generator.
+        clusters: (images,) integers, the same for images that are drawn together.
+        resamples: number of resamples.
+    """
+    names, codes = np.unique(clusters, return_inverse=True)
+    return _draw(rng, len(names), resamples)[:, codes]
 
 
 def _draw(rng: np.random.Generator, count: int, resamples: int) -> np.ndarray:

@@ -1,14 +1,15 @@
 """Calibration of predicted probabilities, and temperature scaling."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
+from scipy.stats import beta
 
-from stillact.core.logs import logger
-from stillact.evaluation.predictions import SMALLEST, Predictions, by_model
+from stillact.evaluation.predictions import SMALLEST, Predictions, by_model, rows_of
 
 RUN = ["task", "model", "split", "seed"]
 HEAD = ["task", "model", "scheme", "subset"]
@@ -122,13 +123,16 @@ def _points(given: Predictions, bins: int, uniform: np.ndarray) -> Iterator[tupl
 
 
 def temperature_scaled(predictions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Temperature scaling of the test rows, one temperature per run, fitted on the validation rows
-    of the same run.
+    """Temperature scaling of the test rows, as the deployed model's: one temperature per run,
+    fitted on out-of-fold predictions of photos that the run does not test.
 
-    A run without validation rows is omitted and logged.
+    For a fold these are the test rows of the other folds of its repeat; for the holdout split those
+    of all repeats, without its test photos. Validation rows are not used: a few dozen photos, on
+    which early stopping makes a model look better, raise the log loss more often than they lower
+    it. A model that is not cross-validated is omitted.
 
     Args:
-        predictions: as in `predictions.by_model`, with the subsets validation and test.
+        predictions: as in `predictions.by_model`.
 
     Returns:
         The test rows, other columns and order as in `predictions`; and the temperatures: task,
@@ -137,14 +141,17 @@ def temperature_scaled(predictions: pd.DataFrame) -> tuple[pd.DataFrame, pd.Data
     predictions = predictions.reset_index(drop=True)
     columns = [column for column in predictions if column.startswith("prob_")]
     classes = pd.Index([column.removeprefix("prob_") for column in columns])
+    tested = predictions[predictions["subset"] == "test"]
+    folds = rows_of(predictions, scheme="cv", subset="test")
     scaled, temperatures = [], []
-    for run, table in predictions.groupby(RUN, sort=False):
-        validation, test = (table[table["subset"] == name] for name in ("validation", "test"))
-        if validation.empty:
-            logger.warning("%s/%s/%s/seed_%s has no validation rows: not scaled", *run)
+    for run, test in tested.groupby(RUN, sort=False):
+        others = folds[(folds["model"] == run[1]) & ~folds["image_id"].isin(test["image_id"])]
+        if run[2] != "holdout":
+            others = others[(others["repeat"] == folds["repeat"].get(test.index[0]))]
+        if others.empty:
             continue
-        codes = classes.get_indexer(validation["label"])
-        temperature = fit_temperature(validation[columns].to_numpy(), codes)
+        codes = classes.get_indexer(others["label"])
+        temperature = fit_temperature(others[columns].to_numpy(), codes)
         temperatures.append((*run, temperature))
         rescaled = apply_temperature(test[columns].to_numpy(), temperature)
         scaled.append(test.assign(**dict(zip(columns, rescaled.T, strict=True))))
@@ -176,6 +183,32 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """softmax(log p / T), shape (images, classes); does not change the predicted class."""
     return softmax(np.log(np.maximum(probabilities, SMALLEST)) / temperature, axis=1)
+
+
+def threshold(confidence: np.ndarray, right: np.ndarray, accuracy: float, photos: float) -> float:
+    """The lowest confidence such that predictions at or above it are shown to reach an accuracy.
+
+    Shown means that the lower end of the one-sided 90 % interval of their accuracy (Clopper and
+    Pearson, Biometrika 26, 1934) is not below it. The lowest threshold whose observed accuracy
+    suffices is optimistic: with calibrated probabilities, the accuracy on new photos falls short of
+    it in more than half of simulated studies, and with the interval in at most a tenth.
+
+    Args:
+        confidence: (predictions,), probability of the predicted class.
+        right: (predictions,), whether it is the true class.
+        accuracy: required, 0 to 1.
+        photos: number of independent photos among the predictions, which may be fewer.
+
+    Returns:
+        In [0, 1]; just above 1 where no threshold is shown to reach the accuracy.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    share = photos / len(order)
+    made, hits = share * np.arange(1, len(order) + 1), share * np.cumsum(right[order])
+    low = np.where(hits > 0, beta.ppf(0.1, hits, made - hits + 1), 0)
+    last_of_equals = np.append(confidence[order][1:] != confidence[order][:-1], True)
+    enough = np.flatnonzero((low >= accuracy) & last_of_equals)
+    return float(confidence[order][enough[-1]]) if len(enough) else math.nextafter(1, 2)
 
 
 def log_loss(probabilities: np.ndarray, labels: np.ndarray) -> float:

@@ -9,11 +9,13 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from stillact.evaluation import bootstrap
 from stillact.evaluation.metrics import predicted
 from stillact.evaluation.predictions import SAME, Predictions, by_model, rows_of
 
-NUMBERS = ["folds", "images", "difference", "t", "df", "p", "p_holm", "mcnemar_b", "mcnemar_c"]
-NUMBERS += ["mcnemar_p", "mcnemar_p_holm", "probability_of_improvement"]
+EXACT = 1000  # clusters
+NUMBERS = ["folds", "images", "difference", "ci_low", "ci_high", "t", "df", "p", "p_holm"]
+NUMBERS += ["mcnemar_b", "mcnemar_c", "mcnemar_p", "mcnemar_p_holm", "probability_of_improvement"]
 
 
 def pairs(
@@ -30,14 +32,15 @@ def pairs(
         models: those without predictions are skipped.
 
     Returns:
-        model_a, model_b; folds, images that both have; difference of the accuracies, a minus b, in
-        [-1, 1], as the mean over folds; t, df and p of `corrected_t_test` over folds (seeds of a
-        fold averaged first); mcnemar_b, images that only a classifies correctly by the majority
-        vote of its runs, mcnemar_c, only b, and the p of `mcnemar`; `probability_of_improvement`
-        of a over b; p_holm and mcnemar_p_holm, p adjusted for all pairs (Holm, "A simple
-        sequentially rejective
-        multiple test procedure", Scand. J. Stat. 6, 1979); note, '' or why a number is missing.
-        No rows for fewer than two models.
+        model_a, model_b; folds, images that both have; difference of the accuracies of single runs,
+        a minus b, in [-1, 1], as the mean over images, with its 95 % interval ci_low, ci_high
+        (`bootstrap.mean`, images of one group drawn together); t, df and p of `corrected_t_test`
+        over folds (seeds of a fold averaged first); mcnemar_b, the number of images that only a
+        classifies correctly, mcnemar_c, only b, for a single run each (means over the runs), and
+        mcnemar_p, the median over the repeats, or seeds, of the p of `paired` for a run of each;
+        `probability_of_improvement` of a over b; p_holm and mcnemar_p_holm, p adjusted for all
+        pairs (Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Stat. 6,
+        1979); note, '' or why a number is missing. No rows for fewer than two models.
 
     Raises:
         InputError: as `predictions.by_model`.
@@ -91,6 +94,46 @@ def mcnemar(only_a: int, only_b: int) -> float:
     """
     discordant = only_a + only_b
     return float(stats.binomtest(only_a, discordant).pvalue) if discordant else 1.0
+
+
+def paired(differences: np.ndarray, clusters: np.ndarray) -> float:
+    """Exact two-sided p of the test that two models are equally accurate on such images.
+
+    Under the null hypothesis, each cluster's sum of differences is as likely as its negative. The
+    distribution of their total over all signs is computed by convolution. Without groups this is
+    `mcnemar`; with groups it is the sign-flip test of the mean (Fisher, "The design of
+    experiments", 1935, section 21). With more than `EXACT` clusters that differ, the distribution
+    is a normal one.
+
+    Args:
+        differences: (images,) the share of runs of a that are correct minus that of b, in [-1, 1].
+        clusters: (images,) integers, the same for images of one group.
+    """
+    sums = np.bincount(np.unique(clusters, return_inverse=True)[1], differences)
+    steps = np.abs(np.rint(sums * _unit(sums))).astype(int)
+    steps = steps[steps > 0]
+    if not len(steps):
+        return 1.0
+    if len(steps) > EXACT:
+        return float(2 * stats.norm.sf(abs(sums.sum()) / np.sqrt(np.square(sums).sum())))
+    steps //= np.gcd.reduce(steps)
+    observed = abs(int(np.rint(sums.sum() / np.abs(sums).sum() * steps.sum())))
+    chances = np.ones(1)  # of each total, from -sum(steps) in steps of 1
+    for step in steps:
+        wider = np.zeros(len(chances) + 2 * step)
+        wider[: len(chances)] += chances / 2
+        wider[2 * step :] += chances / 2
+        chances = wider
+    totals = np.arange(len(chances)) - steps.sum()
+    return float(min(chances[np.abs(totals) >= observed].sum(), 1.0))
+
+
+def _unit(sums: np.ndarray) -> int:
+    """The smallest number, at most 100, that turns the sums into integers; 100 where none does."""
+    for unit in range(1, 101):
+        if np.abs(sums * unit - np.rint(sums * unit)).max() < 1e-6:
+            return unit
+    return 100
 
 
 def probability_of_improvement(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> float:
@@ -156,7 +199,6 @@ def _over_folds(a: dict[str, np.ndarray], b: dict[str, np.ndarray], test_to_trai
     t, df, p = corrected_t_test(differences, test_to_train)
     return {
         "folds": len(folds),
-        "difference": differences.mean() if folds else math.nan,
         "t": t,
         "df": df if len(folds) > 1 else math.nan,
         "p": p,
@@ -176,13 +218,34 @@ def _note(differences: np.ndarray) -> str:
 
 
 def _over_images(a: Predictions, b: Predictions) -> dict:
-    """The columns of `pairs` that come from the majority votes of two models."""
+    """The columns of `pairs` that come from single images."""
     both = a.judged.any(0) & b.judged.any(0)
-    right_a, right_b = (votes(model)[both] == model.labels[both] for model in (a, b))
-    only_a, only_b = int((right_a & ~right_b).sum()), int((~right_a & right_b).sum())
+    if not both.any():
+        return {"images": 0, "mcnemar_b": 0, "mcnemar_c": 0, "mcnemar_p": math.nan}
+    right_a, right_b, clusters = a.right[both], b.right[both], a.clusters[both]
+    difference, low, high = bootstrap.mean((right_a - right_b)[None], clusters)
     return {
         "images": int(both.sum()),
-        "mcnemar_b": only_a,
-        "mcnemar_c": only_b,
-        "mcnemar_p": mcnemar(only_a, only_b) if both.any() else math.nan,
+        "difference": difference,
+        "ci_low": low,
+        "ci_high": high,
+        "mcnemar_b": (right_a * (1 - right_b)).sum(),
+        "mcnemar_c": (right_b * (1 - right_a)).sum(),
+        "mcnemar_p": _median_p(a, b),
     }
+
+
+def _median_p(a: Predictions, b: Predictions) -> float:
+    """The median over pairs of runs, one of each model, of the p of `paired`.
+
+    The mean of several runs would be tested with less noise than a single run has, but conditional
+    on the training photos; equal models would differ in twice as many studies.
+    """
+    found = []
+    for one, other in zip(range(len(a.judged)), range(len(b.judged)), strict=False):
+        both = a.judged[one] & b.judged[other]
+        if not both.any():
+            continue
+        hits = [of.predicted[run][both] == of.labels[both] for of, run in ((a, one), (b, other))]
+        found.append(paired(hits[0].astype(float) - hits[1], a.clusters[both]))
+    return float(np.median(found)) if found else math.nan

@@ -1,6 +1,7 @@
 """Error analysis: error rates by properties of the photos, and examples of errors.
 
-An error here is a wrong majority vote of a model's runs (`comparisons.votes`). Associations are not
+Error rates are of a single run: a photo that two of five runs misclassify counts two fifths. The
+examples are photos that the majority vote misclassifies (`comparisons.votes`). Associations are not
 causal: sizes, numbers and positions of people correlate with each other and with the classes.
 """
 
@@ -15,8 +16,9 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 
 from stillact.evaluation.comparisons import holm, votes
 from stillact.evaluation.error_factors import FACTORS, PEOPLE, UNKNOWN, binned
-from stillact.evaluation.hypothesis_tests import format_p, wilson
+from stillact.evaluation.hypothesis_tests import format_p
 from stillact.evaluation.predictions import Predictions
+from stillact.evaluation.proportions import wilson
 
 LEVEL = 0.05  # significance level
 
@@ -66,16 +68,17 @@ def rates(models: Mapping[str, Predictions], factors: pd.DataFrame) -> pd.DataFr
 
     Returns:
         model, factor, bin (its name, or "unknown" for photos without boxes), low and high (the
-        smallest and largest value in it; none for cut_off), photos, errors, error_rate, and its
+        smallest and largest value in it; none for cut_off), photos, errors (the mean number per
+        run), error_rate, and its
         95 % Wilson interval ci_low, ci_high, [0, 1]. One row per non-empty bin, in ascending order.
     """
-    voted = {model: verdicts(given) for model, given in models.items()}
-    predicted = sorted({image for table in voted.values() for image in table.index})
+    wrong = {model: _wrong(given) for model, given in models.items()}
+    predicted = sorted({image for shares in wrong.values() for image in shares.index})
     values = factors.set_index("image_id").reindex(predicted)
     bins = {factor: binned(factor, values[factor]) for factor in FACTORS}
     counts = [
-        _counted(bins[factor], table).assign(model=model, factor=factor)
-        for model, table in voted.items()
+        _counted(bins[factor], shares).assign(model=model, factor=factor)
+        for model, shares in wrong.items()
         for factor in FACTORS
     ]
     columns = ["model", "factor", "bin", "low", "high", "photos", "errors"]
@@ -103,9 +106,14 @@ def _with_rate(counts: pd.DataFrame) -> pd.DataFrame:
     return counts.assign(error_rate=errors / photos, ci_low=low, ci_high=high)
 
 
-def _counted(bins: pd.DataFrame, voted: pd.DataFrame) -> pd.DataFrame:
+def _wrong(given: Predictions) -> pd.Series:
+    """The share of the runs that misclassify each photo, by image_id."""
+    shares = pd.Series(1 - given.right, pd.Index(given.image_ids, name="image_id"), name="wrong")
+    return shares.dropna()
+
+
+def _counted(bins: pd.DataFrame, wrong: pd.Series) -> pd.DataFrame:
     """Photos and errors per bin."""
-    wrong = (voted["answer"] != voted["label"]).rename("wrong")
     groups = bins.join(wrong, how="inner").groupby(["place", "bin", "low", "high"], dropna=False)
     return groups["wrong"].agg(photos="size", errors="sum").reset_index()
 
@@ -120,7 +128,8 @@ def contrasts(rates: pd.DataFrame) -> pd.DataFrame:
         model, factor; first and last, the names of the bins, with their photos and errors
         (first_photos, ...); difference, first minus last, [-1, 1], with Newcombe's 95 % interval
         ci_low, ci_high (Statist. Med. 17, 1998, method 10: from the two Wilson intervals); p of
-        Fisher's exact test, and p_holm, for all factors of the model; unknown, photos without
+        Fisher's exact test on the rounded numbers, and p_holm, for all factors of the model;
+        unknown, photos without
         boxes, which are in neither; note, '' or why there are no values.
     """
     rows = []
@@ -141,7 +150,8 @@ def _contrast(bins: pd.DataFrame) -> dict:
     first, last = bins.iloc[0], bins.iloc[-1]
     counts = first["errors"], first["photos"], last["errors"], last["photos"]
     low, high = confint_proportions_2indep(*counts, compare="diff", method="newcomb")
-    table = [[end["errors"], end["photos"] - end["errors"]] for end in (first, last)]
+    rounded = [(round(end["errors"]), end["photos"]) for end in (first, last)]
+    table = [[errors, photos - errors] for errors, photos in rounded]
     ends = {
         f"{name}{column}": end[source]
         for name, end in (("first", first), ("last", last))
@@ -195,10 +205,10 @@ def _kinds(contrast: Mapping) -> tuple[str, str]:
 
 def _errors(contrast: Mapping, end: str) -> tuple[str, str]:
     """Errors and photos in a bin, and the error rate with its interval."""
-    errors, photos = int(contrast[f"{end}_errors"]), int(contrast[f"{end}_photos"])
+    errors, photos = float(contrast[f"{end}_errors"]), int(contrast[f"{end}_photos"])
     low, high = wilson(errors / photos, photos)
     rate = f"{hundredths(errors / photos)} % [{hundredths(low)}, {hundredths(high)}]"
-    return f"{errors} of {photos}", rate
+    return f"{errors:.3g} of {photos}", rate
 
 
 def hundredths(share: float) -> str:

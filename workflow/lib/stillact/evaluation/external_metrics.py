@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from stillact.evaluation import bootstrap
-from stillact.evaluation.hypothesis_tests import wilson
 from stillact.evaluation.predictions import Predictions, by_model
+from stillact.evaluation.proportions import wilson
 
 RESAMPLES = 2000
 

@@ -14,7 +14,6 @@ import pandas as pd
 import pingouin
 from scipy import stats
 from scipy.optimize import brentq
-from statsmodels.stats.proportion import proportion_confint
 
 from stillact.evaluation.predictions import SAME
 
@@ -244,19 +243,6 @@ def format_p(p: float) -> str:
     if math.isnan(p):
         return "p unknown"
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-
-
-def wilson(accuracy: np.ndarray | float, images: np.ndarray | int) -> tuple:
-    """The 95 % Wilson score interval, low and high in [0, 1], of an accuracy on a number of images
-    (Wilson, JASA 22, 1927).
-
-    It covers the sampling of the images only. The mean accuracy of several runs may be used like
-    that of one run, since they share the images.
-
-    Args:
-        accuracy: in [0, 1]. images: at least 1. Numbers, or arrays or columns of one length.
-    """
-    return proportion_confint(accuracy * images, images, method="wilson")
 
 
 def paired_interval(only_a: int, only_b: int, images: int) -> tuple[float, float]:

@@ -1,13 +1,11 @@
 """Metrics of each run, and of each model over its runs, from a predictions table."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from scipy import stats
-from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
-from stillact.core.runs import INNER
+from stillact.evaluation.predictions import Predictions
 
 METRICS = ("accuracy", "precision", "recall", "f1")
 RUN = ["task", "model", "split", "seed", "subset"]
@@ -37,8 +35,7 @@ def of_runs(predictions: pd.DataFrame) -> pd.DataFrame:
         task, model, split, seed, subset, images, accuracy, precision, recall, f1.
     """
     classes = _classes(predictions)
-    frame = predictions[predictions["subset"] != INNER]
-    frame = frame.assign(predicted=predicted(frame))
+    frame = predictions.assign(predicted=predicted(predictions))
     rows = []
     for run, table in frame.groupby(RUN, sort=False):
         truth, answer = table["label"], table["predicted"]
@@ -50,28 +47,11 @@ def of_runs(predictions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*RUN, "images", *METRICS])
 
 
-def confusion(
-    predictions: pd.DataFrame, models: Sequence[str], *, subset: str
-) -> dict[str, pd.DataFrame]:
-    """Confusion matrix of each model on the holdout split, in photos per run.
-
-    Args:
-        predictions: as in `of_runs`, of one task.
-        models: each with at least one run.
-        subset: validation or test.
-
-    Returns:
-        For each model one row per true class and one column per predicted class, in the order of
-        the prob_ columns: the number of photos, as the mean over the model's runs.
-    """
-    classes = _classes(predictions)
-    which = (predictions["subset"] == subset) & (predictions["split"] == "holdout")
-    counts = {}
-    for model in models:
-        table = predictions[which & (predictions["model"] == model)]
-        summed = confusion_matrix(table["label"], predicted(table), labels=classes)
-        counts[model] = pd.DataFrame(summed / table["seed"].nunique(), classes, classes)
-    return counts
+def confusion(given: Predictions) -> pd.DataFrame:
+    """Confusion matrix of one model: one row per true class, one column per predicted class; each
+    photo counts once, divided among the predictions of its runs."""
+    table = np.eye(len(given.classes))[given.labels].T @ np.nan_to_num(given.shares)
+    return pd.DataFrame(table, given.classes, given.classes)
 
 
 def summarise(runs: pd.DataFrame) -> pd.DataFrame:

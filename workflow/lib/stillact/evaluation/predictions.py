@@ -24,12 +24,15 @@ class Predictions:
     classes: names, in the order of the prob_ columns.
     labels: (images,) indices of `classes`.
     probabilities: (runs, images, classes), float64; NaN where a run does not predict an image.
+    groups: (images,) integers, the same for images that belong together (a group of the manifest,
+        or near-duplicates), which are not independent observations; None: each image is alone.
     """
 
     image_ids: np.ndarray
     classes: list[str]
     labels: np.ndarray
     probabilities: np.ndarray
+    groups: np.ndarray | None = None
 
     @property
     def judged(self) -> np.ndarray:
@@ -42,6 +45,37 @@ class Predictions:
         ties; -1 where the run does not predict the image."""
         return np.where(self.judged, self.probabilities.argmax(2), -1)
 
+    @property
+    def shares(self) -> np.ndarray:
+        """(images, classes) the share of an image's runs that predict each class; NaN without a
+        run."""
+        counts = (self.predicted[..., None] == np.arange(len(self.classes))).sum(0)
+        runs = self.judged.sum(0)[:, None]
+        return np.where(runs > 0, counts / np.maximum(runs, 1), np.nan)
+
+    @property
+    def right(self) -> np.ndarray:
+        """(images,) the share of an image's runs that predict its class; NaN without a run.
+
+        Its mean over images is the accuracy of a single run, not that of a vote of several.
+        """
+        return self.shares[np.arange(len(self.labels)), self.labels]
+
+    @property
+    def clusters(self) -> np.ndarray:
+        """`groups` as codes from 0; without groups, one per image."""
+        if self.groups is None:
+            return np.arange(len(self.labels))
+        return np.unique(self.groups, return_inverse=True)[1]
+
+
+def with_groups(predictions: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:
+    """The predictions with a column `group` after `image_id`, from a table of a split."""
+    groups = split.drop_duplicates("image_id").set_index("image_id")["group"]
+    table = predictions.copy()
+    table.insert(table.columns.get_loc("image_id") + 1, "group", table["image_id"].map(groups))
+    return table
+
 
 def by_model(
     predictions: pd.DataFrame, *, scheme: str, subset: str = "test"
@@ -50,7 +84,7 @@ def by_model(
 
     Args:
         predictions: task, model, split, seed, subset, image_id, label, prob_<class>..., of one
-            task.
+            task; and, where images belong together, group.
         scheme: "holdout" for that split, "cv" for all splits cv_{repeat}_{fold}.
         subset: validation or test.
 
@@ -61,15 +95,16 @@ def by_model(
     rows = rows_of(predictions, scheme=scheme, subset=subset)
     columns = [column for column in rows if column.startswith("prob_")]
     classes = [column.removeprefix("prob_") for column in columns]
-    labels = rows.drop_duplicates("image_id").set_index("image_id")["label"].sort_index()
-    codes = pd.Index(classes).get_indexer(labels)
+    images = rows.drop_duplicates("image_id").set_index("image_id").sort_index()
+    codes = pd.Index(classes).get_indexer(images["label"])
+    groups = pd.factorize(images["group"])[0] if "group" in rows else None
     models = {}
     for model, table in rows.groupby("model", sort=False):
         _each_image_once(table)
         run = table.groupby(["repeat", "seed"]).ngroup().to_numpy()
-        cube = np.full((run.max() + 1, len(labels), len(classes)), np.nan)
-        cube[run, labels.index.get_indexer(table["image_id"])] = table[columns]
-        models[model] = Predictions(labels.index.to_numpy(), classes, codes, cube)
+        cube = np.full((run.max() + 1, len(images), len(classes)), np.nan)
+        cube[run, images.index.get_indexer(table["image_id"])] = table[columns]
+        models[model] = Predictions(images.index.to_numpy(), classes, codes, cube, groups)
     return models
 
 

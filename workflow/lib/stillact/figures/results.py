@@ -10,6 +10,8 @@ from matplotlib.ticker import PercentFormatter
 
 from stillact.figures.style import COLOURS, INK, QUIET, STYLE, WIDTH, broken
 
+PANELS = 9  # confusion matrices in a figure
+
 
 @rc_context(STYLE)
 def accuracy(
@@ -93,10 +95,11 @@ def confusion(counts: Mapping[str, pd.DataFrame]) -> Figure:
     with many classes only the share, as a number if there is space.
 
     Args:
-        counts: from `metrics.confusion`, of at least one model, all on the same photos.
+        counts: from `metrics.confusion`, of at least one model, all on the same photos; the
+            `PANELS` most accurate models are drawn.
     """
     share_right = {name: np.trace(table) / table.to_numpy().sum() for name, table in counts.items()}
-    names = sorted(counts, key=share_right.get, reverse=True)
+    names = sorted(counts, key=share_right.__getitem__, reverse=True)[:PANELS]
     titles = {name: f"{name}\naccuracy {100 * share_right[name]:.1f} %" for name in names}
     photos = counts[names[0]].sum(axis=1)
     if len(photos) > len(COLOURS):

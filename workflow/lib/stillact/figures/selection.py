@@ -6,7 +6,6 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from stillact.evaluation.selection import SELECTED
 from stillact.figures.style import COLOURS, QUIET, STYLE, WIDTH
 
 SCHEMES = {  # vertical offset, marker, colour, label
@@ -49,9 +48,6 @@ def recipes(table: pd.DataFrame, largest_class_rate: float) -> Figure:
     axes.set_xlabel("accuracy (%), with 95 % interval")
     axes.xaxis.set_major_formatter(PercentFormatter(100, decimals=0, symbol=""))
     axes.set_yticks(range(len(models)), models)
-    for label in axes.get_yticklabels():
-        if label.get_text() == SELECTED:
-            label.set_fontweight("bold")
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(models) - 0.5, -0.5)
     axes.grid(axis="both", color=QUIET, alpha=0.25, linewidth=0.7)

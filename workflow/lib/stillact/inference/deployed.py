@@ -1,33 +1,81 @@
 """The deployed model of a study, for prediction on new photos."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
+from pydantic import BaseModel, ConfigDict
 
 from stillact.config.training import Plan
+from stillact.core.errors import InputError
+from stillact.core.runs import Run
 from stillact.data.preprocessing import Preprocessing
-from stillact.evaluation.calibration import apply_temperature
+from stillact.evaluation import bootstrap
+from stillact.evaluation.answer import NOTHING_SHOWN, Answer
+from stillact.evaluation.calibration import apply_temperature, fit_temperature, threshold
+from stillact.evaluation.predictions import Predictions, by_model, rows_of
+from stillact.evaluation.proportions import clustered_wilson
 from stillact.recipes.setups import plan_of, setup_of
 from stillact.training import jobs, trained
 from stillact.training.trained import Trained
 
+RECORD = "model.json"
+
+
+class Record(BaseModel):
+    """The record of the deployed model, an output of rule deploy.
+
+    task, model, recipe, seed: of the model.
+    images: number of photos that it is trained on.
+    chosen: values such as the number of epochs; see `refit.refit`.
+    seconds, device: of the training.
+    accuracy, accuracy_low, accuracy_high: to expect on new photos, with its 95 % interval: of the
+        recommended model that of answer.json, of another its own without correction.
+    evaluated: number of photos of this estimate. scheme: "cv", or "holdout" where the model is not
+        cross-validated: then only its test photos.
+    temperature: fitted on its predictions in that scheme.
+    threshold: of the confidence, as calibrated; predictions below it are marked as uncertain. Just
+        above 1 where no threshold is shown to reach accuracy_wanted.
+    answered: share of those predictions at or above the threshold.
+    warning: '' or why its predictions may be worthless, without a full stop.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    task: str
+    model: str
+    recipe: str
+    seed: int
+    images: int
+    chosen: dict[str, float]
+    seconds: float
+    device: str
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    evaluated: int
+    scheme: str
+    temperature: float
+    threshold: float
+    accuracy_wanted: float
+    answered: float
+    warning: str
+
 
 @dataclass(frozen=True)
 class Deployed:
-    """A trained run with its temperature and threshold.
+    """The deployed model: trained weights with temperature and threshold.
 
-    record: the output of rule deploy: task, model, recipe, seed, run (its folder), temperature,
-        threshold, and accuracy.
+    record: of rule deploy.
     plan: of its runs.
-    trained: the run.
+    trained: the weights trained on all photos.
     """
 
-    record: dict[str, Any]
+    record: Record
     plan: Plan
     trained: Trained
 
@@ -47,22 +95,110 @@ class Deployed:
         Args:
             photos: uint8 (photos, 3, size, size), RGB, preprocessed with `preprocessing`.
         """
-        return apply_temperature(self.trained.probabilities(photos), self.record["temperature"])
+        return apply_temperature(self.trained.probabilities(photos), self.record.temperature)
 
 
 def load(record: Path, models: Mapping[str, Mapping], device: torch.device) -> Deployed:
     """Load the model named in a record of rule deploy.
 
     Args:
-        record: deployed.json.
+        record: model.json; the weights are beside it.
         models: for each model that it may name, the `plan` of its runs and the `files` that its
             setup reads, by name.
         device: device of the model.
     """
-    content = json.loads(record.read_text(encoding="utf-8"))
-    block = models[content["model"]]
+    content = Record.model_validate_json(record.read_text(encoding="utf-8"))
+    block = models[content.model]
     plan = plan_of(block["plan"])
     files = {name: Path(path) for name, path in block["files"].items()}
     setup = setup_of(plan)(plan, files, device)
-    run = trained.load(setup, Path(content["run"]) / jobs.WEIGHTS)
+    run = trained.load(setup, record.with_name(jobs.WEIGHTS))
     return Deployed(content, plan, run)
+
+
+def which(found: Answer, named: str | None) -> str:
+    """The model to deploy: `named`, or the one that the study chose.
+
+    Args:
+        found: answer of the study.
+        named: of `deploy:` in the config, or None.
+
+    Raises:
+        InputError: there is neither.
+    """
+    model = named or found.chosen
+    if model is None:
+        raise InputError(f"{found.why} Or name a model to use with deploy: in the config")
+    return model
+
+
+def record(
+    run: Run,
+    recipe: str,
+    predictions: pd.DataFrame,
+    found: Answer,
+    accuracy: float,
+    fitted: Mapping[str, Any],
+) -> Record:
+    """The record of a refitted model.
+
+    Args:
+        run: of the refit.
+        recipe: of the model.
+        predictions: table of the task.
+        found: answer of the study.
+        accuracy: required of predictions above the threshold; see `calibration.threshold`.
+        fitted: images, device, chosen and seconds.
+    """
+    own = predictions[predictions["model"] == run.model]
+    scheme = "cv" if len(rows_of(own, scheme="cv", subset="test")) else "holdout"
+    rows = rows_of(own, scheme=scheme, subset="test")
+    (given,) = by_model(own, scheme=scheme).values()
+    probabilities = rows[[f"prob_{name}" for name in given.classes]].to_numpy()
+    labels = pd.Index(given.classes).get_indexer(rows["label"])
+    temperature = fit_temperature(probabilities, labels)
+    scaled = apply_temperature(probabilities, temperature)
+    confidence, right = scaled.max(1), scaled.argmax(1) == labels
+    limit = threshold(confidence, right, accuracy, len(np.unique(given.clusters)))
+    return Record(
+        task=run.task,
+        model=run.model,
+        recipe=recipe,
+        seed=run.seed,
+        **fitted,
+        **_expected(own, given, found, run.model, scheme),
+        scheme=scheme,
+        temperature=temperature,
+        threshold=limit,
+        accuracy_wanted=accuracy,
+        answered=float((confidence >= limit).mean()),
+        warning=_warning(found, run.model),
+    )
+
+
+def _expected(
+    own: pd.DataFrame, given: Predictions, found: Answer, model: str, scheme: str
+) -> dict[str, Any]:
+    if model == found.chosen:
+        names = ("accuracy", "accuracy_low", "accuracy_high")
+        return {name: getattr(found, name) for name in names} | {"evaluated": found.images}
+    table = bootstrap.intervals(own, scheme=scheme).set_index("metric").loc["accuracy"]
+    low, high = table["ci_low"], table["ci_high"]
+    if low == high:  # all photos are classified alike, which a bootstrap takes for certain
+        low, high = clustered_wilson(given.right, given.clusters)
+    return {
+        "accuracy": float(table["value"]),
+        "accuracy_low": float(low),
+        "accuracy_high": float(high),
+        "evaluated": int(table["images"]),
+    }
+
+
+def _warning(found: Answer, model: str) -> str:
+    if found.verdict == NOTHING_SHOWN:
+        return f"the study shows of no model that it is better than chance: {found.why.rstrip('.')}"
+    worse = {one.model: one for one in found.worse}
+    if model in worse:
+        points = 100 * worse[model].difference
+        return f"{model} is worse than the recommended {found.model} by {points:.1f} points"
+    return ""

@@ -60,7 +60,7 @@ class Answering(nn.Module):
         self.image = None if backbone is None else backbone.image
         self.network = _with_plain_head(used.trained.network)
         self._backbone = (backbone,)  # in a tuple, so that its text tower is not a submodule
-        self._setup, self._temperature = used.trained.setup, used.record["temperature"]
+        self._setup, self._temperature = used.trained.setup, used.record.temperature
 
     def forward(self, photos: torch.Tensor) -> torch.Tensor:
         inputs = self._setup.prepare(self._setup.inputs(photos, *self._backbone), False)
@@ -245,11 +245,11 @@ def described(
     keys = ("loader", "name", "revision", "licence", "sha256")
     layout = f"{INPUT}: uint8 (batch, 3, size, size), RGB from 0 to 255; normalised in the graph"
     return {
-        **{name: used.record[name] for name in ("task", "model", "recipe", "seed", "run")},
+        **{name: getattr(used.record, name) for name in ("task", "model", "recipe", "seed")},
         "classes": used.classes,
         "preprocessing": {**vars(used.preprocessing), **seen, "input": layout},
-        "temperature": used.record["temperature"],
-        "threshold": used.record["threshold"],
+        "temperature": used.record.temperature,
+        "threshold": used.record.threshold,
         "backbone": record
         and {"source": _source(record.source), **{name: getattr(record, name) for name in keys}},
         "prompts": prompts(used.plan, files),

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stillact.figures.style import COLOURS, shortened
+from stillact.inference.deployed import Record
+from stillact.recipes.registry import RECIPES
 from stillact.report.thumbnails import thumbnail
 
 UNREADABLE = 200  # maximum number shown; the table has all
@@ -46,7 +47,7 @@ def build(
     files: Mapping[str, str],
     overlays: Mapping[str, list],
     note: str,
-    used: Mapping[str, Any],
+    used: Record,
     classes: Sequence[str],
     template: Path,
 ) -> str:
@@ -58,7 +59,7 @@ def build(
         files: paths of the photos, by the name in the first column.
         overlays: from `browser.overlays`, by that name.
         note: why there are no overlays, or ''.
-        used: deployed.json.
+        used: record of the deployed model.
         classes: in the order of the probabilities.
         template: gallery.html.j2; report.css is in the same folder.
     """
@@ -69,12 +70,13 @@ def build(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    name = predictions.columns[0]
+    name, recipe = predictions.columns[0], RECIPES[used.recipe]
     answered = predictions[predictions["status"] == "ok"]
     unread = predictions[predictions["status"] != "ok"]
     return environment.get_template(template.name).render(
         used=used,
-        tested=_tested(used),
+        tested=tested(used),
+        trained=recipe.derived or recipe.Settings is not None,
         abstained=int((answered["abstain"] == "yes").sum()),
         photos=len(predictions),
         shown=len(shown),
@@ -122,15 +124,13 @@ def _bars(row: Mapping, classes: Sequence[str]) -> list[tuple[str, float, str]]:
     return [(*one, COLOURS[0]) for one in given[:LIKELIEST]]
 
 
-def _tested(used: Mapping[str, Any]) -> str:
-    """The accuracy of the model on photos that it was not trained on, from the record."""
-    texts = []
-    for scheme, words in (("cv", "cross-validated photos"), ("holdout", "test photos")):
-        for row in used.get("tested", {}).get(scheme, ()):
-            if row["metric"] == "accuracy":
-                low, high = (f"{100 * row[end]:.0f}" for end in ("ci_low", "ci_high"))
-                texts.append(
-                    f"{100 * row['value']:.0f}\xa0% on {row['images']} {words} "
-                    f"(95\xa0% interval {low} to {high})"
-                )
-    return " and ".join(texts)
+def tested(used: Record) -> str:
+    """The accuracy to expect of the model on photos that it was not trained on."""
+    low, high = (f"{100 * end:.0f}" for end in (used.accuracy_low, used.accuracy_high))
+    what = "photos, each predicted by a model that had not seen it"
+    if used.scheme != "cv":
+        what = "test photos only; it is not cross-validated"
+    return (
+        f"{100 * used.accuracy:.0f}\xa0% (95\xa0% interval {low} to {high}), estimated on "
+        f"{used.evaluated} {what}"
+    )

@@ -147,10 +147,11 @@ def _difference(results: Results, a: str, b: str, scheme: str) -> Difference:
         test = hypothesis_tests.paired_t_test(results.runs, a, b, **of)
         photos, seen = f"{results.subset} photos", _over_seeds(test)
     (value, low, high, p), text = seen
-    alone = int(row["mcnemar_b"]), int(row["mcnemar_c"])
+    alone = float(row["mcnemar_b"]), float(row["mcnemar_c"])
     told = (
-        f"{a} minus {b}: {text}, and of {row['images']} {photos} {alone[0]} are right by {a} "
-        f"alone, {alone[1]} by {b} alone (McNemar's {format_p(row['mcnemar_p'])})"
+        f"{a} minus {b}: {text}, and of {row['images']} {photos} {alone[0]:.3g} are right by a "
+        f"run of {a} alone, {alone[1]:.3g} by one of {b} alone "
+        f"(paired {format_p(row['mcnemar_p'])})"
     )
     return Difference(value, low, high, p, told, *alone, int(row["images"]), row["mcnemar_p"])
 

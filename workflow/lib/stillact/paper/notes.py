@@ -9,7 +9,7 @@ import pingouin
 from scipy import stats
 
 from stillact.core.text_tables import listed, percent
-from stillact.evaluation.hypothesis_tests import wilson
+from stillact.evaluation.proportions import wilson
 from stillact.paper.reported import CLASSES, DIGITS, LARGEST_CLASS, RUNS, F, T
 
 SINGLE = (4, 5, 6)  # tables with all metrics of single runs on test photos

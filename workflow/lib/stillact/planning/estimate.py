@@ -256,9 +256,8 @@ def _training(
     )
     jobs += len(runs.batches(folds, folds_per_job[plan.recipe]))
     holdouts, of_fold = len(seeds) + shuffled, 1 / cfg.splits.kfold.folds
-    again = cfg.splits.kfold.folds - 1 if plan.recipe in cfg.selection.inner else 1
-    trained_on = photos * (holdouts * share.train + len(folds) * again * (1 - of_fold))
-    predicted = photos * (holdouts * (1 - share.train) + len(folds) * again * of_fold)
+    trained_on = photos * (holdouts * share.train + len(folds) * (1 - of_fold))
+    predicted = photos * (holdouts * (1 - share.train) + len(folds) * of_fold)
     kept = holdouts + (len(folds) if cfg.keeps_folds(plan.recipe) else 0)
     recipe, backbone = cfg.recipe_of(model), cfg.backbone_of(model)
     gmacs, tower_mb = facts(cfg, backbone)[:2] if backbone else (0, 0)
@@ -300,7 +299,7 @@ def _evaluated(cfg: Config, photos: int) -> Iterator[JobGroup]:
     kinds = once + (len(named) - once) * len(cfg.robustness.severities)
     for model in cfg.robustness_models:
         yield JobGroup("corrupt", f"robustness/{main}/{model}", work=tested * kinds, photos=tested)
-    for model in cfg.candidates if cfg.external else []:
+    for model in cfg.usable if cfg.external else []:
         yield JobGroup(
             "external_predict", f"external/{model}", work=photos * gmacs(model), photos=photos
         )

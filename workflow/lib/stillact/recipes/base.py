@@ -52,8 +52,6 @@ class Recipe:
     gpu: whether training uses a GPU.
     env: conda environment, a file in envs/.
     frozen: whether models take the features of a frozen backbone.
-    inner: whether models may be compared by an inner cross-validation (`selection.inner`).
-    candidate: whether models may be selected and deployed.
     of_seeds: whether a model is derived from all seeds of another, so that it has one run.
     """
 
@@ -66,8 +64,6 @@ class Recipe:
     gpu: bool = False
     env: str = "train"
     frozen: bool = False
-    inner: bool = False
-    candidate: bool = True
     of_seeds: bool = False
 
     @property
@@ -111,6 +107,14 @@ class Recipe:
         if (prompts := getattr(model, "prompts", None)) is not None:
             known(f"models.{name}.prompts", [prompts], config.prompts)
             _every_class_has_a_prompt(config, name, prompts)
+
+    def unusable(self, model: Any) -> str:
+        """Why a model cannot be used on photos from outside the study; '' if it can.
+
+        Args:
+            model: block of the model.
+        """
+        return ""
 
     def work(self, plan: Any, trained_on: float, predicted: float, gmacs: float) -> float:
         """Estimate the work of all runs of a plan, for the maximum number of epochs, in the unit of

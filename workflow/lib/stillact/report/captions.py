@@ -8,12 +8,6 @@ SHOWN = {
         "cross-validated (cv) and on the holdout. Averaged: accuracy of the probabilities averaged "
         "over seeds. Seconds: per run on the holdout, without embedding.",
     ),
-    "chosen": (
-        "Selected model per run",
-        "For each run (a fold, or a seed on the holdout) the model selected without its test "
-        "photos, the number of photos it was selected on, its scores on them, and the "
-        "hyper-parameters selected within the run.",
-    ),
     "views": (
         "Test-time augmentation",
         "Validation loss (nats) and accuracy on a single view of each photo, and with the logits "

@@ -13,6 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from stillact.core.runs import SUBSETS
 from stillact.data.overview import audit_summary
+from stillact.evaluation import answer
+from stillact.evaluation.answer import Answer
 from stillact.evaluation.metrics import METRICS
 from stillact.figures.style import COLOURS
 from stillact.paper import notes as paper_notes
@@ -31,7 +33,8 @@ IMAGES = {".svg": "svg+xml", ".png": "png"}  # MIME subtype of a figure, by its 
 class Study:
     """The contents of a report.
 
-    config: the study's config; its first task is the subject of the headline.
+    config: the study's config; its first task is the main one.
+    answer: which model to use; None where the main task has no results.
     images: images.csv (every row of the manifest).
     holdouts: the holdout.csv of each task.
     audit: a table of `overview.audit`.
@@ -60,6 +63,7 @@ class Study:
     metas: list[dict]
     files: Sequence[str]
     shown: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    answer: Answer | None = None
     claims: pd.DataFrame | None = None
     browser: Mapping | None = None
 
@@ -85,10 +89,8 @@ def build(study: Study, template: Path) -> str:
     script = template.with_name("report.js").read_text(encoding="utf-8")
     return _loaded(template).render(
         study=study,
-        answers={
-            name: sentences.answer(study.tables.get(name), study.config, study.holdouts)
-            for name in ("all_models", "table_5")
-        },
+        sentences=[] if study.answer is None else answer.sentences(study.answer),
+        prices=_prices(study.answer),
         models=[(name, RECIPES[model.recipe].describe(model)) for name, model in models.items()],
         backbones=report_models.backbones(study.config, models),
         on_features=[name for name, model in models.items() if RECIPES[model.recipe].frozen],
@@ -146,9 +148,7 @@ def _results(study: Study, name: str) -> dict:
 def _sentences(study: Study) -> dict[str, list[str]]:
     """Summaries of the available tables, by the variables of the template."""
     shown, task = study.shown, study.task
-    texts = {name: [] for name in ("selection", "saliency", "errors", "robustness", "external")}
-    if "selection/recipes" in shown:
-        texts["selection"] = sentences.on_selection(shown["selection/recipes"])
+    texts = {name: [] for name in ("saliency", "errors", "robustness", "external")}
     if f"explain/{task}/localisation" in shown:
         texts["saliency"] = [
             *sentences.on_localisation(shown[f"explain/{task}/localisation"]),
@@ -166,6 +166,22 @@ def _sentences(study: Study) -> dict[str, list[str]]:
         name = study.config.external.name
         texts["external"] = sentences.on_external(shown["external/summary"], name)
     return texts
+
+
+def _prices(found: Answer | None) -> list[dict]:
+    """The rows of the table of candidates: the chosen one, its equals, and those that are worse."""
+    if found is None or found.chosen is None:
+        return []
+    others = [(one, answer.as_good(found)) for one in found.equals]
+    others += [(one, "worse") for one in found.worse]
+    first = {"model": found.chosen, "what": "chosen", "difference": "", "price": found.price}
+    return [
+        first,
+        *(
+            {"model": one.model, "what": what, "difference": answer.behind(one), "price": one.price}
+            for one, what in others
+        ),
+    ]
 
 
 def _hues(classes: Sequence[str]) -> list[tuple[str, str, str]]:

@@ -1,113 +1,12 @@
 """Sentences of the report, generated from the result tables."""
 
-from collections.abc import Mapping
-
 import pandas as pd
-from scipy.stats import binomtest
 
-from stillact.core.text_tables import listed, percent
+from stillact.core.text_tables import percent
 from stillact.evaluation import error_analysis
 from stillact.evaluation.agreement import agreement_sentence
-from stillact.evaluation.predictions import SAME
-from stillact.evaluation.selection import SELECTED
 from stillact.figures import statistics as statistics_figures
-from stillact.figures.style import COLOURS
 from stillact.perturb.robustness import ALL, CLEAN, by_loss
-from stillact.report.tables import constant_answer
-from stillact.study.config import Config
-
-SCHEMES = {
-    "cv": "Over {images} photos, each tested in its fold",
-    "holdout": "On the {images} test photos of the holdout split",
-}
-
-
-def answer(
-    models: pd.DataFrame | None, config: Config, holdouts: Mapping[str, pd.DataFrame]
-) -> dict | None:
-    """The headline, its qualifications, and the alternative text of the plot.
-
-    Args:
-        models: from `model_tables.of_models`, the best model first; None where there is none.
-        config: the study's, with the classes of its tasks.
-        holdouts: the holdout.csv of each task.
-    """
-    if models is None or models.empty:
-        return None
-    best = models.iloc[0]
-    classes = config.tasks[best["task"]].classes
-    names = listed(classes) if len(classes) <= len(COLOURS) else f"{len(classes)} classes"
-    photos, rate = constant_answer(holdouts[best["task"]], best["subset"])
-    low, high = best["accuracy_ci_low"], best["accuracy_ci_high"]
-    spread = f"95\xa0% interval {percent(low)} to {percent(high)}" if pd.notna(low) else "one run"
-    if pd.notna(low) and high - low < SAME:
-        spread = f"the same with each of {best['runs']} seeds"
-    headline = (
-        f"{best['model']} is the most accurate model for {names}: "
-        f"{percent(best['accuracy_mean'])} on {photos} {best['subset']} photos ({spread}). The "
-        f"majority-class baseline scores {percent(rate)}."
-    )
-    qualified = _against_constant(best, rate), _against_second(models), _sampling(models, photos)
-    plot = "; ".join(f"{m['model']} {percent(m['accuracy_mean'])}" for _, m in models.iterrows())
-    return {"headline": headline, "qualified": " ".join(filter(None, qualified)), "plot": plot}
-
-
-def _against_constant(best: pd.Series, rate: float) -> str:
-    if best["accuracy_mean"] <= rate:
-        return "No model exceeds the baseline."
-    if pd.isna(best["accuracy_ci_low"]):
-        return "With a single run, the variation between seeds is unknown."
-    if best["accuracy_ci_low"] <= rate:
-        return "The interval includes the baseline, so the model may be no better than it."
-    if best["accuracy_ci_high"] - best["accuracy_ci_low"] < SAME:
-        return "The accuracy is above the baseline."
-    return f"The whole interval, over {best['runs']} seeds, lies above the baseline."
-
-
-def _against_second(models: pd.DataFrame) -> str:
-    if len(models) < 2:
-        return ""
-    best, second = models.iloc[0], models.iloc[1]
-    text = f"The second best, {second['model']}, reaches {percent(second['accuracy_mean'])}"
-    if pd.isna(best["accuracy_ci_low"]) or pd.isna(second["accuracy_ci_high"]):
-        return f"{text}."
-    if second["accuracy_ci_high"] < best["accuracy_ci_low"]:
-        return f"{text}; the two intervals do not overlap."
-    return f"{text}; the two intervals overlap, so the ranking is uncertain."
-
-
-def _sampling(models: pd.DataFrame, photos: int) -> str:
-    """The uncertainty from the sampling of the test photos, which more seeds do not reduce."""
-    right = binomtest(round(models["accuracy_mean"].iloc[0] * photos), photos)
-    interval = right.proportion_ci(method="wilson")
-    chosen = f"; being the best of {len(models)} makes this optimistic" if len(models) > 2 else ""
-    return (
-        "Seeds cover only the variance of training. With only "
-        f"{photos} test photos, their sampling alone gives a 95\xa0% interval of "
-        f"{percent(interval.low)} to {percent(interval.high)} (Wilson){chosen}."
-    )
-
-
-def on_selection(recipes: pd.DataFrame) -> list[str]:
-    """Accuracy of model selection without the test photos, one sentence per scheme.
-
-    Args:
-        recipes: from `selection.recipes`.
-    """
-    texts = []
-    for scheme, rows in recipes.groupby("scheme", sort=False):
-        rows = rows.set_index("model")
-        if SELECTED not in rows.index or len(rows) < 2:
-            continue
-        ours, best = rows.loc[SELECTED], rows.drop(index=SELECTED).iloc[0]
-        low, high = percent(ours["accuracy_ci_low"]), percent(ours["accuracy_ci_high"])
-        where = SCHEMES[scheme].format(images=ours["images"])
-        texts.append(
-            f"{where}: selecting a model without looking at the test photos yields "
-            f"{percent(ours['accuracy'])} (95\xa0% interval {low} to {high}). The best model in "
-            f"hindsight, {best.name}, reaches {percent(best['accuracy'])}."
-        )
-    return texts
 
 
 def on_localisation(summary: pd.DataFrame) -> list[str]:

@@ -55,7 +55,7 @@ def check(config: Any) -> None:
     for task in config.tasks.values():
         _bases_are_trained(config, task)
     if config.deploy is not None:
-        known("deploy", [config.deploy], config.candidates)
+        known("deploy", [config.deploy], config.usable)
     if config.sweep.model is not None:
         known(
             "sweep.model",

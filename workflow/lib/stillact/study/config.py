@@ -87,22 +87,6 @@ ResourcesOfRecipes = _per_recipe(
 )
 
 
-class Selection(Block):
-    """Selection of one model without test photos: in every run, and for deployment."""
-
-    by: Annotated[
-        Literal["log_loss", "accuracy"],
-        Field(description="Selection criterion."),
-    ]
-    inner: Annotated[
-        list[Literal[tuple(name for name, recipe in RECIPES.items() if recipe.inner)]],
-        Field(
-            description="Recipes whose models are compared by an inner cross-validation on all "
-            "photos outside a test fold; other models are compared on its validation photos."
-        ),
-    ]
-
-
 class Task(Block):
     renamed = {"beyond": "part of the list models"}  # noqa: RUF012
 
@@ -113,6 +97,10 @@ class Task(Block):
 class Config(Block):
     """The study: data, splits, models and their training."""
 
+    removed = {  # noqa: RUF012
+        "selection": "the most accurate model over all folds is chosen, and its accuracy corrected "
+        "for the choice; remove the key"
+    }
     renamed = {  # noqa: RUF012
         "stage": "synthetic",
         "use": "deploy",
@@ -156,7 +144,6 @@ class Config(Block):
         ),
     ]
     explain: Explain
-    selection: Selection
     robustness: Robustness
     sweep: Sweep
     external: Annotated[External | None, Field(description="null: no external validation.")] = None
@@ -229,9 +216,9 @@ class Config(Block):
 
     @property
     def occluded(self) -> list[str]:
-        """The models evaluated with people covered: those shown of the main task, except tta,
-        whose views of a photo are not covered."""
-        return [model for model in self.shown_models(self.main_task) if model in self.candidates]
+        """The models evaluated with people covered: those shown of the main task, except tta with
+        views that the covered photos do not have."""
+        return [model for model in self.shown_models(self.main_task) if model in self.usable]
 
     @property
     def augmentations(self) -> Augmentations | None:
@@ -263,19 +250,41 @@ class Config(Block):
         }
 
     @property
-    def candidates(self) -> list[str]:
-        """The models of the main task that can be selected, the simplest recipe first: all except
-        tta, since new photos may lack a view."""
+    def usable(self) -> list[str]:
+        """The models of the main task that can be used on new photos, the cheapest recipe first."""
         models = self.tasks[self.main_task].models
-        chosen_from = [name for name in models if RECIPES[self.models[name].recipe].candidate]
         order = list(RECIPES)
-        return sorted(chosen_from, key=lambda name: order.index(self.models[name].recipe))
+        usable = [name for name in models if not self._unusable(name)]
+        return sorted(usable, key=lambda name: order.index(self.models[name].recipe))
+
+    @property
+    def candidates(self) -> list[str]:
+        """The usable models that are cross-validated, of which one is recommended."""
+        return [name for name in self.usable if self.repeats(self.models[name].recipe)]
+
+    @property
+    def not_judged(self) -> dict[str, str]:
+        """The other models of the main task, and why they cannot be recommended."""
+        reasons = {}
+        for name in self.tasks[self.main_task].models:
+            recipe = self.models[name].recipe
+            if unusable := self._unusable(name):
+                reasons[name] = unusable
+            elif RECIPES[recipe].of_seeds:
+                reasons[name] = "a mean of several seeds is not cross-validated"
+            elif not self.repeats(recipe):
+                reasons[name] = f"it is not cross-validated (cross_validation.{recipe} is 0)"
+        return reasons
+
+    def _unusable(self, model: str) -> str:
+        block = self.models[model]
+        return RECIPES[block.recipe].unusable(block)
 
     @property
     def robustness_models(self) -> list[str]:
         """The models evaluated on corrupted photos. Names that the main task does not have are
         skipped, so that other studies need not change the list."""
-        return [name for name in self.robustness.models if name in self.candidates]
+        return [name for name in self.robustness.models if name in self.usable]
 
     def backbone_of(self, model: str) -> str | None:
         """The backbone of a model, if any."""

@@ -8,7 +8,7 @@ import json
 import platform
 import resource
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from torch import nn
 from stillact.config.training import Plan
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
-from stillact.core.runs import INNER, SHUFFLED, SUBSETS, Run
+from stillact.core.runs import SHUFFLED, SUBSETS, Run
 from stillact.core.tables import read_csv, sha256_of, write_csv
 from stillact.data.preprocessing import Preprocessing
 from stillact.training import loop, run_dirs
@@ -45,7 +45,8 @@ class Fitted:
     chosen: dict[str, float]
 
 
-Fit = Callable[[nn.Module, dict[str, loop.LabelledInputs], Run], Fitted]
+Chosen = Mapping[str, float]
+Fit = Callable[[nn.Module, dict[str, loop.LabelledInputs], Run, Chosen | None], Fitted]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,8 @@ class Setup:
     precision: of the training steps, "fp32" or "bf16".
     penalty: a function of the network's parameters, added to the loss; None: no penalty.
     fit: replaces the training loop: sets the network's final parameters, given the parts by
-        subset, and must not use the test part; None: the loop.
+        subset, and must not use the test part; None: the loop. Its last argument is None, or the
+        values chosen in other runs, for a refit on all photos: there is no validation part then.
     """
 
     parts: Callable[[pd.DataFrame], Parts]
@@ -94,7 +96,6 @@ def train_runs(
     device: str,
     threads: int,
     keep_weights: bool = True,
-    inner: bool = False,
     code: str = "",
 ) -> None:
     """Train the runs of `folders` in one process and write the `outputs` of each to its folder.
@@ -112,13 +113,11 @@ def train_runs(
         device: "auto", "cpu" or "cuda".
         threads: number of torch's CPU threads.
         keep_weights: whether to save the weights.
-        inner: for folds, whether to predict every training photo too, by networks fitted without
-            its fold.
         code: `dependencies.source_digest` of the training code.
     """
     chosen = loop.choose_device(device)
     runs = [Run.at(folder) for folder in folders]
-    made_from = _fingerprint(plan, files, code, chosen, threads, keep_weights, inner)
+    made_from = _fingerprint(plan, files, code, chosen, threads, keep_weights)
     with loop.repeatable(threads), contextlib.ExitStack() as stack:
         works = [
             stack.enter_context(run_dirs.locked(run_dirs.of(unfinished, folder), made_from))
@@ -127,18 +126,15 @@ def train_runs(
         setup: Any = None  # a Setup, made when the first run needs it
 
         @functools.lru_cache(1)  # seeds share a split; folds, one after the other, do not
-        def parts(split: str) -> tuple[Parts, list[pd.DataFrame]]:
-            of_split = rows(files["split"], split)
-            return setup.parts(of_split), list(inner_rows(of_split)) if inner else []
+        def parts(split: str) -> Parts:
+            return setup.parts(rows(files["split"], split))
 
         for run, work in zip(runs, works, strict=True):
             if run_dirs.is_finished(work):
                 logger.info("%s: already trained in an earlier run; reusing it", run)
                 continue
             setup = setup or set_up(plan, files, chosen)
-            of_run, held_out = parts(run.split)
-            inner_parts = map(setup.parts, held_out)  # lazy: one at a time in memory
-            _train(run, plan, setup, of_run, inner_parts, work, made_from, chosen, keep_weights)
+            _train(run, plan, setup, parts(run.split), work, made_from, chosen, keep_weights)
         for work, folder in zip(works, folders, strict=True):
             run_dirs.publish(work, folder, outputs(keep_weights))
 
@@ -193,21 +189,11 @@ def rows(table: Path, split: str) -> pd.DataFrame:
     return found
 
 
-def inner_rows(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """The splits of an inner cross-validation: a fold's rows without its test photos, with each
-    training fold in turn as the test set. None if there is only one training fold."""
-    known = rows[rows["subset"] != "test"]
-    folds = sorted(known.loc[known["subset"] == "train", "fold"].unique())
-    for fold in folds if len(folds) > 1 else []:
-        yield known.assign(subset=known["subset"].mask(known["fold"] == fold, "test"))
-
-
 def _train(
     run: Run,
     plan: Plan,
     setup: Setup,
     parts: Parts,
-    inner: Iterable[Parts],
     work: Path,
     made_from: str,
     device: torch.device,
@@ -216,27 +202,22 @@ def _train(
     start = time.perf_counter()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    network, fitted = _fitted(run, plan, setup, parts, work / "checkpoint.pt")
-    predictions = [_predictions(run, network, setup, parts, plan.classes)]
-    write_csv(pd.DataFrame(fitted.history), work / "history.csv")
+    network, found = fitted(run, plan, setup, parts, work / "checkpoint.pt")
+    write_csv(pd.DataFrame(found.history), work / "history.csv")
     if keep_weights:
         weights = {k: v.contiguous().cpu() for k, v in network.state_dict().items()}
         save_file(weights, work / WEIGHTS)
-    for place, held_out in enumerate(inner):
-        other, _ = _fitted(run, plan, setup, held_out, work / f"inner_{place}.pt")
-        found = _predictions(run, other, setup, held_out, plan.classes, ["test"])
-        predictions.append(found.assign(subset=INNER))
-    write_csv(pd.concat(predictions), work / "predictions.csv")
+    write_csv(_predictions(run, network, setup, parts, plan.classes), work / "predictions.csv")
     seconds = time.perf_counter() - start
     meta: dict[str, Any] = {
         "run": vars(run),
-        "device": _device_name(device),
+        "device": device_name(device),
         "threads": torch.get_num_threads(),
         "precision": setup.precision,
         "seconds": round(seconds, 2),
         "peak_memory_mb": _peak_memory_mb(device),
-        "epochs": len(fitted.history) if setup.fit is None else 0,
-        "chosen": {**getattr(network, "chosen", {}), **fitted.chosen},
+        "epochs": len(found.history) if setup.fit is None else 0,
+        "chosen": {**getattr(network, "chosen", {}), **found.chosen},
         "parameters": sum(p.numel() for p in network.parameters()),
         "versions": _versions(plan.packages),
         "made_from": made_from,
@@ -251,16 +232,38 @@ def _train(
     logger.info("%s: %d epochs%s, %.1f s", run, meta["epochs"], chosen, seconds)
 
 
-def _fitted(
-    run: Run, plan: Plan, setup: Setup, parts: Parts, checkpoint: Path
+def fitted(
+    run: Run,
+    plan: Plan,
+    setup: Setup,
+    parts: Parts,
+    checkpoint: Path,
+    chosen: Chosen | None = None,
 ) -> tuple[nn.Module, Fitted]:
+    """Fit a run's network.
+
+    Args:
+        run: determines the random draws.
+        plan, setup: of the run.
+        parts: of `setup.parts`; for a refit only "train" is used.
+        checkpoint: as for `loop.fit`.
+        chosen: for a refit on all photos, the values chosen in other runs.
+    """
     torch.manual_seed(run.rng_seed("start"))
     network = setup.network(parts["train"][0])
     fit = setup.fit or functools.partial(_by_epochs, setup, plan, checkpoint)
-    return network, fit(network, {name: part for name, (part, _) in parts.items()}, run)
+    return network, fit(network, {name: part for name, (part, _) in parts.items()}, run, chosen)
 
 
-def _by_epochs(setup: Setup, plan: Plan, checkpoint: Path, network, parts, run: Run) -> Fitted:
+def _by_epochs(
+    setup: Setup,
+    plan: Plan,
+    checkpoint: Path,
+    network: nn.Module,
+    parts: dict[str, loop.LabelledInputs],
+    run: Run,
+    chosen: Chosen | None,
+) -> Fitted:
     progress = loop.fit(
         network,
         parts,
@@ -271,8 +274,9 @@ def _by_epochs(setup: Setup, plan: Plan, checkpoint: Path, network, parts, run: 
         setup.groups and setup.groups(network),
         setup.precision,
         setup.penalty,
+        None if chosen is None else int(chosen["epoch"]),
     )
-    if not progress.best_weights:
+    if chosen is None and not progress.best_weights:
         raise InputError(
             f"{run}: the validation loss was never a number; lower learning_rate "
             f"(now {plan.training.learning_rate}) of the model's recipe in config.yaml"
@@ -310,11 +314,10 @@ def _predictions(
     setup: Setup,
     parts: Parts,
     classes: list[str],
-    subsets: Iterable[str] = ("validation", "test"),
 ) -> pd.DataFrame:
-    """One row per image of these subsets: image, label and the probability of each class."""
+    """One row per image of validation and test: image, label and the probability of each class."""
     tables = []
-    for subset in subsets:
+    for subset in ("validation", "test"):
         part, table = parts[subset]
         logits = loop.predict(network, part.inputs, setup.prepare).double().cpu()
         table = table[["subset", "image_id", "label"]].reset_index(drop=True)
@@ -328,7 +331,7 @@ def _predictions(
 
 
 def _fingerprint(
-    plan: Plan, files: Mapping, code: str, device, threads: int, keep_weights: bool, inner: bool
+    plan: Plan, files: Mapping, code: str, device, threads: int, keep_weights: bool
 ) -> str:
     read = {name: [path] if isinstance(path, Path) else path for name, path in files.items()}
     parts = {
@@ -336,10 +339,9 @@ def _fingerprint(
         "files": {name: [sha256_of(path) for path in paths] for name, paths in read.items()},
         "code": code,
         "versions": _versions(plan.packages),
-        "device": _device_name(device),
+        "device": device_name(device),
         "threads": threads,
         "keep_weights": keep_weights,
-        "inner": inner,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -349,7 +351,7 @@ def _versions(packages: Iterable[str]) -> dict[str, str]:
     return {"python": platform.python_version(), **versions}
 
 
-def _device_name(device: torch.device) -> str:
+def device_name(device: torch.device) -> str:
     if device.type == "cpu":
         return f"cpu: {platform.machine()}"
     return f"cuda: {torch.cuda.get_device_name(device)}"

@@ -67,6 +67,7 @@ def fit(
     groups: list[dict] | None = None,
     precision: str = "fp32",
     penalty: Penalty | None = None,
+    epochs: int | None = None,
 ) -> Progress:
     """Train `network` in place and restore the weights of its best epoch.
 
@@ -86,6 +87,8 @@ def fit(
         precision: "fp32", or "bf16" for autocast in the training steps.
         penalty: a function of the network's parameters, added to the loss of every step but not to
             the reported losses.
+        epochs: train exactly so many and keep the last weights, on a schedule of
+            `settings.max_epochs`; there is no validation part then.
 
     Returns:
         Progress with one row of history per epoch (epoch, train_loss, train_accuracy,
@@ -95,7 +98,13 @@ def fit(
     loop = Loop(network, settings, prepare, groups, precision, penalty)
     progress = _resume(checkpoint, network, loop.optimiser, parts["train"].labels.device)
     saved, cost = time.monotonic(), 0.0
-    while progress.epoch < settings.max_epochs:
+    while epochs is not None and progress.epoch < epochs:
+        progress.epoch += 1
+        torch.manual_seed(run.rng_seed(f"epoch {progress.epoch}"))
+        train = loop.epoch(parts["train"], progress.epoch)
+        progress.history.append({"epoch": progress.epoch, **train})
+        progress.best_epoch = progress.epoch
+    while epochs is None and progress.epoch < settings.max_epochs:
         if progress.epoch - progress.best_epoch >= settings.patience:
             break
         progress.epoch += 1

@@ -11,7 +11,6 @@ class LinearProbe(Recipe):
     Model, Plan, Settings = LinearProbeModel, LinearProbePlan, Settings
     resources = FROZEN
     frozen = True
-    inner = True
 
     def work(
         self, plan: LinearProbePlan, trained_on: float, predicted: float, gmacs: float

@@ -25,7 +25,7 @@ def setup(plan: LinearProbePlan, files: Mapping[str, Path], device: torch.device
     def network(_) -> nn.Module:
         return nn.Linear(frozen.facts(files).embedding_width, len(plan.classes)).to(device)
 
-    def fit(network: nn.Linear, parts: dict[str, loop.LabelledInputs], _) -> Fitted:
+    def fit(network: nn.Linear, parts: dict[str, loop.LabelledInputs], *_) -> Fitted:
         train = parts["train"]
         features, labels = train.inputs.cpu().numpy(), train.labels.cpu().numpy()
         found = probe.fit(features, labels, len(plan.classes), plan.training)

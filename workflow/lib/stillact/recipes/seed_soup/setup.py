@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import nn
 
+from stillact.core.runs import Run
 from stillact.models import weights
 from stillact.recipes.fine_tune import setup as fine_tune
 from stillact.recipes.seed_soup.config import SeedSoupPlan
 from stillact.training import loop
-from stillact.training.jobs import Files, Fitted, Setup
+from stillact.training.jobs import Chosen, Files, Fitted, Setup
 
 
 def setup(plan: SeedSoupPlan, files: Files, device: torch.device) -> Setup:
@@ -23,8 +24,12 @@ def setup(plan: SeedSoupPlan, files: Files, device: torch.device) -> Setup:
     """
     base = fine_tune.setup(plan.of, files, device)
 
-    def fit(network: nn.Module, parts: dict[str, loop.LabelledInputs], _) -> Fitted:
+    def fit(
+        network: nn.Module, parts: dict[str, loop.LabelledInputs], run: Run, chosen: Chosen | None
+    ) -> Fitted:
         network.load_state_dict(mean(weights.read(path) for path in files["weights"]))
+        if chosen is not None:
+            return Fitted([], {})
         return Fitted([loop.evaluate(network, parts["validation"], base.prepare)], {})
 
     return dataclasses.replace(base, fit=fit)

@@ -14,7 +14,6 @@ class TTA(Recipe):
     resources = replace(TUNING, minutes=30, folds_per_job=10)
     gpu = True
     env = "backbones"
-    candidate = False  # new photos may lack a view
 
     def bases(self, config: StudyConfig) -> list[str]:
         return [name for name, block in config.models.items() if hasattr(block, "backbone")]
@@ -26,5 +25,16 @@ class TTA(Recipe):
         views = listed(model.views)
         return f"The mean prediction of {model.of} over views of a photo ({views})."
 
+    def unusable(self, model: TTAModel) -> str:
+        if "person" in model.views:
+            return "its view person needs person boxes, which new photos lack"
+        if "letterbox" in model.views:
+            return "its view letterbox cannot be derived from preprocessed photos"
+        return ""
+
     def card(self, plan: TTAPlan, backbone: str) -> tuple[str, list[str]]:
-        raise NotImplementedError("a tta model cannot be deployed")
+        from stillact.recipes.registry import RECIPES  # which imports this module
+
+        base, sources = RECIPES[plan.of.recipe].card(plan.of, backbone)
+        views = listed(plan.views)
+        return f"The mean of the logits over views of a photo ({views}). The model: {base}", sources

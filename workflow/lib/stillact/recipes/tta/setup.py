@@ -13,7 +13,7 @@ from stillact.models import weights
 from stillact.recipes.setups import setup_of
 from stillact.recipes.tta.config import TTAPlan
 from stillact.training import loop
-from stillact.training.jobs import Files, Fitted, Parts, Setup, load_parts, weights_of
+from stillact.training.jobs import Chosen, Files, Fitted, Parts, Setup, load_parts, weights_of
 from stillact.training.trained import frozen_backbone
 
 BATCH = 64  # photos per forward pass of a backbone
@@ -59,6 +59,8 @@ def setup(plan: TTAPlan, files: Files, device: torch.device) -> Setup:
     def parts(rows: pd.DataFrame) -> Parts:
         rows = rows[rows["subset"].isin(EVALUATED)]  # nothing is trained
         whole = base.parts(rows)
+        if rows.empty:  # in a refit
+            return whole
         views = [whole if view == "whole" else packed(view, rows) for view in plan.views]
         for subset in EVALUATED:
             part, table = whole[subset]
@@ -92,8 +94,15 @@ def setup(plan: TTAPlan, files: Files, device: torch.device) -> Setup:
         seen = {"whole": photos, "flip": photos.flip(-1)}
         return torch.stack([base.inputs(seen[view], backbone) for view in plan.views], 1)
 
-    def fit(network: Views, parts: dict[str, loop.LabelledInputs], run: Run) -> Fitted:
+    def fit(
+        network: Views,
+        parts: dict[str, loop.LabelledInputs],
+        run: Run,
+        chosen: Chosen | None,
+    ) -> Fitted:
         network.model.load_state_dict(weights.read(weights_of(files["weights"], run)))
+        if chosen is not None:
+            return Fitted([], {})
         part = parts["validation"]
         history = []
         for place, view in enumerate(plan.views):

@@ -11,7 +11,7 @@ from stillact.models import weights
 from stillact.recipes.fine_tune import setup as fine_tune
 from stillact.recipes.wise_ft.config import WiseFTPlan
 from stillact.training import loop
-from stillact.training.jobs import Files, Fitted, Setup, weights_of
+from stillact.training.jobs import Chosen, Files, Fitted, Setup, weights_of
 
 State = Mapping[str, torch.Tensor]
 
@@ -27,10 +27,18 @@ def setup(plan: WiseFTPlan, files: Files, device: torch.device) -> Setup:
     """
     base = fine_tune.setup(plan.of, files, device)
 
-    def fit(network: nn.Module, parts: dict[str, loop.LabelledInputs], run: Run) -> Fitted:
+    def fit(
+        network: nn.Module,
+        parts: dict[str, loop.LabelledInputs],
+        run: Run,
+        chosen: Chosen | None,
+    ) -> Fitted:
         start = {name: tensor.clone() for name, tensor in network.state_dict().items()}
         end = weights.read(weights_of(files["weights"], run))
-        history = []
+        history: list[dict] = []
+        if chosen is not None:
+            network.load_state_dict(between(start, end, chosen["alpha"]))
+            return Fitted(history, {"alpha": chosen["alpha"]})
         for step in range(plan.training.steps + 1):
             alpha = step / plan.training.steps
             network.load_state_dict(between(start, end, alpha))

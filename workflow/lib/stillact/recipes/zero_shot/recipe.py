@@ -10,7 +10,6 @@ class ZeroShot(Recipe):
     Model, Plan = ZeroShotModel, ZeroShotPlan
     resources = FROZEN
     frozen = True
-    inner = True
 
     def work(self, plan: ZeroShotPlan, trained_on: float, predicted: float, gmacs: float) -> float:
         return predicted

@@ -6,10 +6,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from stillact.core.runs import Run
 from stillact.recipes import frozen
 from stillact.recipes.zero_shot.config import ZeroShotPlan
 from stillact.training import loop
-from stillact.training.jobs import Fitted, Setup
+from stillact.training.jobs import Chosen, Fitted, Setup
 
 
 def setup(plan: ZeroShotPlan, files: Mapping[str, Path], device: torch.device) -> Setup:
@@ -28,7 +29,11 @@ def setup(plan: ZeroShotPlan, files: Mapping[str, Path], device: torch.device) -
         layer.weight = nn.Parameter(rows.clone())
         return layer.to(device)
 
-    def fit(network: nn.Module, parts: dict[str, loop.LabelledInputs], _) -> Fitted:
+    def fit(
+        network: nn.Module, parts: dict[str, loop.LabelledInputs], run: Run, chosen: Chosen | None
+    ) -> Fitted:
+        if chosen is not None:
+            return Fitted([], {})
         return Fitted([loop.evaluate(network, parts["validation"], frozen.as_it_is)], {})
 
     return frozen.setup(plan.classes, files, device, network, fit)

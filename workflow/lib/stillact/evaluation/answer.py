@@ -1,0 +1,381 @@
+"""The answer of a study: which model to use on photos like these, and how often it will be right.
+
+It is made once, by rule answer; whatever states a recommendation or the accuracy to expect reads it
+from results/answer.json.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from stillact.core.errors import InputError
+from stillact.core.text_tables import listed, percent
+from stillact.evaluation import proportions
+from stillact.evaluation.predictions import Predictions
+from stillact.evaluation.selection import Choice, choose
+from stillact.models.records import BackboneRecord
+
+NOTHING_SHOWN, ONE_BEST, SEVERAL_EQUAL = "nothing_shown", "one_best", "several_equal"
+LEVEL = 0.05  # of the tests between models, after Holm's correction
+
+
+class Price(BaseModel):
+    """What a model costs.
+
+    seconds: mean wall-clock time of one training run, without the features of a frozen backbone.
+    memory_mb: peak memory of a run, MiB.
+    weights_mb: size of the weights needed for prediction, MB.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seconds: float
+    memory_mb: float
+    weights_mb: float
+
+
+class Compared(BaseModel):
+    """A candidate beside the chosen model, on the same photos.
+
+    accuracy: its out-of-fold accuracy, [0, 1].
+    difference, low, high: accuracy of the chosen model minus its own, and the 95 % interval.
+    p: of the paired test over photos, after Holm's correction for all pairs of models.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    recipe: str
+    accuracy: float
+    difference: float
+    low: float
+    high: float
+    p: float
+    price: Price
+
+
+class NotJudged(BaseModel):
+    """A model of the task that cannot be recommended, and why."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    reason: str
+
+
+class Answer(BaseModel):
+    """The contents of results/answer.json.
+
+    task, classes: the main task.
+    verdict: "nothing_shown", "one_best" or "several_equal".
+    model: the recommended model; None where nothing is shown.
+    chosen: the most accurate candidate, whether or not anything is shown of it; None without one.
+    price: of the chosen model.
+    accuracy, accuracy_low, accuracy_high: to be expected of the choice on new photos like these,
+        and its 95 % interval; see `selection.choose`.
+    balanced_accuracy, ...: the same for the mean recall of the classes.
+    chance: share of the largest class.
+    could_show: the lowest accuracy that so many photos can distinguish from `chance` (80 % power).
+    needed: a number of photos with which `needed_difference` above chance could be shown.
+    equals, worse: the other candidates, without and with a difference shown; the cheapest first,
+        and the most accurate first.
+    not_judged: models that are no candidates.
+    images, groups: number of photos, and of independent groups of them.
+    scheme: how the photos were predicted: "cv", out-of-fold.
+    why: one sentence.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    task: str
+    classes: list[str]
+    verdict: str
+    model: str | None
+    chosen: str | None
+    price: Price | None
+    accuracy: float | None
+    accuracy_low: float | None
+    accuracy_high: float | None
+    balanced_accuracy: float | None
+    balanced_accuracy_low: float | None
+    balanced_accuracy_high: float | None
+    chance: float
+    could_show: float
+    needed: int
+    needed_difference: float
+    equals: list[Compared]
+    worse: list[Compared]
+    not_judged: list[NotJudged]
+    images: int
+    groups: int
+    scheme: str
+    why: str
+
+    @classmethod
+    def read(cls, path: Path) -> "Answer":
+        """Read answer.json.
+
+        Raises:
+            InputError: it is damaged; names the file.
+        """
+        try:
+            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise InputError(f"{path} is damaged; delete it and run again ({error})") from None
+
+
+def prices(
+    metas: Mapping[str, Sequence[Path]], towers: Mapping[str, Path | None]
+) -> dict[str, Price]:
+    """The price of each model.
+
+    Args:
+        metas: the meta.json of runs of each model.
+        towers: weights.json of the frozen backbone that a model needs besides its own weights.
+    """
+    made = {}
+    for model, paths in metas.items():
+        runs = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+        tower = towers[model]
+        parameters = runs[0]["parameters"]
+        parameters += BackboneRecord.read(tower).facts.image_parameters if tower else 0
+        made[model] = Price(
+            seconds=sum(run["seconds"] for run in runs) / len(runs),
+            memory_mb=max(run["peak_memory_mb"] for run in runs),
+            weights_mb=parameters * 4 / 1e6,
+        )
+    return made
+
+
+def answer(
+    task: str,
+    given: dict[str, Predictions],
+    pairs: pd.DataFrame,
+    recipes: Mapping[str, str],
+    prices: Mapping[str, Price],
+    not_judged: Mapping[str, str],
+    labels: pd.Series,
+) -> Answer:
+    """The answer from the candidates' out-of-fold predictions.
+
+    Nothing is shown if the lower end of the accuracy's interval is not above the share of the
+    largest class, or that of the balanced accuracy not above 1 / classes. Otherwise the candidates
+    whose difference from the chosen model is not shown, after Holm's correction over all pairs, are
+    its equals.
+
+    Args:
+        task: name of the main task.
+        given: from `selection.candidates`, the cheapest model first.
+        pairs: from `comparisons.pairs`, cross-validated, of these models at least.
+        recipes: recipe of each candidate.
+        prices: of each candidate.
+        not_judged: the other models of the task, and why they are no candidates.
+        labels: class of each photo of the task.
+    """
+    classes = sorted(labels.unique())
+    chance = float(labels.value_counts(normalize=True).max())
+    left_out = [NotJudged(model=model, reason=why) for model, why in not_judged.items()]
+    common: dict[str, Any] = dict(
+        task=task, classes=classes, chance=chance, not_judged=left_out, scheme="cv"
+    )
+    if not given:
+        why = (
+            f"No model of {task} that could be used on new photos is cross-validated. Set "
+            "cross_validation of a recipe to 1 or more."
+        )
+        nothing = dict.fromkeys(("model", "chosen", "price", *_scores(None)))
+        return Answer(
+            **common,
+            **nothing,
+            **_power(len(labels), chance, chance),
+            verdict=NOTHING_SHOWN,
+            equals=[],
+            worse=[],
+            images=len(labels),
+            groups=len(labels),
+            why=why,
+        )
+    choice = choose(given)
+    classes = given[choice.model].classes
+    shown = is_shown(choice, chance, len(classes))
+    others = _others(choice.model, given, pairs, recipes, prices)
+    worse = sorted((one for one in others if one.p <= LEVEL), key=lambda one: -one.accuracy)
+    equals = [one for one in others if one not in worse]
+    verdict = NOTHING_SHOWN if not shown else SEVERAL_EQUAL if equals else ONE_BEST
+    return Answer(
+        **common | {"classes": classes},
+        **_scores(choice),
+        **_power(choice.groups, chance, choice.accuracy.value),
+        verdict=verdict,
+        model=choice.model if shown else None,
+        chosen=choice.model,
+        price=prices[choice.model],
+        equals=equals,
+        worse=worse,
+        images=choice.images,
+        groups=choice.groups,
+        why=_why(verdict, choice, chance, len(classes), len(given)),
+    )
+
+
+def is_shown(choice: Choice, chance: float, classes: int) -> bool:
+    """Whether the chosen model is shown to be better than always predicting the largest class,
+    whose share is `chance`, and than guessing."""
+    return choice.accuracy.low > chance and choice.balanced_accuracy.low > 1 / classes
+
+
+def _scores(choice: Choice | None) -> dict[str, float | None]:
+    values = {}
+    for name in ("accuracy", "balanced_accuracy"):
+        found = getattr(choice, name, None)
+        values |= {name: getattr(found, "value", None)}
+        values |= {f"{name}_{end}": getattr(found, end, None) for end in ("low", "high")}
+    return values
+
+
+def _power(photos: int, chance: float, accuracy: float) -> dict[str, float]:
+    difference = min(max(accuracy - chance, 0.05), 1 - chance)
+    return dict(
+        could_show=proportions.over_chance(photos, chance),
+        needed=proportions.images_for(difference, chance),
+        needed_difference=difference,
+    )
+
+
+def _others(
+    chosen: str,
+    given: Mapping[str, Predictions],
+    pairs: pd.DataFrame,
+    recipes: Mapping[str, str],
+    prices: Mapping[str, Price],
+) -> list[Compared]:
+    """The other candidates beside the chosen one, in the order of `given`."""
+    rows = {}
+    for pair in pairs[pairs["scheme"] == "cv"].to_dict("records"):
+        if chosen == pair["model_a"]:
+            rows[pair["model_b"]] = pair["difference"], pair["ci_low"], pair["ci_high"], pair
+        elif chosen == pair["model_b"]:
+            rows[pair["model_a"]] = -pair["difference"], -pair["ci_high"], -pair["ci_low"], pair
+    return [
+        Compared(
+            model=model,
+            recipe=recipes[model],
+            accuracy=float(np.nanmean(given[model].right)),
+            difference=rows[model][0],
+            low=rows[model][1],
+            high=rows[model][2],
+            p=_p(rows[model][3]),
+            price=prices[model],
+        )
+        for model in given
+        if model != chosen
+    ]
+
+
+def _p(pair: Mapping[str, Any]) -> float:
+    """The p of the paired test over photos; 1 where it has none."""
+    return 1.0 if math.isnan(pair["mcnemar_p_holm"]) else float(pair["mcnemar_p_holm"])
+
+
+def _why(verdict: str, choice: Choice, chance: float, classes: int, candidates: int) -> str:
+    low, high = percent(choice.accuracy.low), percent(choice.accuracy.high)
+    found = f"{percent(choice.accuracy.value)} (95\xa0% interval {low} to {high})"
+    if verdict == NOTHING_SHOWN and choice.accuracy.low <= chance:
+        return (
+            f"The accuracy to expect, {found}, is not shown to be above that of always predicting "
+            f"the largest class, {percent(chance)}."
+        )
+    if verdict == NOTHING_SHOWN:
+        return (
+            f"The balanced accuracy, {percent(choice.balanced_accuracy.value)} (95\xa0% interval "
+            f"from {percent(choice.balanced_accuracy.low)}), is not shown to be above "
+            f"{percent(1 / classes)}, that of guessing."
+        )
+    if candidates == 1:
+        return f"{choice.model} is the only candidate."
+    if verdict == ONE_BEST:
+        return f"The difference from each of the {candidates - 1} other candidates is shown."
+    return f"{choice.model} is the most accurate of {candidates} candidates."
+
+
+def sentences(found: Answer) -> list[str]:
+    """The answer in words: what to use, how often it is right, and beside what."""
+    classes = listed(found.classes) if len(found.classes) <= 7 else f"{len(found.classes)} classes"
+    if found.verdict == NOTHING_SHOWN:
+        points = 100 * found.needed_difference
+        return [
+            f"These photos do not show that any model can distinguish {classes}.",
+            found.why,
+            f"With about {found.needed} photos a difference of {points:.0f} points from the "
+            f"largest class could be shown; with these {found.images}, one of "
+            f"{100 * (found.could_show - found.chance):.0f} points. All differences between models "
+            "below may be due to chance.",
+        ]
+    return [
+        f"Use {found.model} to distinguish {classes}: it is expected to be right on "
+        f"{percent(found.accuracy)} of new photos like these (95\xa0% interval "
+        f"{percent(found.accuracy_low)} to {percent(found.accuracy_high)}).",
+        f"Estimated on {found.images} photos, each predicted by a model that had not seen it, and "
+        f"corrected for choosing the best of {1 + len(found.equals) + len(found.worse)} models. "
+        f"Always predicting the largest class is right on {percent(found.chance)}.",
+        *_beside(found),
+    ]
+
+
+def _beside(found: Answer) -> list[str]:
+    texts = []
+    if found.equals:
+        names = listed([one.model for one in found.equals])
+        texts.append(
+            f"As good, as far as {found.images} photos can tell: {names}. Take the one that costs "
+            "least."
+        )
+    if found.worse:
+        nearest = min(found.worse, key=lambda one: one.low)
+        texts.append(
+            f"It is better than {listed([one.model for one in found.worse])}; than "
+            f"{nearest.model} by {100 * nearest.difference:.1f} points (95\xa0% interval "
+            f"{100 * nearest.low:.1f} to {100 * nearest.high:.1f})."
+        )
+    return texts
+
+
+def as_markdown(found: Answer) -> str:
+    """The answer as the text of results/answer.md."""
+    rows = [(one, as_good(found)) for one in found.equals] + [(one, "worse") for one in found.worse]
+    lines = ["# Answer", "", *(f"{text}\n" for text in sentences(found))]
+    if found.chosen is not None:
+        head = ["model", "", "difference", "training", "memory", "weights"]
+        lines += [f"| {' | '.join(head)} |", "| --- | --- | --- | --- | --- | --- |"]
+        lines.append(_row(found.chosen, "chosen", "", found.price))
+        lines += [_row(one.model, what, behind(one), one.price) for one, what in rows]
+        lines.append("")
+    for reason in dict.fromkeys(one.reason for one in found.not_judged):
+        names = listed([one.model for one in found.not_judged if one.reason == reason])
+        lines.append(f"- Not judged: {names}: {reason}.")
+    return "\n".join(lines) + "\n"
+
+
+def as_good(found: Answer) -> str:
+    """What is said of an equal of the chosen model."""
+    return "as good" if found.model else "no difference shown"
+
+
+def behind(one: Compared) -> str:
+    """Accuracy of a candidate minus that of the chosen one, in points, and its interval."""
+    values = (-100 * one.difference, -100 * one.high, -100 * one.low)
+    value, low, high = (f"{number:z.1f}".replace("-", "−") for number in values)
+    return f"{value} [{low}, {high}]"
+
+
+def _row(model: str, what: str, difference: str, price: Price | None) -> str:
+    cost = ["", "", ""]
+    if price is not None:
+        cost = [f"{price.seconds:.1f} s", f"{price.memory_mb:.0f} MB", f"{price.weights_mb:.0f} MB"]
+    return f"| {' | '.join([model, what, difference, *cost])} |"

@@ -1,0 +1,30 @@
+"""Rule answer: which model to use, and how often it will be right."""
+
+from pathlib import Path
+
+from stillact.core import logs
+from stillact.core.tables import read_csv, replacing
+from stillact.evaluation import answer, selection
+
+with logs.job(snakemake.log[0]):
+    settings, source = snakemake.params[0], snakemake.input
+    predictions = read_csv(source.predictions)
+    recipes = settings["recipes"]
+    found = answer.answer(
+        settings["task"],
+        selection.candidates(predictions, list(recipes)),
+        read_csv(source.pairs),
+        recipes,
+        answer.prices(
+            {model: list(map(Path, paths)) for model, paths in settings["metas"].items()},
+            {model: path and Path(path) for model, path in settings["towers"].items()},
+        ),
+        settings["not_judged"],
+        predictions.drop_duplicates("image_id")["label"],
+    )
+    with replacing(snakemake.output.json) as part:
+        Path(part).write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    with replacing(snakemake.output.md) as part:
+        Path(part).write_text(answer.as_markdown(found), encoding="utf-8")
+    for text in answer.sentences(found):
+        logs.logger.info("%s", text)
