@@ -100,8 +100,7 @@ def read(kind: str, image: nn.Module, tokens: torch.Tensor) -> torch.Tensor:
         case "timm_average":
             return image.fc_norm(tokens.mean(1))
         case "transformers":
-            normed = image.tower.layernorm(tokens.mean(1))
-            return torch.tanh(image.tower.pooler.dense(normed))
+            return image.tower.layernorm(tokens.mean(1))
         case "transformers_clip":
             return image.projection(image.tower.post_layernorm(tokens.mean(1)))
         case "transformers_siglip":

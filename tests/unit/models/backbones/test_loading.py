@@ -191,8 +191,12 @@ def vit(folder: Path) -> Case:
     model = transformers.AutoModel.from_pretrained(folder)
     made, preprocess = load("transformers", "vit", folder), transformers_preprocess(folder)
     seen = [packed(made, photo) for photo in PHOTOS]
-    embedding = model(torch.stack([preprocess(photo) for photo in seen])).pooler_output
-    last = {"tower.layernorm", "tower.pooler"}
+    # transformers' own classifier takes the class token after the final norm, too
+    classifier = transformers.ViTForImageClassification(model.config).eval()
+    classifier.vit.load_state_dict(model.state_dict(), strict=False)  # it has no pooler
+    classifier.classifier = torch.nn.Identity()
+    embedding = classifier(torch.stack([preprocess(photo) for photo in seen])).logits
+    last = {"tower.layernorm"}
     return Case(made, preprocess, seen, embedding, None, None, {"tower.embeddings"}, last)
 
 
@@ -445,13 +449,27 @@ def test_transformers_weights_that_do_not_fit_are_told_by_their_keys(tmp_path):
     made.save_pretrained(tmp_path)
     file = tmp_path / "model.safetensors"
     tensors = weights.read(file)
-    tensors["stray"] = tensors.pop("pooler.dense.bias")
+    tensors["stray"] = tensors.pop("layernorm.weight")
     tensors["layernorm.bias"] = torch.zeros(3)
     save_file(tensors, file, metadata={"format": "pt"})
     told = message("transformers", "vit", tmp_path)
-    assert "1 missing: pooler.dense.bias; 1 unexpected: stray" in told
+    assert "1 missing: layernorm.weight; 1 unexpected: stray" in told
     assert "layernorm.bias (3,) instead of (32,)" in told
     assert "type 'vit'" in message("transformers", "siglip", tmp_path)
+
+
+def test_a_vit_is_loaded_with_and_without_the_layers_of_its_pre_training(tmp_path):
+    settings = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = transformers.ViTConfig(**settings, intermediate_size=64)
+    made = []
+    for kind in (transformers.ViTModel, transformers.ViTForImageClassification):
+        folder = tmp_path / kind.__name__
+        kind(config).save_pretrained(folder)
+        transformers.ViTImageProcessor().save_pretrained(folder)
+        made.append(load("transformers", "vit", folder))
+    names = [[name for name, _ in backbone.image.named_parameters()] for backbone in made]
+    assert names[0] == names[1]
+    assert not any("pooler" in name or "classifier" in name for name in names[0])
 
 
 def test_texts_without_a_tokenizer_are_told(tmp_path):

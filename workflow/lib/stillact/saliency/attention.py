@@ -139,7 +139,7 @@ def _transformers(image: nn.Module) -> Anatomy:
         patch = tower.config.patch_size
 
         def readout(tokens: torch.Tensor) -> torch.Tensor:
-            return tower.pooler(tower.layernorm(tokens.mean(1, keepdim=True)))
+            return tower.layernorm(tokens.mean(1))
 
         return Anatomy(blocks, attentions, norms, None, patch, True, readout)
     blocks, patch = list(tower.encoder.layers), tower.config.patch_size

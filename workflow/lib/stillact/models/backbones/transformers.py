@@ -38,16 +38,28 @@ def load(block: Block, folder: Path) -> Backbone:
     for file in weights.weight_files(block, folder):
         weights.read(file)  # for its messages
     model, faults = transformers.AutoModel.from_pretrained(
-        folder, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
+        folder,
+        dtype=torch.float32,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,
+        **({"add_pooling_layer": False} if block.name == "vit" else {}),
     )
     weights.require_fit(
         folder,
         block.name,
         sorted(faults["missing_keys"]),
-        sorted(k for k in faults["unexpected_keys"] if not k.endswith("position_ids")),
+        sorted(k for k in faults["unexpected_keys"] if not _unused(k, block.name)),
         sorted(faults["mismatched_keys"]),
     )
     return kinds[block.name](model, folder)
+
+
+def _unused(key: str, name: str) -> bool:
+    """Whether a file's tensor is one that the model does without: of a ViT the layers after the
+    class token, which served the pre-training's classes."""
+    return key.endswith("position_ids") or (
+        name == "vit" and key.startswith(("pooler.", "classifier."))
+    )
 
 
 class _Pooled(nn.Module):
@@ -89,15 +101,30 @@ def _contrastive(model: nn.Module, folder: Path, image, text, embedding_width: i
     )
 
 
+class _ClassToken(nn.Module):
+    """A ViT of transformers that returns its class token after the final norm.
+
+    Its pooler, a linear layer and tanh before the classes of the pre-training, is left out: ViT's
+    paper (arXiv 2010.11929, section 3.1) and transformers' own classifier put a new head on the
+    class token.
+    """
+
+    def __init__(self, tower: nn.Module):
+        super().__init__()
+        self.tower = tower
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.tower(inputs).last_hidden_state[:, 0]
+
+
 def _vit(model: nn.Module, folder: Path) -> Backbone:
-    """A ViT, with the pooler that its pre-training classifier used: class token, linear, tanh."""
-    image = _Pooled(model)
+    image = _ClassToken(model)
     return Backbone(
         image,
         _preprocessing(folder),
-        model.config.pooler_output_size,
+        model.config.hidden_size,
         "tower.layers",
-        layers(image, "tower.layers", ("tower.layernorm.", "tower.pooler.")),
+        layers(image, "tower.layers", ("tower.layernorm.",)),
     )
 
 
