@@ -112,7 +112,7 @@ def rows_of(
     right = rng.random(len(labels)) < share
     codes = np.where(right, labels, (labels + 1) % len(CLASSES))
     logits = rng.normal(size=(len(labels), len(CLASSES)))
-    logits[range(len(labels)), codes] = logits.max(1) + rng.exponential(1 + right)
+    logits[range(len(labels)), codes] = logits.max(1) + np.minimum(rng.exponential(1 + right), 6)
     rows = pd.DataFrame(softmax(sharp * logits, axis=1), columns=[f"prob_{c}" for c in CLASSES])
     rows.insert(0, "label", np.array(CLASSES)[labels])
     head = dict(task="t", model=model, split=split, seed=seed, subset="test")

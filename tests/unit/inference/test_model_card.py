@@ -251,15 +251,6 @@ def test_factors_of_error_are_told_the_surest_first():
     assert f"{first} 0 of 10" in sentences[0]
 
 
-def test_factors_of_error_are_those_of_a_vote_where_there_are_runs():
-    factors = pd.DataFrame({"image_id": list("abcde"), "people": 1.0, "cut_off": "no"})
-    for name in ("person_size", "position", "resolution", "overlap", "brightness"):
-        factors[name] = np.arange(5.0)
-    text = made(cv=False, factors=factors)
-    assert "ordered by p value; an error is a wrong majority vote of the runs:" in text
-    assert len([line for line in text.splitlines() if "error rates " in line]) == 3
-
-
 def test_licences_of_weights_and_photos_are_told():
     urls = ["http://creativecommons.org/licenses/by-nc-nd/2.0/"] * 3 + ["http://x.org/by/"] * 2
     text = made(source=pd.DataFrame({"license_url": [*urls, ""]}))
