@@ -338,10 +338,11 @@ def _beside(found: Answer) -> list[str]:
         )
     if found.worse:
         nearest = min(found.worse, key=lambda one: one.low)
+        others = f"{listed([one.model for one in found.worse])}; than {nearest.model}"
+        better = nearest.model if len(found.worse) == 1 else others
         texts.append(
-            f"It is better than {listed([one.model for one in found.worse])}; than "
-            f"{nearest.model} by {100 * nearest.difference:.1f} points (95\xa0% interval "
-            f"{100 * nearest.low:.1f} to {100 * nearest.high:.1f})."
+            f"It is better than {better} by {100 * nearest.difference:.1f} points (95\xa0% "
+            f"interval {100 * nearest.low:.1f} to {100 * nearest.high:.1f})."
         )
     return texts
 

@@ -273,7 +273,7 @@ class Config(Block):
             elif RECIPES[recipe].of_seeds:
                 reasons[name] = "a mean of several seeds is not cross-validated"
             elif not self.repeats(recipe):
-                reasons[name] = f"it is not cross-validated (cross_validation.{recipe} is 0)"
+                reasons[name] = f"not cross-validated (cross_validation.{recipe} is 0)"
         return reasons
 
     def _unusable(self, model: str) -> str:
