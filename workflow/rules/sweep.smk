@@ -87,6 +87,7 @@ rule sweep:
             model=cfg.sweep.model,
             points=SPACE.to_dict("records"),
             own=sweep.own(cfg.plan(MAIN, cfg.sweep.model), cfg.sweep),
+            patience=cfg.plan(MAIN, cfg.sweep.model).training.patience,
         ),
         code=digest_of("evaluation/sweep.py"),
     message:

@@ -93,7 +93,8 @@ def test_the_models_own_values_are_found_among_the_sweeps(changes, own):
     assert sweep.own(base(cfg), cfg.sweep) == own
 
 
-def test_a_training_is_judged_by_the_epoch_that_it_ends_with():
+@pytest.mark.parametrize(("patience", "kept"), [(2, 2), (None, 3)])
+def test_a_training_is_judged_by_the_epoch_whose_weights_are_kept(patience, kept):
     history = pd.DataFrame(
         {
             "epoch": [1, 2, 3],
@@ -101,10 +102,10 @@ def test_a_training_is_judged_by_the_epoch_that_it_ends_with():
             "validation_accuracy": [0.5, 0.75, 1.0],
         }
     )
-    assert sweep.best_epoch(history) == {
-        "validation_loss": 0.4,
-        "validation_accuracy": 0.75,
-        "best_epoch": 2,
+    assert sweep.kept_epoch(history, patience) == {
+        "validation_loss": history["validation_loss"][kept - 1],
+        "validation_accuracy": history["validation_accuracy"][kept - 1],
+        "kept_epoch": kept,
         "epochs": 3,
     }
 

@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 
 from stillact.core.runs import Run
 from stillact.core.tables import read_csv, write_csv
-from stillact.models.backbones import loading
+from stillact.models.backbones import base, loading
 from stillact.recipes.fine_tune import setup as fine_tune
 from stillact.recipes.fine_tune.config import FineTunePlan
 from stillact.training import jobs, loop, trained
@@ -130,8 +130,7 @@ def test_the_groups_of_layer_decay(kind, tmp_path):
     backbone = loading.from_record(tiny_backbones.record(kind, tmp_path))
     backbone.text = None
     network = fine_tune.Classifier(backbone, torch.nn.Linear(backbone.embedding_width, 3), False)
-    settings = plan(layer_decay=0.5).training
-    made = fine_tune.groups(network, settings)
+    made = fine_tune.groups(network, plan(layer_decay=0.5))
     # head; what follows the blocks; blocks 2 and 1; patch and position embeddings
     scales = {1: {"head"}, 0.5: {"after"}, 0.25: {"block 2"}, 0.125: {"block 1"}, 0.0625: {"first"}}
     names = [name for group in made for name in group["names"]]
@@ -156,7 +155,7 @@ def place(name: str) -> str:
     for number in range(DEPTH):
         if any(f"{blocks}.{number}." in name for blocks in ("blocks", "resblocks", "layers")):
             return f"block {number + 1}"
-    ends = ("norm.", "layernorm.", "pooler.", "ln_post.", "proj")
+    ends = ("norm.", "layernorm.", "ln_post.", "proj")
     name = name.removeprefix("backbone.image.").removeprefix("tower.")
     return "after" if name.startswith(ends) else "first"
 
@@ -164,7 +163,72 @@ def place(name: str) -> str:
 def test_without_layer_decay_all_have_the_full_step(timm_record):
     backbone = loading.from_record(timm_record)
     network = fine_tune.Classifier(backbone, torch.nn.Linear(24, 3), False)
-    assert {group["scale"] for group in fine_tune.groups(network, plan().training)} == {1.0}
+    assert {group["scale"] for group in fine_tune.groups(network, plan())} == {1.0}
+
+
+@pytest.mark.parametrize("layer_decay", [1.0, 0.5])
+@pytest.mark.parametrize("head", ["random", "text", "probe", "text_tower"])
+def test_only_a_head_that_starts_at_random_has_its_own_rate(
+    tmp_path, photos, texts, head, layer_decay
+):
+    files = {**photos, **texts, "record": tiny_backbones.record("open_clip", tmp_path)}
+    settings = dict(learning_rate=0.25, head_learning_rate=1.0, layer_decay=layer_decay)
+    set_up = fine_tune.setup(plan(head, **settings), files, CPU)
+    made = set_up.groups(set_up.network(None))
+    scales = {group["scale"] for group in made if group["names"][0].startswith("head.")}
+    assert scales == {4.0 if head == "random" else 1.0}
+    body = {group["scale"] for group in made if group["names"][0].startswith("backbone.")}
+    assert max(body) == layer_decay
+
+
+def test_the_first_step_moves_a_random_head_by_its_rate_and_the_body_by_its_own(
+    photos, timm_record, tmp_path
+):
+    """Adam's first step is the learning rate, whatever the gradient."""
+    rates = dict(learning_rate=1e-5, head_learning_rate=1e-3, weight_decay=0, clip_norm=None)
+    rates |= dict(warmup=0.0, schedule="constant", batch_size=64, max_epochs=1)
+    set_up = fine_tune.setup(plan(**rates), {**photos, "record": timm_record}, CPU)
+    network = seeded(set_up)
+    before = {name: p.detach().clone() for name, p in network.named_parameters()}
+    made = set_up.parts(jobs.rows(photos["split"], "holdout"))
+    parts = {name: part for name, (part, _) in made.items()}
+    settings, groups = plan(**rates).training, set_up.groups(network)
+    run = Run("activity3", "tiny", "holdout", 0)
+    loop.fit(network, parts, settings, set_up.prepare, run, tmp_path / "checkpoint.pt", groups)
+    moved = {
+        name: (parameter.detach() - before[name]).abs().max().item()
+        for name, parameter in network.named_parameters()
+    }
+    assert moved["head.weight"] == pytest.approx(1e-3, rel=0.01)
+    body = [step for name, step in moved.items() if not name.startswith("head.")]
+    assert max(body) == pytest.approx(1e-5, rel=0.05)
+
+
+def test_batch_norms_keep_the_statistics_of_the_pre_training(tmp_path):
+    """And are trained: a head that starts from a probe starts so in training too."""
+    torch.manual_seed(0)
+    layers = [torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.ReLU()]
+    image = torch.nn.Sequential(*layers, torch.nn.Flatten(), torch.nn.Dropout(0.5))
+    looks = dict(size=6, geometry="squash", interpolation="bicubic", crop=1.0)
+    looks |= dict(mean=(0.5,) * 3, std=(0.5,) * 3)
+    numbers = {name: 0 for name, _ in image.named_parameters()}
+    backbone = base.Backbone(image, looks, 64, None, numbers)
+    image[1].running_mean += 0.3
+    network = fine_tune.Classifier(backbone, torch.nn.Linear(64, 3), False)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    inputs = torch.randint(256, (12, 3, 6, 6), dtype=torch.uint8)
+    part = loop.LabelledInputs(inputs, torch.arange(12) % 3)
+    settled, run = plan(learning_rate=0.01).training, Run("activity3", "tiny", "holdout", 0)
+    parts = {"train": part, "validation": part}
+
+    def prepare(images, _):
+        return backbone.normalise(images)
+
+    loop.fit(network, parts, settled, prepare, run, tmp_path / "checkpoint.pt")
+    changed = {name for name, t in network.state_dict().items() if not torch.equal(t, before[name])}
+    assert changed == {name for name, _ in network.named_parameters()}
+    network.train()
+    assert network.backbone.image[-1].training  # only batch norms are excepted
 
 
 @pytest.fixture

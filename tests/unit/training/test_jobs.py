@@ -345,9 +345,10 @@ def test_a_subset_without_photos_is_named(train, inputs, subset):
         train()
 
 
-def test_a_training_that_diverges_says_what_to_change(train):
-    with pytest.raises(InputError, match=r"seed_4: .* never a number; lower learning_rate \(now"):
-        train(plan=plan(learning_rate=1e30, max_epochs=8, patience=8))
+@pytest.mark.parametrize("patience", [8, None])
+def test_a_training_that_diverges_says_what_to_change(train, patience):
+    with pytest.raises(InputError, match=r"seed_4: .* not a number; lower learning_rate \(now"):
+        train(plan=plan(learning_rate=1e30, max_epochs=8, patience=patience))
 
 
 def test_models_of_one_shape_start_alike_and_end_apart(train):

@@ -131,7 +131,7 @@ def test_it_learns_what_is_to_be_learnt(tmp_path):
     progress = fit(network(), tmp_path, max_epochs=40, patience=40)
     assert progress.history[-1]["train_loss"] < 0.5 * progress.history[0]["train_loss"]
     assert progress.history[-1]["train_accuracy"] == 1
-    assert progress.history[progress.best_epoch - 1]["validation_accuracy"] > 0.8
+    assert progress.history[progress.kept_epoch - 1]["validation_accuracy"] > 0.8
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def test_it_ends_patience_epochs_after_the_best_and_takes_its_weights(
     scripted(losses)
     stopped = network(FULL)
     progress = fit(stopped, tmp_path, patience=patience)
-    assert (progress.epoch, progress.best_epoch) == (epochs, best)
+    assert (progress.epoch, progress.kept_epoch) == (epochs, best)
     shown = [row["validation_loss"] for row in progress.history]
     assert shown == pytest.approx(losses[:epochs], nan_ok=True)
     scripted([0.9 - 0.1 * i for i in range(best)])  # so that its last epoch is its best
@@ -179,7 +179,7 @@ def test_it_ends_patience_epochs_after_the_best_and_takes_its_weights(
 def test_a_training_that_diverges_ends_after_patience_epochs(tmp_path, scripted):
     scripted([math.nan] * 6)
     progress = fit(network(), tmp_path, patience=2)
-    assert (progress.epoch, progress.best_epoch) == (2, 0)
+    assert (progress.epoch, progress.kept_epoch) == (2, 0)
 
 
 class Killed(Exception):
@@ -216,7 +216,7 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, 
     progress = fit(resumed, tmp_path, noisy)
     assert equal(resumed, whole)
     assert progress.history == expected.history
-    assert (progress.epoch, progress.best_epoch) == (expected.epoch, expected.best_epoch)
+    assert (progress.epoch, progress.kept_epoch) == (expected.epoch, expected.kept_epoch)
 
 
 def test_a_finished_training_does_not_go_on(tmp_path, monkeypatch, scripted):
@@ -227,8 +227,85 @@ def test_a_finished_training_does_not_go_on(tmp_path, monkeypatch, scripted):
     fit(stopped, tmp_path, noisy, patience=2)
     again = network(FULL, seed=99)
     progress = fit(again, tmp_path, killed_at(1), patience=2)
-    assert (progress.epoch, progress.best_epoch) == (4, 2)
+    assert (progress.epoch, progress.kept_epoch) == (4, 2)
     assert equal(again, stopped)
+
+
+@pytest.mark.parametrize("losses", [[0.1, 0.9, 0.9, 0.9], [0.9, math.nan, 0.2, 0.5]])
+def test_without_patience_every_epoch_is_trained_and_the_last_weights_are_kept(
+    tmp_path, scripted, losses
+):
+    scripted(losses)
+    trained = network(FULL)
+    progress = fit(trained, tmp_path, noisy, max_epochs=4, patience=None)
+    assert (progress.epoch, progress.kept_epoch) == (4, 4)
+    assert progress.kept_loss == pytest.approx(losses[-1])
+    scripted([0.9, 0.8, 0.7, 0.6])  # so that with early stopping the last epoch is kept too
+    other = network(FULL)
+    fit(other, tmp_path, noisy, max_epochs=4, patience=4)
+    assert equal(trained, other)
+
+
+def test_without_patience_the_validation_photos_have_no_influence(tmp_path):
+    parts = [PARTS, {**PARTS, "validation": photos(5, 9)}]
+    nets = [network(FULL), network(FULL)]
+    for net, of_net in zip(nets, parts, strict=True):
+        fit(net, tmp_path, noisy, of_net, max_epochs=4, patience=None)
+    assert equal(*nets)
+
+
+def test_a_training_without_patience_resumes_with_its_budget(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "SAVE_EVERY_S", -1)
+    monkeypatch.setattr(loop, "SAVE_SHARE", math.inf)
+    (tmp_path / "other").mkdir()
+    whole, resumed = network(FULL), network(FULL, seed=99)
+    settled = dict(patience=None, schedule="cosine")
+    fit(whole, tmp_path / "other", noisy, **settled)
+    with pytest.raises(Killed):
+        fit(network(FULL), tmp_path, killed_at(11), **settled)
+    progress = fit(resumed, tmp_path, noisy, **settled)
+    assert equal(resumed, whole)
+    assert (progress.epoch, progress.kept_epoch) == (6, 6)
+
+
+def test_a_network_that_has_learnt_nothing_is_told(tmp_path, caplog):
+    fit(network(), tmp_path, learning_rate=1e-9, max_epochs=2, patience=None)
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith(f"{RUN}: the network has learnt next to nothing")
+    labels = PARTS["train"].labels
+    assert f"gives {loop.constant_loss(labels):.3f} (ln 3 is 1.099)" in told
+    assert "learning_rate (now 1e-09) or max_epochs (now 2)" in told
+
+
+def test_the_epoch_that_is_kept_decides_whether_it_is_told(tmp_path, caplog, scripted):
+    """Early stopping keeps the first epoch of a network that learns later."""
+    scripted([0.1, *[0.9] * 29])
+    progress = fit(network(), tmp_path, max_epochs=30, patience=30)
+    assert progress.history[-1]["train_loss"] < 0.8
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert "at the kept epoch 1 " in told
+
+
+def test_a_network_that_has_learnt_is_not_warned_of(tmp_path, caplog):
+    fit(network(), tmp_path, max_epochs=40, patience=None)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("counts", [[4, 4, 4], [9, 2, 1], [6, 2]])
+def test_the_loss_of_a_constant_is_the_lowest_of_any_constant(counts, smoothing):
+    labels = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    logits = torch.zeros(len(counts), requires_grad=True)
+    optimiser = torch.optim.LBFGS([logits], max_iter=200, line_search_fn="strong_wolfe")
+
+    def loss():
+        optimiser.zero_grad()
+        found = cross_entropy(logits.expand(len(labels), -1), labels, label_smoothing=smoothing)
+        found.backward()
+        return found
+
+    optimiser.step(loss)
+    assert loop.constant_loss(labels, smoothing) == pytest.approx(loss().item(), abs=1e-4)
 
 
 def test_nothing_is_saved_before_its_time(tmp_path):
@@ -316,7 +393,7 @@ def test_every_setting_of_a_step_is_as_in_a_plain_loop(tmp_path):
     parts = {"train": PARTS["train"], "validation": PARTS["train"]}
     checkpoint = tmp_path / "checkpoint.pt"
     progress = loop.fit(trained, parts, whole, prepared(), RUN, checkpoint, groups)
-    assert progress.best_epoch == 2
+    assert progress.kept_epoch == 2
     weights, biases = _weights_and_biases(plain)
     optimiser = torch.optim.AdamW(
         [{"params": weights, "weight_decay": 0.5}, {"params": biases, "weight_decay": 0.0}],

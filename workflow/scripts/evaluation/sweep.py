@@ -11,7 +11,9 @@ from stillact.figures import sweep as sweep_figures
 with logs.job(snakemake.log[0]):
     params = snakemake.params[0]
     pairs = zip(params["points"], snakemake.input.histories, strict=True)
-    points = pd.DataFrame([point | sweep.best_epoch(read_csv(path)) for point, path in pairs])
+    patience = params["patience"]
+    rows = [point | sweep.kept_epoch(read_csv(path), patience) for point, path in pairs]
+    points = pd.DataFrame(rows)
     summary = sweep.summary(points)
     write_csv(points, snakemake.output.points)
     write_csv(summary, snakemake.output.summary)

@@ -8,7 +8,8 @@ from stillact.config.types import Block, Count, Fraction, Positive
 
 
 class Training(Block):
-    """AdamW on the cross-entropy; stops `patience` epochs after the best validation loss."""
+    """AdamW on the cross-entropy, with early stopping on the validation loss if there is a
+    `patience`."""
 
     learning_rate: Annotated[Positive, Field(description="Peak learning rate.")]
     schedule: Annotated[
@@ -28,8 +29,12 @@ class Training(Block):
     batch_size: Annotated[Count, Field(description="Batch size.")]
     max_epochs: Annotated[Count, Field(description="Maximum number of epochs.")]
     patience: Annotated[
-        Count, Field(description="Epochs without a lower validation loss before training stops.")
-    ]
+        Count | None,
+        Field(
+            description="Early stopping: epochs without a lower validation loss before training "
+            "stops; null: none, and the weights of the last epoch instead of the best one."
+        ),
+    ] = None
 
 
 class LinearProbe(Block):

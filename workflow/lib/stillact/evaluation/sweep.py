@@ -48,17 +48,20 @@ def own(base: FineTunePlan, sweep: Sweep) -> dict[str, Any]:
     }
 
 
-def best_epoch(history: pd.DataFrame) -> dict[str, float]:
+def kept_epoch(history: pd.DataFrame, patience: int | None) -> dict[str, float]:
     """Number of epochs of a training, and number, validation_loss (nats) and validation_accuracy
-    (0 to 1) of the epoch with the lowest validation loss, whose weights are kept.
+    (0 to 1) of the epoch whose weights are kept.
 
     Args:
         history: history.csv: epoch, validation_loss, validation_accuracy; one row per epoch.
+        patience: of early stopping, which keeps the epoch with the lowest validation loss; None:
+            the last epoch is kept.
     """
-    best = history.loc[history["validation_loss"].idxmin()]
+    row = len(history) - 1 if patience is None else history["validation_loss"].argmin()
+    kept = history.iloc[row]
     return {
-        **{metric: float(best[metric]) for metric in METRICS},
-        "best_epoch": int(best["epoch"]),
+        **{metric: float(kept[metric]) for metric in METRICS},
+        "kept_epoch": int(kept["epoch"]),
         "epochs": len(history),
     }
 
@@ -68,7 +71,7 @@ def summary(points: pd.DataFrame) -> pd.DataFrame:
     setting.
 
     Args:
-        points: one row per combination: `SETTINGS`, and the metrics of `best_epoch`.
+        points: one row per combination: `SETTINGS`, and the metrics of `kept_epoch`.
 
     Returns:
         setting ("all", or one of `SETTINGS`), value (of it, as in paths; '' for all), metric,

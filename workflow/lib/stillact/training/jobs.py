@@ -5,6 +5,7 @@ import functools
 import hashlib
 import importlib.metadata
 import json
+import math
 import platform
 import resource
 import time
@@ -276,12 +277,13 @@ def _by_epochs(
         setup.penalty,
         None if chosen is None else int(chosen["epoch"]),
     )
-    if chosen is None and not progress.best_weights:
+    if not math.isfinite(progress.kept_loss):
         raise InputError(
-            f"{run}: the validation loss was never a number; lower learning_rate "
-            f"(now {plan.training.learning_rate}) of the model's recipe in config.yaml"
+            f"{run}: the training diverged: its loss is not a number; lower "
+            f"learning_rate (now {plan.training.learning_rate}) of the model's recipe in "
+            "config.yaml"
         )
-    return Fitted(progress.history, {"epoch": progress.best_epoch})
+    return Fitted(progress.history, {"epoch": progress.kept_epoch})
 
 
 def load_parts(

@@ -25,6 +25,7 @@ from stillact.training import gpus
 SAVE_EVERY_S = 20.0  # an interruption loses at most this time plus the current epoch
 SAVE_SHARE = 0.05  # of the time; large networks are saved less often
 CHUNK = 256  # inputs per forward pass without gradients
+LEARNT = 0.9  # a training loss above this share of a constant prediction's: little was learnt
 
 # Converts a batch of inputs to the network's input; `training` says whether to augment.
 Prepare = Callable[[torch.Tensor, bool], torch.Tensor]
@@ -48,13 +49,22 @@ class LabelledInputs:
 
 @dataclass
 class Progress:
-    """The state of a training at the end of an epoch, sufficient to resume it exactly."""
+    """The state of a training at the end of an epoch, sufficient to resume it exactly.
+
+    kept_epoch, kept_loss: the epoch whose weights are kept so far, and its validation loss (its
+        training loss without validation photos); 0 and infinity before there is one.
+    kept_weights: its weights, with early stopping; without it the network has them.
+    """
 
     epoch: int = 0
-    best_epoch: int = 0
-    best_loss: float = float("inf")
-    best_weights: dict[str, torch.Tensor] = field(default_factory=dict)
+    kept_epoch: int = 0
+    kept_loss: float = math.inf
+    kept_weights: dict[str, torch.Tensor] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
+
+    def stopped(self, last: int, patience: int | None) -> bool:
+        """Whether the training is over, `last` being the last epoch it may have."""
+        return self.epoch >= last or self.epoch - self.kept_epoch >= (patience or math.inf)
 
 
 def fit(
@@ -69,10 +79,13 @@ def fit(
     penalty: Penalty | None = None,
     epochs: int | None = None,
 ) -> Progress:
-    """Train `network` in place and restore the weights of its best epoch.
+    """Train `network` in place.
 
-    The best epoch is the one with the lowest validation loss; training stops `patience` epochs
-    after it. Every random draw is seeded by the run and the epoch, so that a training resumed from
+    With early stopping, training stops `patience` epochs after the epoch with the lowest validation
+    loss, and its weights are restored. Without it (`patience` is None), training lasts `max_epochs`
+    and the last weights are kept; the validation photos then have no influence on the weights.
+
+    Every random draw is seeded by the run and the epoch, so that a training resumed from
     `checkpoint` ends with the same weights as an uninterrupted one.
 
     Args:
@@ -98,36 +111,63 @@ def fit(
     loop = Loop(network, settings, prepare, groups, precision, penalty)
     progress = _resume(checkpoint, network, loop.optimiser, parts["train"].labels.device)
     saved, cost = time.monotonic(), 0.0
-    while epochs is not None and progress.epoch < epochs:
+    patience = settings.patience if epochs is None else None
+    while not progress.stopped(epochs or settings.max_epochs, patience):
         progress.epoch += 1
         torch.manual_seed(run.rng_seed(f"epoch {progress.epoch}"))
         train = loop.epoch(parts["train"], progress.epoch)
-        progress.history.append({"epoch": progress.epoch, **train})
-        progress.best_epoch = progress.epoch
-    while epochs is None and progress.epoch < settings.max_epochs:
-        if progress.epoch - progress.best_epoch >= settings.patience:
-            break
-        progress.epoch += 1
-        torch.manual_seed(run.rng_seed(f"epoch {progress.epoch}"))
-        train = loop.epoch(parts["train"], progress.epoch)
-        found = evaluate(network, parts["validation"], prepare)
-        loss = found["validation_loss"]
+        found = evaluate(network, parts["validation"], prepare) if epochs is None else {}
+        loss = found.get("validation_loss", train["train_loss"])
         progress.history.append({"epoch": progress.epoch, **train, **found})
-        if loss < progress.best_loss:
-            progress.best_loss, progress.best_epoch = loss, progress.epoch
-            progress.best_weights = copy.deepcopy(network.state_dict())
+        if patience is None or loss < progress.kept_loss:
+            progress.kept_loss, progress.kept_epoch = loss, progress.epoch
+            if patience is not None:
+                progress.kept_weights = copy.deepcopy(network.state_dict())
         if time.monotonic() - saved > max(SAVE_EVERY_S, cost / SAVE_SHARE):
             start = time.monotonic()
             _save(checkpoint, network, loop.optimiser, progress)
             saved = time.monotonic()
             cost = saved - start
             logger.info(
-                "%s: epoch %d of at most %d, validation loss %.3f (best %.3f)",
-                *(run, progress.epoch, settings.max_epochs, loss, progress.best_loss),
+                "%s: epoch %d of at most %d, loss %.3f (kept: %.3f)",
+                *(run, progress.epoch, epochs or settings.max_epochs, loss, progress.kept_loss),
             )
-    if progress.best_weights:  # empty if the loss was never a number
-        network.load_state_dict(progress.best_weights)
+    if progress.kept_weights:  # empty without early stopping, or if the loss was never a number
+        network.load_state_dict(progress.kept_weights)
+    if math.isfinite(progress.kept_loss):
+        kept = progress.history[progress.kept_epoch - 1]
+        _warn_unless_learnt(run, kept, parts["train"].labels, settings)
     return progress
+
+
+def constant_loss(labels: torch.Tensor, smoothing: float = 0.0) -> float:
+    """The lowest mean loss, nats, of predicting the same probabilities for every photo: ln(classes)
+    if all classes have equally many photos, less if not.
+
+    Args:
+        labels: of the photos.
+        smoothing: label smoothing of the loss.
+    """
+    counts = labels.cpu().bincount().double()  # on a GPU it is not deterministic
+    shares = (1 - smoothing) * counts / counts.sum() + smoothing / len(counts)
+    return torch.special.entr(shares).sum().item()
+
+
+def _warn_unless_learnt(run: Run, kept: dict, labels: torch.Tensor, settings: Training) -> None:
+    """Warn if the training loss of the kept epoch is not clearly below `constant_loss`: the
+    network's predictions then say little about the photos, whatever they are compared with."""
+    constant = constant_loss(labels, settings.label_smoothing)
+    if kept["train_loss"] <= LEARNT * constant:
+        return
+    classes = int(labels.max()) + 1
+    logger.warning(
+        "%s: the network has learnt next to nothing: at the kept epoch %d its training loss is "
+        "%.3f, and predicting the same for every photo gives %.3f (ln %d is %.3f); raise "
+        "learning_rate (now %g) or max_epochs (now %d) of the model's recipe, or use weaker "
+        "augmentations",
+        *(run, kept["epoch"], kept["train_loss"], constant, classes, math.log(classes)),
+        *(settings.learning_rate, settings.max_epochs),
+    )
 
 
 class AdamW:

@@ -15,16 +15,28 @@ from stillact.config.training import (
     record,
     texts,
 )
-from stillact.config.types import Block, Name, Text
+from stillact.config.types import Block, Name, Positive, Text
 
 
 class FineTune(Training):
     """Fine-tuning of a backbone and a new head, without weight decay on biases, norms and
     embeddings."""
 
+    head_learning_rate: Annotated[
+        Positive | None,
+        Field(
+            description="Peak learning rate of a head that starts at random; null: learning_rate. "
+            "Other heads, which start from a probe or from prompts, have learning_rate."
+        ),
+    ] = None
     layer_decay: Annotated[
         float,
-        Field(gt=0, le=1, description="Learning rate of a layer over that of the layer above it."),
+        Field(
+            gt=0,
+            le=1,
+            description="Learning rate of a layer over that of the layer above it, from "
+            "learning_rate times this in the topmost layer of the backbone down.",
+        ),
     ] = 1.0
     precision: Annotated[
         Literal["auto", "fp32", "bf16"],

@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 
 from stillact.models.backbones import base, loading
 from stillact.recipes import frozen
-from stillact.recipes.fine_tune.config import FineTune, FineTunePlan
+from stillact.recipes.fine_tune.config import FineTunePlan
 from stillact.training import augment, loop
 from stillact.training.jobs import Parts, Setup, load_parts
 
@@ -33,6 +33,16 @@ class Classifier(nn.Module):
         super().__init__()
         self.backbone, self.head, self.normalised = backbone, head, normalised
         self.chosen: dict[str, float] = {}  # for the head's initialisation
+
+    def train(self, mode: bool = True) -> "Classifier":
+        """As in torch, but that batch norms keep the means and variances of the pre-training:
+        those of small batches of a small dataset differ from step to step, and from those with
+        which the trained network predicts. Their weights and biases are trained."""
+        super().train(mode)
+        for module in self.backbone.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+        return self
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (batch, classes) of normalised images (batch, 3, size, size)."""
@@ -128,26 +138,31 @@ def setup(plan: FineTunePlan, files: Mapping[str, Path], device: torch.device) -
         prepare,
         inputs=lambda photos, _: photos,
         preprocessing=frozen.facts(files).preprocessing,
-        groups=lambda model: groups(model, plan.training),
+        groups=lambda model: groups(model, plan),
         precision=precision,
     )
 
 
-def groups(network: Classifier, settings: FineTune) -> list[dict]:
+def groups(network: Classifier, plan: FineTunePlan) -> list[dict]:
     """Parameter groups of the optimiser: per layer, with and without weight decay.
 
     The head (and a text tower) has the full learning rate, the layer below it that times
-    `layer_decay`, and so on down to the patch embedding (as in BEiT, arXiv 2106.08254). Biases,
-    norms and embeddings have no weight decay.
+    `layer_decay`, and so on down to the patch embedding (as in BEiT, arXiv 2106.08254). A head that
+    starts at random has a learning rate of its own: with the small one that keeps the backbone's
+    features it would hardly move in the few steps of a small dataset. Biases, norms and embeddings
+    have no weight decay.
 
     Args:
         network: the classifier.
-        settings: weight_decay, layer_decay.
+        plan: initial head; learning_rate, head_learning_rate, weight_decay, layer_decay.
 
     Returns:
         params, names, scale (of the learning rate) and weight_decay of each group, from the head
         down.
     """
+    settings = plan.training
+    own_rate = settings.head_learning_rate if plan.head == "random" else None
+    of_head = 1.0 if own_rate is None else own_rate / settings.learning_rate
     above = network.backbone.last_layer + 1
     by_layer: dict[tuple[int, bool], dict] = {}
     for name, parameter in network.named_parameters():
@@ -159,7 +174,7 @@ def groups(network: Classifier, settings: FineTune) -> list[dict]:
             {
                 "params": [],
                 "names": [],
-                "scale": settings.layer_decay ** (above - layer),
+                "scale": of_head if layer == above else settings.layer_decay ** (above - layer),
                 "weight_decay": settings.weight_decay if decays else 0.0,
             },
         )
