@@ -26,13 +26,23 @@ def browser(tmp_path_factory):
 
 
 @pytest.fixture
-def page(finished, browser):
-    """The report, freshly opened from its file."""
+def unopened(finished, browser):
+    """The report, freshly opened from its file, as a reader first sees it."""
     browser.send("Emulation.clearDeviceMetricsOverride")
     browser.requests.clear()
     browser.open((finished.folder / "results/report.html").as_uri())
     yield browser
     assert browser.complaints == []
+
+
+OPEN = "document.querySelectorAll('.part').forEach(part => part.open = true)"
+
+
+@pytest.fixture
+def page(unopened):
+    """The report with all sections of its second level open."""
+    unopened.run(OPEN)
+    return unopened
 
 
 def choose(page, **values):
@@ -44,12 +54,19 @@ def choose(page, **values):
 
 
 @pytest.fixture
-def answers(finished):
+def models(finished):
+    """The models of the photo browser: here the cross-validated ones, the most accurate first."""
+    pooled = read_csv(finished.folder / "results/statistics/activity3/pooled.csv")
+    rows = pooled.query("scheme == 'cv' and metric == 'accuracy'")
+    return rows.sort_values("value", ascending=False, kind="stable")["model"].tolist()
+
+
+@pytest.fixture
+def answers(finished, models):
     """Of each test photo and model the predicted class; and the labels."""
     table = read_csv(finished.folder / "results/predictions/activity3.csv")
     table = table.query("split == 'holdout' and subset == 'test'")
-    own = ["fnn_base", "cnn_base", "cnn_gen", "vit", "siglip2", "clip_ic", "clip_em", "clip_cs"]
-    table = table[table["model"].isin(own)]
+    table = table[table["model"].isin(models)]
     means = table.groupby(["image_id", "model"])[[c for c in table if c.startswith("prob_")]].mean()
     predicted = means.idxmax(axis=1).str.removeprefix("prob_").unstack()
     return predicted, table.groupby("image_id")["label"].first()
@@ -76,6 +93,36 @@ def test_every_link_within_the_page_leads_somewhere_and_opens_it(page):
     page.run("document.querySelector('a[href=\"#config-recipes\"]').click()")
     page.run("new Promise(requestAnimationFrame)")
     assert page.run("document.querySelector('#config').open") is True
+
+
+def test_the_first_level_is_short_and_the_second_closed(unopened):
+    top = "document.querySelector('#details').getBoundingClientRect().top + scrollY"
+    assert unopened.run(top) <= 8 * 900
+    words = "[...document.querySelectorAll('main > section')].map(s => s.innerText).join(' ')"
+    assert len(unopened.run(words).split()) <= 700
+    closed = "[...document.querySelectorAll('.part')].map(part => part.open)"
+    assert not any(unopened.run(closed))
+    # Each says what it contains.
+    spoken = "[...document.querySelectorAll('.part > summary span')].map(s => s.innerText.trim())"
+    assert all(text.endswith(".") for text in unopened.run(spoken))
+
+
+def test_a_link_of_the_navigation_opens_its_section(unopened):
+    unopened.run("document.querySelector('nav a[href=\"#errors\"]').click()")
+    unopened.run("new Promise(requestAnimationFrame)")
+    opened = "[...document.querySelectorAll('.part[open]')].map(part => part.id)"
+    assert unopened.run(opened) == ["errors"]
+
+
+def test_print_shows_what_is_closed(unopened):
+    shown = "document.querySelector('#errors figure').checkVisibility()"
+    assert unopened.run(shown) is False
+    unopened.run("dispatchEvent(new Event('beforeprint'))")
+    unopened.run("new Promise(requestAnimationFrame)")
+    assert unopened.run(shown) is True
+    assert unopened.run("document.querySelectorAll('details:not([open])').length") == 0
+    unopened.run("dispatchEvent(new Event('afterprint'))")
+    assert unopened.run(shown) is False
 
 
 def test_a_click_sorts_and_the_third_gives_the_order_back(finished, page):
@@ -145,13 +192,13 @@ def test_print_shows_the_rows_that_a_filter_hides(page):
     page.send("Emulation.setEmulatedMedia", media="")
 
 
-def test_photos_are_filtered_by_class_error_and_disagreement(page, answers):
+def test_photos_are_filtered_by_class_error_and_disagreement(page, answers, models):
     predicted, labels = answers
     wrong = predicted.ne(labels, axis=0)
     cases = {
         (): labels.index,
         ("label", "sitting"): labels.index[labels == "sitting"],
-        ("wrong", "cnn_base"): wrong.index[wrong["cnn_base"]],
+        ("wrong", models[0]): wrong.index[wrong[models[0]]],
         ("wrong", "*any"): wrong.index[wrong.any(axis=1)],
         ("wrong", "*all"): wrong.index[wrong.all(axis=1)],
         ("agreement", "disagree"): predicted.index[predicted.nunique(axis=1) > 1],
@@ -170,14 +217,14 @@ def test_photos_are_filtered_by_class_error_and_disagreement(page, answers):
         ), case
 
 
-def test_a_card_says_in_words_what_its_bars_show(finished, page, answers):
+def test_a_card_says_in_words_what_its_bars_show(finished, page, answers, models):
     predicted, labels = answers
     image = page.run(CARDS)[0]
     lines = page.run(
         "[...document.querySelectorAll('.card:first-child li')].map(l => l.textContent)"
     )
     assert len(lines) == len(predicted.columns)
-    for line, model in zip(lines, ("fnn_base", "cnn_base", "cnn_gen"), strict=False):
+    for line, model in zip(lines, models, strict=False):
         says = predicted.loc[image, model]
         mark = "✓ correct: " if says == labels[image] else "✗ wrong: "
         assert line.startswith(f"{model}{mark}{says}")
@@ -219,7 +266,9 @@ def test_cross_validation_shows_every_photo_a_page_at_a_time(finished, page):
     assert sorted(shown) == sorted(photos)
 
 
-def test_a_click_shows_a_photo_whole_with_its_path_and_all_predictions(finished, page, answers):
+def test_a_click_shows_a_photo_whole_with_its_path_and_all_predictions(
+    finished, page, answers, models
+):
     predicted, labels = answers
     image = page.run(CARDS)[0]
     url = read_csv(finished.folder / "results/data/images.csv").set_index("id").loc[image, "url"]
@@ -227,12 +276,12 @@ def test_a_click_shows_a_photo_whole_with_its_path_and_all_predictions(finished,
     page.run("document.querySelector('.card .picture').focus()")
     page.press("Enter")
     assert page.run("document.querySelector('dialog').open")
-    assert page.run("document.querySelector('dialog h3').innerText") == url
+    assert page.run("document.querySelector('dialog h4').innerText") == url
     text = page.run("document.querySelector('dialog').innerText")
     assert f"Labelled {labels[image]}" in text
     assert image in text
     shown = page.run("[...document.querySelectorAll('dialog li')].map(e => e.textContent)")
-    for line, model in zip(shown, ("fnn_base", "cnn_base", "cnn_gen"), strict=False):
+    for line, model in zip(shown, models, strict=False):
         assert line.startswith(model)
         assert all(label in line for label in ("walking_running", "sitting", "standing"))
     assert len(shown) == len(predicted.columns)
@@ -315,8 +364,10 @@ def test_without_scripts_everything_but_the_browser_of_photos_is_there(finished,
     page.send("Emulation.setScriptExecutionDisabled", value=True)
     page.open((finished.folder / "results/report.html").as_uri())
     page.send("Emulation.setScriptExecutionDisabled", value=False)
-    text = page.run("document.body.innerText")
-    assert "The photo browser needs JavaScript, which is off" in text
+    page.run(OPEN)
+    # An element, not the text that it is where scripts run.
+    told = page.run("document.querySelector('#browser noscript > p').textContent")
+    assert told.startswith("The photo browser needs JavaScript, which is off")
     assert page.run("document.querySelectorAll('button.sort').length") == 0
     assert len(page.run(ROWS.format("table_7"))) == 8
     assert page.run("document.querySelector('#browser-app').checkVisibility()") is False

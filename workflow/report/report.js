@@ -191,7 +191,7 @@ function browse(app, data) {
   function enlarge(photo, { naturalWidth, naturalHeight }) {
     const shown = picture(photo, "span");
     shown.style.width = shown.firstChild.style.width = `min(100%, 40rem, ${(75 * naturalWidth) / naturalHeight}vh)`;
-    dialog.querySelector("h3").replaceChildren(photo.url);
+    dialog.querySelector("h4").replaceChildren(photo.url);
     dialog.querySelector(".photo").replaceChildren(shown,
       make("div", { className: "answers" },
         make("p", {}, "Labelled ", make("strong", {}, photo.label), `; ${summary(photo)}. In the tables of results: ${photo.id}`),
@@ -240,19 +240,32 @@ nav.addEventListener("click", () => nav.hidePopover?.());
 const links = new Map([...nav.querySelectorAll("a")].map((link) => [link.hash.slice(1), link]));
 const inView = new IntersectionObserver((changes) => {
   for (const { target, isIntersecting } of changes)
-    links.get(target.getAttribute("aria-labelledby"))?.toggleAttribute("aria-current", isIntersecting);
+    links.get(target.id || target.getAttribute("aria-labelledby"))?.toggleAttribute("aria-current", isIntersecting);
 }, { rootMargin: "-20% 0px -79% 0px" }); // one line, in the upper part of the window
-document.querySelectorAll("main > section").forEach((section) => inView.observe(section));
+document.querySelectorAll("main > section, .part").forEach((section) => inView.observe(section));
 
-/* A link into the config opens it, also in browsers that do not do so automatically. */
+/* A link opens what it leads to, and what that is in. */
 
 function reveal() {
   const target = location.hash && document.getElementById(location.hash.slice(1));
-  const closed = target && target.closest("details:not([open])");
-  if (closed) {
-    closed.open = true;
-    target.scrollIntoView();
-  }
+  if (!target) return;
+  for (let part = target.closest("details"); part; part = part.parentElement.closest("details")) part.open = true;
+  target.scrollIntoView();
 }
 addEventListener("hashchange", reveal);
+document.addEventListener("click", ({ target }) => {
+  const link = target.closest("a[href^='#']");
+  if (link && link.hash === location.hash) reveal(); // no change, so no event
+});
 reveal();
+
+/* Print shows all. */
+
+let closed = [];
+addEventListener("beforeprint", () => {
+  closed = [...document.querySelectorAll("details:not([open])")];
+  for (const part of closed) part.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const part of closed) part.open = false;
+});

@@ -156,14 +156,10 @@ def local_weights(wildcards):
     return local(block.weights) if there else []
 
 
-def confused(task, figure):
-    """The models of a confusion figure, and on which photos: on all, out-of-fold, where any model
-    is cross-validated; Figure 3 is on the test photos, as in the paper."""
-    models = cfg.shown_models(task)
-    folded = [m for m in models if cfg.repeats(cfg.recipe_of(m).name)]
-    if folded and figure != "figure_3":
-        return dict(models=folded, scheme="cv")
-    return dict(models=models, scheme="holdout")
+def of_table_5():
+    """The models of Figure 3: those of the paper's Table 5 that the study has."""
+    table = cfg.paper.table_5
+    return [model for model in cfg.tasks[table.task].models if model in table.models]
 
 
 def metas_of(models):

@@ -68,7 +68,9 @@ rule confusion_figure:
     """Confusion matrices of the models of a task."""
     input:
         predictions=lambda wildcards: f"results/predictions/{CONFUSIONS[wildcards.figure]}.csv",
+        pooled=lambda wildcards: f"results/statistics/{CONFUSIONS[wildcards.figure]}/pooled.csv",
     output:
+        csv="results/tables/{figure}.csv",
         png="results/figures/{figure}.png",
         svg=report(
             "results/figures/{figure}.svg",
@@ -89,7 +91,10 @@ rule confusion_figure:
         mem_mb=1000,
         runtime=10,
     params:
-        lambda wildcards: confused(CONFUSIONS[wildcards.figure], wildcards.figure),
+        lambda wildcards: dict(
+            papers=of_table_5() if wildcards.figure == "figure_3" else None,
+            shown=cfg.report.model_dump(),
+        ),
         code=digest_of("figures/confusion_figure.py"),
     message:
         "Drawing {wildcards.figure}"
@@ -162,6 +167,7 @@ rule evaluation_figures:
         mem_mb=2000,
         runtime=10,
     params:
+        cfg.report.model_dump(),
         code=digest_of("figures/evaluation_figures.py"),
     message:
         "Drawing the statistics of {wildcards.task}"
@@ -204,12 +210,17 @@ rule recipes:
         "../scripts/evaluation/recipes.py"
 
 
+# The models from which derived ones are made.
+BASES = {m: cfg.models[m].of for m in cfg.candidates if hasattr(cfg.models[m], "of")}
+PRICED = list(dict.fromkeys([*cfg.candidates, *BASES.values()]))
+
+
 rule answer:
     """Recommend a model, with the accuracy to expect of it, or state that nothing is shown."""
     input:
         predictions=f"results/predictions/{MAIN}.csv",
         pairs=f"results/statistics/{MAIN}/pairs.csv",
-        metas=[path for paths in metas_of(cfg.candidates).values() for path in paths],
+        metas=[path for paths in metas_of(PRICED).values() for path in paths],
         towers=list(dict.fromkeys(filter(None, towers_of(cfg.candidates).values()))),
     output:
         json="results/answer.json",
@@ -230,8 +241,9 @@ rule answer:
             task=MAIN,
             recipes={model: cfg.models[model].recipe for model in cfg.candidates},
             not_judged=cfg.not_judged,
-            metas=metas_of(cfg.candidates),
+            metas=metas_of(PRICED),
             towers=towers_of(cfg.candidates),
+            bases=BASES,
         ),
         code=digest_of("evaluation/answer.py"),
     message:
@@ -283,6 +295,7 @@ rule errors:
     """Error analysis: error rates by factor, agreement of models, example errors."""
     input:
         predictions=rules.predictions.output[0],
+        pooled=rules.evaluate.output.pooled,
         manifest=rules.manifest.output[0],
         images=rules.fetch.output[0],
     output:
@@ -306,7 +319,11 @@ rule errors:
         mem_mb=scaled_by_attempt(2000),
         runtime=scaled_by_attempt(30),
     params:
-        lambda wildcards: dict(models=cfg.shown_models(wildcards.task), cache=cfg.dataset.cache),
+        lambda wildcards: dict(
+            models=cfg.tasks[wildcards.task].models,
+            cache=cfg.dataset.cache,
+            shown=cfg.report.model_dump(),
+        ),
         code=digest_of("evaluation/errors.py"),
     message:
         "Analysing the errors of the models of {wildcards.task}"
@@ -341,7 +358,9 @@ rule failures_figure:
         runtime=10,
     params:
         lambda wildcards: dict(
-            classes=cfg.tasks[FAILURES[wildcards.figure]].classes, cache=cfg.dataset.cache
+            classes=cfg.tasks[FAILURES[wildcards.figure]].classes,
+            cache=cfg.dataset.cache,
+            shown=cfg.report.model_dump(),
         ),
         code=digest_of("figures/failures_figure.py"),
     message:
@@ -390,7 +409,7 @@ rule error_figures:
         mem_mb=2000,
         runtime=10,
     params:
-        dict(cache=cfg.dataset.cache),
+        dict(cache=cfg.dataset.cache, shown=cfg.report.model_dump()),
         code=digest_of("figures/error_figures.py"),
     message:
         "Drawing the error figures of {wildcards.task}"

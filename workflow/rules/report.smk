@@ -12,7 +12,10 @@ rule report:
     """HTML report of the study, one self-contained page."""
     input:
         answer=rules.answer.output.json if ANSWERS else [],
-        template=[own(f"workflow/report/report.{kind}") for kind in ("html.j2", "css", "js")],
+        template=[
+            own(f"workflow/report/report.{kind}")
+            for kind in ("html.j2", "macros.j2", "details.j2", "css", "js")
+        ],
         images=rules.fetch.output[0],
         audit=rules.audit.output[0],
         holdouts=expand("results/splits/{task}/holdout.csv", task=cfg.tasks),
@@ -42,6 +45,7 @@ rule report:
         shown=[
             *([rules.recipes.output.recipes] if ANSWERS else []),
             *([rules.recipes.output.views] if VIEWS else []),
+            *expand("results/tables/{name}.csv", name=CONFUSIONS),
             *(rules.paper_tests.output if cfg.paper else []),
             *expand("results/statistics/{task}/{name}.csv", name=STATISTICS, task=JUDGED),
             *(

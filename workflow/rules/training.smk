@@ -77,7 +77,7 @@ for recipe in RECIPES.values():
 # Models that are trained in epochs.
 LEARNING = [
     model
-    for model in cfg.shown_models(MAIN)
+    for model in cfg.tasks[MAIN].models
     if hasattr(getattr(cfg.recipes, cfg.models[model].recipe, None), "max_epochs")
 ]
 

@@ -153,3 +153,15 @@ def test_a_difference_in_few_photos_is_not_shown():
     found = answer.answer("t", given, pairs, recipes, prices, {}, labels)
     (equal,) = found.equals
     assert (equal.model, equal.p) == ("other", pair["mcnemar_p_holm"])
+
+
+def test_the_price_of_a_derived_model_has_the_training_of_its_base(tmp_path):
+    def meta(name, seconds, memory):
+        path = tmp_path / f"{name}.json"
+        of = {"seconds": seconds, "peak_memory_mb": memory, "parameters": 250_000}
+        path.write_text(json.dumps(of))
+        return path
+
+    metas = {"views": [meta("v", 1, 900)], "probe": [meta("a", 10, 500), meta("b", 20, 600)]}
+    found = answer.prices(metas, {"views": None}, {"views": "probe"})
+    assert found == {"views": Price(seconds=16, memory_mb=900, weights_mb=1)}

@@ -112,6 +112,10 @@ def test_confusion_is_scikit_learns_summed_over_the_runs():
     np.testing.assert_allclose(counts["vit"], sum(each[:3]) / 3)
     np.testing.assert_allclose(counts["clip_ic"], each[3])
     assert counts["vit"].index.tolist() == counts["vit"].columns.tolist() == CLASSES
+    rows = metrics.confusion_rows(counts, "holdout")
+    again = rows[rows["model"] == "vit"].pivot(index="label", columns="predicted", values="photos")
+    pd.testing.assert_frame_equal(again.loc[CLASSES, CLASSES], counts["vit"], check_names=False)
+    assert set(rows["scheme"]) == {"holdout"}
 
 
 def test_confusion_has_the_truth_in_rows_and_classes_without_photos():

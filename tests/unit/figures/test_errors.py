@@ -7,7 +7,6 @@ from PIL import Image
 
 from stillact.evaluation import agreement, error_analysis, error_factors
 from stillact.figures import errors as error_figures
-from stillact.figures import statistics as statistics_figures
 from stillact.figures import style
 
 OVER = "over 285 photos, each tested in its fold, 1 to 5 times"
@@ -226,24 +225,6 @@ def test_one_model_has_nobody_to_agree_with():
     assert "Agreement requires at least two models" in texts(
         error_figures.agreement(pairs(["a"]), ["a"], OVER)
     )
-
-
-@pytest.mark.parametrize(
-    ("in_cv", "expected"),
-    [(["vit", "clip_ic"], "cv"), (["vit"], "holdout"), ([], "holdout")],
-)
-def test_cross_validation_is_drawn_where_every_model_has_it(in_cv, expected):
-    rows = [
-        (scheme, model, "accuracy", value, photos, 5)
-        for scheme, models, photos in (("holdout", ["vit", "clip_ic"], 29), ("cv", in_cv, 285))
-        for model, value in zip(models, (0.4, 0.7), strict=False)
-    ]
-    columns = ["scheme", "model", "metric", "value", "images", "runs"]
-    pooled = pd.DataFrame(rows, columns=columns)
-    pooled = pd.concat([pooled, pooled.assign(metric="log_loss", value=-pooled["value"])])
-    scheme, models, over = statistics_figures.drawn(pooled)
-    assert (scheme, models) == (expected, ["clip_ic", "vit"])
-    assert over.startswith("over 285 photos" if expected == "cv" else "over 29 test photos")
 
 
 @pytest.mark.parametrize("kind", ["png", "svg"])

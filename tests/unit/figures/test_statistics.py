@@ -30,7 +30,7 @@ def pooled() -> pd.DataFrame:
 def pairs() -> pd.DataFrame:
     rows = [("clip_ic", "cnn_gen", 0.31, 0.01), ("clip_ic", "fnn_base", 0.36, 0.2)]
     rows.append(("cnn_gen", "fnn_base", -0.002, np.nan))
-    return pd.DataFrame(rows, columns=["model_a", "model_b", "difference", "p_holm"])
+    return pd.DataFrame(rows, columns=["model_a", "model_b", "difference", "mcnemar_p_holm"])
 
 
 def reliability() -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -63,7 +63,7 @@ def test_each_metric_has_a_panel_with_the_best_model_first():
 
 
 def test_pairs_are_read_from_both_sides_and_stars_follow_holm():
-    figure = statistics_figures.pairs(pairs(), MODELS, "p_holm", "over 29 photos")
+    figure = statistics_figures.pairs(pairs(), MODELS, "over 29 photos")
     axes = figure.axes[0]
     shown = {text.get_position(): text.get_text() for text in axes.texts}
     # (column, row): the row's model is better by
@@ -81,7 +81,7 @@ def test_pairs_are_read_from_both_sides_and_stars_follow_holm():
 
 def test_a_pair_without_a_difference_stays_empty():
     table = pairs().assign(difference=[0.31, np.nan, np.nan])
-    axes = statistics_figures.pairs(table, MODELS, "p_holm", "").axes[0]
+    axes = statistics_figures.pairs(table, MODELS, "").axes[0]
     assert sorted(texts(axes)) == ["+31*", "−31*"]
 
 
@@ -103,21 +103,6 @@ def test_reliability_is_not_judged_on_fewer_than_a_hundred_photos():
     drawn = statistics_figures.reliability(points, both, "over 29 to 285 photos")
     assert [axes.get_title() for axes in drawn.axes if axes.axison] == ["clip_ic\nECE 0.12 (0.17)"]
     assert "vit cannot be judged: fewer than 100 photos" in drawn.get_suptitle()
-
-
-@pytest.mark.parametrize(
-    ("scheme", "runs", "expected"),
-    [
-        ("holdout", [5, 5], "over 29 test photos and 5 seeds"),
-        ("holdout", [1, 5], "over 29 test photos and 1 to 5 seeds"),
-        ("holdout", [1, 1], "over 29 test photos and 1 seed"),
-        ("cv", [1, 5], "over 29 photos, each tested in its fold, 1 to 5 times"),
-        ("cv", [1, 1], "over 29 photos, each tested in its fold, once"),
-    ],
-)
-def test_a_figure_says_what_it_is_over(scheme, runs, expected):
-    table = pd.DataFrame({"images": [29, 29], "runs": runs})
-    assert statistics_figures.over(table, scheme) == expected
 
 
 def test_the_same_tables_give_the_same_bytes(tmp_path):

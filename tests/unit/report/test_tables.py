@@ -44,7 +44,8 @@ def test_statistics_are_shown_as_they_are(study):
     assert "model ece vit −0.123" in made.cells("Calibration: activity3.")
     assert "EM beats CS undecided p .4 The claim that a model" in made.text
     empty = page(study, shown={"statistics/anova": ANOVA.iloc[:0]})
-    assert "The paper's analysis of variance: no data in this study." in empty.text
+    assert "The paper's analysis of variance" not in empty.text
+    assert "sure" not in empty.all("id")
 
 
 def test_photos_have_their_path_and_not_their_id(study):
@@ -77,8 +78,9 @@ def test_a_table_with_a_row_a_metric_has_a_column_a_metric(study):
 
 
 def test_an_interval_stands_in_the_cell_of_its_value(study):
-    covered = pd.DataFrame({"model": ["vit"], "difference": [0.25], "difference_ci_low": [0.1]})
-    covered["difference_ci_high"] = 0.4
+    covered = pd.DataFrame({"model": ["vit"], "fill": ["mean"], "photos": [29]})
+    covered = covered.assign(accuracy_nothing=0.75, accuracy_person=0.25, accuracy_background=0.5)
+    covered = covered.assign(difference=0.25, difference_ci_low=0.1, difference_ci_high=0.4)
     made = page(study, shown={"explain/activity3/covered": covered})
     table = made.cells("Accuracy with people covered: activity3.")
-    assert "model difference vit 0.25 [0.1, 0.4]" in table
+    assert "vit mean 29 0.75 0.25 0.5 0.25 [0.1, 0.4]" in table

@@ -18,6 +18,7 @@ with logs.job(snakemake.log[0]):
         answer.prices(
             {model: list(map(Path, paths)) for model, paths in settings["metas"].items()},
             {model: path and Path(path) for model, path in settings["towers"].items()},
+            settings["bases"],
         ),
         settings["not_judged"],
         predictions.drop_duplicates("image_id")["label"],

@@ -9,6 +9,7 @@ from stillact.core.tables import read_csv, write_csv
 from stillact.data.fetch.cache import cached
 from stillact.evaluation import agreement, error_analysis, error_factors
 from stillact.evaluation.predictions import by_model
+from stillact.evaluation.shown import shown
 
 SCHEMES = ("holdout", "cv")
 
@@ -39,4 +40,9 @@ with logs.job(snakemake.log[0]):
     write_csv(pd.concat(contrasts, names=["scheme"]).reset_index(0), out.contrasts)
     write_csv(in_both(agreement.agreement), out.agreement)
     write_csv(in_both(error_analysis.failures), out.failures)
-    write_csv(in_both(error_analysis.wrong_by_all), out.wrong_by_all)
+    of = shown(read_csv(snakemake.input.pooled), **params["shown"])
+
+    def wrong(models) -> pd.DataFrame:
+        return error_analysis.wrong_by_all({m: models[m] for m in of.models if m in models})
+
+    write_csv(in_both(wrong), out.wrong_by_all)

@@ -8,14 +8,16 @@ import numpy as np
 from stillact.core import logs
 from stillact.core.tables import read_csv
 from stillact.evaluation.answer import Answer
+from stillact.evaluation.shown import shown
 from stillact.report import browser
 from stillact.report import page as report_page
+from stillact.report.contents import Study
 from stillact.study.load import load
 
 with logs.job(snakemake.log[0]):
     source, settings = snakemake.input, load(snakemake.params[0])
     output = Path(snakemake.output[0])
-    shown = [
+    files = [
         *source.tables,
         *source.shown,
         *([source.claims] if source.claims else []),
@@ -23,10 +25,15 @@ with logs.job(snakemake.log[0]):
         *source.figures,
         *source.predictions,
     ]
-    shown += [source.images, *source.holdouts, source.audit]
+    files += [source.images, *source.holdouts, source.audit]
     images, task = read_csv(source.images), settings.tasks[settings.main_task]
-    models = settings.shown_models(settings.main_task)
-    answers = {}
+    tables_shown = {
+        str(Path(path).relative_to(output.parent).with_suffix("")): read_csv(path)
+        for path in source.shown
+    }
+    pooled = tables_shown.get(f"statistics/{settings.main_task}/pooled")
+    of = None if pooled is None else shown(pooled, **settings.report.model_dump())
+    models, answers = of.models if of else [], {}
     for predictions in source.predictions:
         answers = browser.answers(read_csv(predictions), models, task.classes)
     cache = Path(settings.dataset.cache)
@@ -36,7 +43,7 @@ with logs.job(snakemake.log[0]):
         )
         for path in source.maps
     }
-    study = report_page.Study(
+    study = Study(
         config=settings,
         images=images,
         holdouts={Path(path).parent.name: read_csv(path) for path in source.holdouts},
@@ -45,13 +52,10 @@ with logs.job(snakemake.log[0]):
         tables={Path(path).stem: read_csv(path) for path in source.tables},
         figures={Path(path).stem: Path(path) for path in source.figures},
         metas=[json.loads(Path(path).read_text()) for path in source.metas],
-        shown={
-            str(Path(path).relative_to(output.parent).with_suffix("")): read_csv(path)
-            for path in source.shown
-        },
+        shown=tables_shown,
         answer=Answer.read(Path(source.answer)) if source.answer else None,
         claims=read_csv(source.claims) if source.claims else None,
         browser=browser.photos(answers, models, task.classes, images, cache, overlays),
-        files=[str(Path(path).relative_to(output.parent)) for path in shown],
+        files=[str(Path(path).relative_to(output.parent)) for path in files],
     )
     output.write_text(report_page.build(study, Path(source.template[0])), encoding="utf-8")

@@ -102,14 +102,29 @@ class Sweep(Block):
     ]
 
 
+class Report(Block):
+    """Models in the figures, the error analysis and the photo browser; the tables have all."""
+
+    best: Annotated[
+        Count,
+        Field(
+            description="Number of models: the most accurate ones, out-of-fold where there are "
+            "cross-validated models."
+        ),
+    ]
+    baselines: Annotated[
+        list[Name], Field(description="Models shown as well; those a task lacks are skipped.")
+    ]
+
+
 class Predict(Block):
     """Predictions of the deployed model."""
 
     accuracy: Annotated[
         Fraction,
         Field(
-            description="Abstain below the lowest confidence from which on the accuracy on "
-            "validation photos reaches this value."
+            description="Abstain below the lowest confidence from which on the accuracy of "
+            "out-of-fold predictions is shown to reach this value."
         ),
     ] = 0.9
     gallery: Annotated[

@@ -131,23 +131,29 @@ class Answer(BaseModel):
 
 
 def prices(
-    metas: Mapping[str, Sequence[Path]], towers: Mapping[str, Path | None]
+    metas: Mapping[str, Sequence[Path]],
+    towers: Mapping[str, Path | None],
+    bases: Mapping[str, str],
 ) -> dict[str, Price]:
     """The price of each model.
 
     Args:
-        metas: the meta.json of runs of each model.
+        metas: the meta.json of runs of each model, and of `bases`.
         towers: weights.json of the frozen backbone that a model needs besides its own weights.
+        bases: the model from which a derived one is made, and whose training it needs.
     """
+    runs = {
+        model: [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+        for model, paths in metas.items()
+    }
     made = {}
-    for model, paths in metas.items():
-        runs = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
-        tower = towers[model]
-        parameters = runs[0]["parameters"]
+    for model, tower in towers.items():
+        needed = [runs[one] for one in (model, bases.get(model)) if one]
+        parameters = runs[model][0]["parameters"]
         parameters += BackboneRecord.read(tower).facts.image_parameters if tower else 0
         made[model] = Price(
-            seconds=sum(run["seconds"] for run in runs) / len(runs),
-            memory_mb=max(run["peak_memory_mb"] for run in runs),
+            seconds=sum(sum(run["seconds"] for run in of) / len(of) for of in needed),
+            memory_mb=max(run["peak_memory_mb"] for of in needed for run in of),
             weights_mb=parameters * 4 / 1e6,
         )
     return made

@@ -195,6 +195,17 @@ def contrast_sentence(contrast: Mapping) -> str:
     return text + (f" Photos without person boxes, excluded: {unknown}." if unknown else "")
 
 
+def contrast_words(contrast: Mapping) -> str:
+    """A row of `contrasts` with a difference, in a few words."""
+    kinds, ends = _kinds(contrast), ("first", "last")
+    told = [
+        f"{hundredths(contrast[f'{end}_errors'] / contrast[f'{end}_photos'])}\xa0% of the "
+        f"{contrast[f'{end}_photos']:.0f} {kind}"
+        for kind, end in zip(kinds, ends, strict=True)
+    ]
+    return ", ".join(told)
+
+
 def _kinds(contrast: Mapping) -> tuple[str, str]:
     """Descriptions of the photos of the two bins."""
     if contrast["factor"] == "people":

@@ -1,5 +1,7 @@
 """Metrics of each run, and of each model over its runs, from a predictions table."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -52,6 +54,24 @@ def confusion(given: Predictions) -> pd.DataFrame:
     photo counts once, divided among the predictions of its runs."""
     table = np.eye(len(given.classes))[given.labels].T @ np.nan_to_num(given.shares)
     return pd.DataFrame(table, given.classes, given.classes)
+
+
+def confusion_rows(counts: Mapping[str, pd.DataFrame], scheme: str) -> pd.DataFrame:
+    """One row per model, true class and predicted class.
+
+    Args:
+        counts: from `confusion`, of each model.
+        scheme: on which photos: "cv", all, out-of-fold; "holdout", the test photos.
+
+    Returns:
+        model, scheme, label, predicted, photos (not an integer if the runs of a model differ).
+    """
+    rows = [
+        (model, scheme, *cell, photos)
+        for model, table in counts.items()
+        for cell, photos in table.stack().items()
+    ]
+    return pd.DataFrame(rows, columns=["model", "scheme", "label", "predicted", "photos"])
 
 
 def summarise(runs: pd.DataFrame) -> pd.DataFrame:

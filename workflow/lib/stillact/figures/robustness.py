@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import PercentFormatter
 
-from stillact.figures import statistics as statistics_figures
+from stillact.evaluation.shown import over as over_photos
 from stillact.figures.style import (
     COLOURS,
     INK,
@@ -41,7 +41,7 @@ def robustness(summary: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(WIDTH, sum(heights)))
     over, lines, heat = figure.subfigures(3, 1, height_ratios=heights)
     clean = summary[summary["corruption"] == CLEAN].rename(columns={"photos": "images"})
-    over.text(0.01, 0.5, statistics_figures.over(clean, "holdout"), va="center")
+    over.text(0.01, 0.5, over_photos(clean, "holdout"), va="center")
     if ALL in cost:
         _lines(lines, summary, models)
     _heat(heat.subplots(), lost, models, corruptions)

@@ -38,35 +38,6 @@ COVERS = {  # covered region: vertical offset, marker, colour, label
 FILLS = {"mean": "filled with the mean colour", "blur": "blurred"}
 
 
-def over(table: pd.DataFrame, scheme: str) -> str:
-    """Description of the photos and runs.
-
-    Args:
-        table: rows of `bootstrap.intervals` of one scheme: images, runs.
-        scheme: "holdout" or "cv".
-    """
-    images, few, many = table["images"].max(), table["runs"].min(), table["runs"].max()
-    runs = f"{few}" if few == many else f"{few} to {many}"
-    if scheme == "holdout":
-        return f"over {images} test photos and {runs} seed{'s' * (runs != '1')}"
-    times = "once" if runs == "1" else f"{runs} times"
-    return f"over {images} photos, each tested in its fold, {times}"
-
-
-def drawn(pooled: pd.DataFrame) -> tuple[str, list[str], str]:
-    """The scheme used in figures, "cv" if every model of the holdout split is cross-validated, else
-    "holdout"; the models, the most accurate first; and a description of photos and runs.
-
-    Args:
-        pooled: from `bootstrap.intervals`, of one task and its schemes.
-    """
-    models = {name: {*rows["model"]} for name, rows in pooled.groupby("scheme")}
-    scheme = "cv" if models.get("cv") == models["holdout"] else "holdout"
-    accuracy = pooled[(pooled["metric"] == "accuracy") & (pooled["scheme"] == scheme)]
-    accuracy = accuracy.sort_values("value", ascending=False, kind="stable")
-    return scheme, accuracy["model"].tolist(), over(accuracy, scheme)
-
-
 @rc_context(STYLE)
 def pooled(table: pd.DataFrame, largest_class_rate: float, over: str) -> Figure:
     """Each metric of each model with its 95 % bootstrap interval over images and runs.
@@ -113,14 +84,13 @@ def pooled(table: pd.DataFrame, largest_class_rate: float, over: str) -> Figure:
 
 
 @rc_context(STYLE)
-def pairs(table: pd.DataFrame, models: list[str], p: str, over: str) -> Figure:
+def pairs(table: pd.DataFrame, models: list[str], over: str) -> Figure:
     """Difference in accuracy between each model (row) and each other one (column), in points; a
-    star marks significance after Holm's correction.
+    star marks a difference that is shown by McNemar's test after Holm's correction.
 
     Args:
         table: from `comparisons.pairs`.
         models: in the order shown, the best first; at least two.
-        p: the column of p values that determines the star: p_holm or mcnemar_p_holm.
         over: description of photos and runs, for the title.
     """
     place = {model: i for i, model in enumerate(models)}
@@ -128,7 +98,7 @@ def pairs(table: pd.DataFrame, models: list[str], p: str, over: str) -> Figure:
     for row in table.itertuples():
         a, b = place[row.model_a], place[row.model_b]
         points[a, b], points[b, a] = 100 * row.difference, -100 * row.difference
-        p_values[a, b] = p_values[b, a] = getattr(row, p)
+        p_values[a, b] = p_values[b, a] = row.mcnemar_p_holm
     figure, axes, size = matrix(len(models))
     image = axes.imshow(points, cmap="PuOr_r", vmin=-REACH, vmax=REACH)
     for a in range(len(models)):

@@ -2,8 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,61 +19,15 @@ from stillact.figures.style import COLOURS
 from stillact.paper import notes as paper_notes
 from stillact.paper.claims import RULE
 from stillact.recipes.registry import RECIPES
+from stillact.report import first_level, sentences, tables
 from stillact.report import models as report_models
-from stillact.report import sentences, tables
+from stillact.report.contents import Study
+from stillact.report.parts import parts
 from stillact.report.thumbnails import data_uri
-from stillact.study.config import AFTERWARDS, Config
+from stillact.study.config import AFTERWARDS
 
 RESULTS = ("all_models", "table_2", "table_3", "table_4", "table_5", "table_6", "table_7")
 IMAGES = {".svg": "svg+xml", ".png": "png"}  # MIME subtype of a figure, by its suffix
-
-
-@dataclass(frozen=True)
-class Study:
-    """The contents of a report.
-
-    config: the study's config; its first task is the main one.
-    answer: which model to use; None where the main task has no results.
-    images: images.csv (every row of the manifest).
-    holdouts: the holdout.csv of each task.
-    audit: a table of `overview.audit`.
-    shown: tables of results/selection/, statistics/, explain/, errors/, robustness/ and
-        external/, by their path under results/ without suffix.
-    claims: the paper's claims: claim, verdict and evidence; None where none is evaluated.
-    browser: from `browser.photos`; None where the study has no predictions.
-    paper: paper_results.csv; None where the study has nothing of the paper.
-    tables: table_1 from `overview.table_1`; all_models, of the first task, from
-        `model_tables.of_models`; table_2 to table_7 from `comparison.beside`. The report notes
-        missing ones.
-    figures: PNG or SVG files: all_models, table_3 and table_7 of `results.accuracy`, figure_1,
-        figure_2, figure_3 and confusion_{first task} of `results.confusion`. The report notes
-        missing ones.
-    metas: the meta.json of each run.
-    files: source files of tables and figures: paths relative to the report.
-    """
-
-    config: Config
-    images: pd.DataFrame
-    holdouts: Mapping[str, pd.DataFrame]
-    audit: pd.DataFrame
-    paper: pd.DataFrame | None
-    tables: Mapping[str, pd.DataFrame]
-    figures: Mapping[str, Path]
-    metas: list[dict]
-    files: Sequence[str]
-    shown: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    answer: Answer | None = None
-    claims: pd.DataFrame | None = None
-    browser: Mapping | None = None
-
-    @property
-    def task(self) -> str:
-        return self.config.main_task
-
-    @property
-    def of_paper(self) -> bool:
-        """Whether the paper's tables, tests and claims are part of the report."""
-        return self.paper is not None
 
 
 def build(study: Study, template: Path) -> str:
@@ -86,6 +39,8 @@ def build(study: Study, template: Path) -> str:
     """
     models = report_models.of_tasks(study.config)
     names = dict(zip(study.images["id"], study.images["url"], strict=True))
+    told, results = _sentences(study), {name: _results(study, name) for name in RESULTS}
+    shown = tables.shown_as_they_are(study.shown, names)
     script = template.with_name("report.js").read_text(encoding="utf-8")
     return _loaded(template).render(
         study=study,
@@ -102,12 +57,14 @@ def build(study: Study, template: Path) -> str:
         runs=_runs(study.metas),
         sizes=tables.sizes(study.tables.get("table_1")),
         audit=audit_summary(study.audit),
-        results={name: _results(study, name) for name in RESULTS},
+        results=results,
         metrics=METRICS,
         subsets=SUBSETS,
         names=names,
-        shown=tables.shown_as_they_are(study.shown, names),
-        **_sentences(study),
+        shown=shown,
+        first=_first_level(study),
+        parts=parts(study, results, shown, told),
+        **told,
         not_evaluated=sorted({*study.config.robustness.models} - {*study.config.robustness_models}),
         claims_rule=RULE,
         paper_notes=paper_notes.on(study.paper) if study.of_paper else [],
@@ -159,13 +116,36 @@ def _sentences(study: Study) -> dict[str, list[str]]:
         errors = (
             shown[f"errors/{task}/{name}"] for name in ("contrasts", "agreement", "wrong_by_all")
         )
-        texts["errors"] = sentences.on_errors(pooled, *errors)
+        texts["errors"] = sentences.on_errors(study.of(pooled), *errors, chosen=study.chosen)
     if f"robustness/{task}/corrupted" in shown:
         texts["robustness"] = sentences.on_corruption(shown[f"robustness/{task}/corrupted"])
     if "external/summary" in shown:
         name = study.config.external.name
         texts["external"] = sentences.on_external(shown["external/summary"], name)
     return texts
+
+
+def _first_level(study: Study) -> dict:
+    """The sentences of the first level, and whether it has the figure of the error rates."""
+    shown, task = study.shown, study.task
+    wrong = shown.get(f"errors/{task}/wrong_by_all")
+    pooled = shown.get(f"statistics/{task}/pooled")
+    mistakes, mistakes_shown, wrong_by_all, hard = "", False, 0, ""
+    if pooled is not None and not pooled.empty and wrong is not None:
+        of = study.of(pooled)
+        wrong_by_all = int((wrong["scheme"] == of.scheme).sum())
+        hard = first_level.on_wrong(of, wrong_by_all)
+        contrasts = shown[f"errors/{task}/contrasts"]
+        mistakes, mistakes_shown = first_level.on_mistakes(of, contrasts, study.chosen)
+    tables_of_people = (shown.get(f"explain/{task}/{name}") for name in ("localisation", "covered"))
+    return {
+        "confusion": first_level.on_confusion(shown.get(f"tables/confusion_{task}"), study.chosen),
+        "mistakes": mistakes,
+        "mistakes_shown": mistakes_shown,
+        "people": first_level.on_people(*tables_of_people, chosen=study.chosen),
+        "wrong": hard,
+        "next": first_level.on_next(study.answer, wrong_by_all) if study.answer else [],
+    }
 
 
 def _prices(found: Answer | None) -> list[dict]:

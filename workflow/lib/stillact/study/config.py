@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, create_model, model_validator
 
 from stillact.config.backbones import Backbone, PromptSet, Templates
 from stillact.config.data import Curate, Dataset, Duplicates, External, Fetch, Splits
-from stillact.config.evaluation import Explain, Predict, Robustness, Sweep
+from stillact.config.evaluation import Explain, Predict, Report, Robustness, Sweep
 from stillact.config.paper import Augmentations, Paper
 from stillact.config.synthetic import Pretrain, Synthetic
 from stillact.config.training import Plan
@@ -143,6 +143,7 @@ class Config(Block):
             "null: in none."
         ),
     ]
+    report: Report
     explain: Explain
     robustness: Robustness
     sweep: Sweep
@@ -197,28 +198,21 @@ class Config(Block):
         theirs = self.paper.models_of(self.main_task)
         return any(map(manifest.match, self.paper.manifests)) and not theirs.isdisjoint(models)
 
-    def shown_models(self, task: str) -> list[str]:
-        """The models of a task in the detailed evaluations: statistics, calibration, confusion
-        matrices, saliency, occlusion, error analysis and the photo browser. All models are in the
-        predictions, the metrics, the selection and the comparison of recipes.
-
-        They are those of the paper's tables; in a study without them, all models of the task.
-        """
-        models = self.tasks[task].models
-        listed = self.paper.models_of(task) if self.paper and self.of_paper else set()
-        return [model for model in models if model in listed] or models
-
     @property
     def explained(self) -> list[str]:
-        """The models with saliency maps: the fine-tuned ones that are shown of the main task."""
+        """The models with saliency maps: the fine-tuned ones of the main task, in a study of the
+        paper those of its tables."""
         tuned = self.models_by("fine_tune")
-        return [model for model in self.shown_models(self.main_task) if model in tuned]
+        models = [model for model in self.tasks[self.main_task].models if model in tuned]
+        if self.paper is None or not self.of_paper:
+            return models
+        return [m for m in models if m in self.paper.models_of(self.main_task)] or models
 
     @property
     def occluded(self) -> list[str]:
-        """The models evaluated with people covered: those shown of the main task, except tta with
-        views that the covered photos do not have."""
-        return [model for model in self.shown_models(self.main_task) if model in self.usable]
+        """The models evaluated with people covered: those of the main task, except tta with views
+        that the covered photos do not have."""
+        return [model for model in self.tasks[self.main_task].models if model in self.usable]
 
     @property
     def augmentations(self) -> Augmentations | None:
