@@ -241,6 +241,27 @@ def test_a_new_row_fetches_packs_and_splits_again(rerun):
     assert "synthetic_dataset" not in stale.rules
 
 
+def test_an_older_photo_or_manifest_in_place_of_another_is_noticed(rerun):
+    manifest = rerun.folder / "mine.csv"
+    rows = read_csv(rerun.folder / "results/synthetic/manifest.csv")
+    write_csv(rows.assign(url="results/synthetic/" + rows["url"]), manifest)
+    rerun.configure({"dataset": {"manifest": "mine.csv"}})
+    rerun.run("--", "results/data/images.csv")
+    assert not {"manifest", "fetch"} & Stale(rerun.folder).rules
+    os.utime(rerun.folder / "results/synthetic" / rows["url"][0], (1, 1))
+    stale = Stale(rerun.folder).rules
+    assert "fetch" in stale
+    assert "manifest" not in stale
+    manifest.write_text(manifest.read_text().replace("sitting", "standing", 1))
+    os.utime(manifest, (1, 1))
+    assert {"manifest", "fetch"} <= Stale(rerun.folder).rules
+
+
+def test_older_weights_in_place_of_others_are_noticed(rerun):
+    os.utime(rerun.folder / "weights/vit/model.safetensors", (1, 1))
+    assert "fetch_weights" in Stale(rerun.folder).rules
+
+
 @pytest.mark.parametrize(
     ("module", "rules"),
     [

@@ -43,6 +43,7 @@ os.environ |= {"PYTHONPATH": os.pathsep.join(found)}  # for the scripts
 from stillact.core import runs
 from stillact.core.dependencies import source_digest
 from stillact.core.errors import InputError
+from stillact.data.fetch import local_files
 from stillact.inference import listing
 from stillact.recipes.registry import RECIPES
 from stillact.study.config import AFTERWARDS
@@ -78,6 +79,21 @@ if cfg.dataset.manifest not in MADE and not os.path.exists(cfg.dataset.manifest)
         f"of those that the workflow generates: {', '.join(MADE)}"
     )
 
+
+def in_study(manifest):
+    """Params: the content of a manifest, and the state of the photos that are files of this
+    machine. Snakemake by itself notices only a newer time of a rule's inputs. A manifest that the
+    workflow makes, and its photos, are outputs of its rules."""
+    if manifest in MADE:
+        return dict(manifest="", photos="")
+    folders = [Path(folder) for folder in cfg.dataset.local_dirs]
+    return dict(
+        manifest=local_files.content_of(Path(manifest)),
+        photos=local_files.state_of_photos(Path(manifest), folders),
+    )
+
+
+STUDIED = in_study(cfg.dataset.manifest)
 TASKS = [task for task in cfg.tasks if cfg.models_of(task)]
 MAIN = cfg.main_task
 
@@ -154,6 +170,13 @@ def local_weights(wildcards):
     made = block.weights.startswith("results/")
     there = block.repository is None and (made or os.path.exists(block.weights))
     return local(block.weights) if there else []
+
+
+def state_of_weights(wildcards):
+    """Param: size and time of weights that are files of the user; "" for others."""
+    path = cfg.backbones[wildcards.backbone].weights
+    mine = local_weights(wildcards) and not path.startswith("results/")
+    return local_files.state_of_files(Path(path)) if mine else ""
 
 
 def of_table_5():

@@ -49,6 +49,7 @@ rule manifest:
         runtime=10,
     params:
         dict(classes=cfg.dataset.classes),
+        content=STUDIED["manifest"],
         code=digest_of("data/manifest.py"),
     message:
         "Checking {input.manifest}"
@@ -79,6 +80,7 @@ rule fetch:
             dataset=cfg.dataset.model_dump(),
             base=os.path.dirname(cfg.dataset.manifest),
         ),
+        photos=STUDIED["photos"],
         code=digest_of("data/fetch.py"),
     message:
         "Fetching the photos of {input.manifest} into {params[0][dataset][cache]}"

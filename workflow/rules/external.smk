@@ -21,6 +21,7 @@ if cfg.external:
                 classes=cfg.tasks[MAIN].classes,
                 known=f"tasks.{MAIN}.classes in config.yaml, of which external photos are",
             ),
+            content=in_study(cfg.external.manifest)["manifest"],
             code=digest_of("data/manifest.py"),
 
     use rule fetch as external_fetch with:
@@ -38,6 +39,7 @@ if cfg.external:
                 dataset=cfg.dataset.model_dump() | cfg.external.model_dump(),
                 base=os.path.dirname(cfg.external.manifest),
             ),
+            photos=in_study(cfg.external.manifest)["photos"],
             code=digest_of("data/fetch.py"),
 
     rule external_predict:

@@ -29,6 +29,7 @@ rule fetch_weights:
             backbone=cfg.backbones[wildcards.backbone].model_dump(),
             cache=cfg.dataset.cache,
         ),
+        files=state_of_weights,
         code=digest_of("models/fetch_weights.py"),
     message:
         "Fetching the weights of {wildcards.backbone}"

@@ -232,7 +232,7 @@ def test_silence_ends_in_time(reason, get, server):
 
 def test_dripping_ends_in_time(reason):
     start = time.monotonic()
-    assert reason("/drip/x", timeout_s=0.08, attempts=1) == "no answer in time"
+    assert reason("/drip/x", timeout_s=0.08, attempts=5) == "sent too slowly"
     assert time.monotonic() - start < 10
 
 
@@ -535,6 +535,63 @@ def test_local_dirs_with_another_photo_or_a_damaged_one(get, server, tmp_path):
     urls = [f"{server.url}/photo/{name}.jpg" for name in "ab"]
     table = get(urls, [sha(photo("a.jpg")), ""], local_dirs=[tmp_path])
     assert table.sha256.tolist() == [sha(photo(f"{name}.jpg")) for name in "ab"]
+
+
+def test_local_dirs_with_one_file_for_two_photos(get, server, tmp_path):
+    (tmp_path / "001.jpg").write_bytes(photo("local"))
+    urls = [f"{server.url}/photo/{name}/001.jpg" for name in ("anna", "bert")]
+    with pytest.raises(InputError, match=r"001\.jpg has the name of two photos, row0 .* and row1"):
+        get(urls, local_dirs=[tmp_path])
+    for name in ("anna", "bert"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "001.jpg").write_bytes(photo(name))
+    table = get(urls, local_dirs=[tmp_path])
+    assert table.sha256.tolist() == [sha(photo("anna")), sha(photo("bert"))]
+
+
+def test_a_manifest_of_others_reads_only_files_of_its_folder(get, tmp_path):
+    base, outside = tmp_path / "study", tmp_path / "outside.jpg"
+    base.mkdir()
+    (base / "in.jpg").write_bytes(photo("in"))
+    outside.write_bytes(photo("outside"))
+    (base / "link.jpg").symlink_to(outside)
+    urls = ["in.jpg", "link.jpg", "../outside.jpg", outside.as_uri()]
+    table = get(urls, base=base, anywhere=False)
+    assert table.status.tolist() == ["ok", *["missing"] * 3]
+    assert set(table.reason[1:]) == {"a file outside the manifest's folder"}
+    assert set(get(urls, base=base).status) == {"ok"}
+
+
+def test_secrets_of_an_address_are_not_shown(get, server, tmp_path):
+    url = f"{server.url}/photo/a.jpg?X-Amz-Signature=abc"
+    table = get([url, f"{server.url}/status/404/x?token=abc"])
+    assert [text.rpartition("?")[2] for text in table.url] == ["...", "..."]
+    assert table.status.tolist() == ["ok", "missing"]
+    with pytest.raises(InputError) as error:
+        get([url, f"{server.url}/status/404/x?token=abc"], on_missing="fail")
+    assert "abc" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:1"),
+        ("http_proxy", "ftp://host:1"),
+        ("NO_PROXY", "[::1]"),
+        ("SSL_CERT_FILE", "/nowhere"),
+        ("SSL_CERT_FILE", "{tmp}/not_a_certificate"),
+    ],
+)
+def test_an_environment_that_cannot_be_used_is_named(
+    get, server, tmp_path, monkeypatch, name, value
+):
+    (tmp_path / "not_a_certificate").write_text("none")
+    (tmp_path / "a.jpg").write_bytes(photo("a"))
+    monkeypatch.setenv("HTTP_PROXY" if name == "NO_PROXY" else name, "http://127.0.0.1:1")
+    monkeypatch.setenv(name, value.format(tmp=tmp_path))
+    with pytest.raises(InputError, match=name):
+        get([f"{server.url}/photo/x"], anywhere=False)
+    assert get(["a.jpg"]).status[0] == "ok"  # nothing is asked of the network
 
 
 def test_local_dirs_that_do_not_exist(get, tmp_path):

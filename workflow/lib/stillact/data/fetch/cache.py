@@ -1,6 +1,7 @@
 """The cache of verified photos, which is separate from the results."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import time
@@ -8,6 +9,7 @@ import uuid
 from pathlib import Path
 
 from stillact.core.errors import InputError
+from stillact.core.urls import shown
 
 # Layout of the cache: `{sha256[:2]}/{sha256}` holds the original bytes of a photo, and
 # `urls/{sha256 of a url}` the SHA-256 of the photo from that url. Each file is written to `parts/`,
@@ -72,8 +74,10 @@ def write(cache: Path, target: Path, content: bytes, url: str) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             part.unlink()
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         raise InputError(
             f"cannot write to the photo cache {cache} (dataset.cache in config.yaml): "
-            f"{error.strerror}, at {url} ({len(content)} bytes). Make room there, or name another "
-            "folder; photos fetched so far are kept"
+            f"{error.strerror}, at {shown(url)} ({len(content)} bytes). "
+            f"{'Make room there' if full else 'Allow writing there'}, or name another folder; "
+            "photos fetched so far are kept"
         ) from error

@@ -5,14 +5,12 @@ import collections
 import contextlib
 import dataclasses
 import itertools
-import os
 import random
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import httpx
 import pandas as pd
@@ -20,8 +18,9 @@ import pandas as pd
 from stillact.config.data import Dataset, Fetch
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
+from stillact.core.urls import shown
 from stillact.core.version import __version__
-from stillact.data.fetch import network
+from stillact.data.fetch import local_files, network
 from stillact.data.fetch.cache import index, place, sha256_of, sweep, write
 from stillact.data.fetch.decode import Photo, look, pillow_limit, read, too_large
 from stillact.data.fetch.failures import ADDRESS, PRIVATE, FetchError
@@ -41,7 +40,8 @@ def fetch_all(
 ) -> pd.DataFrame:
     """Fetch every photo of the manifest into the cache, and return their metadata.
 
-    A photo comes from the cache, from `dataset.local_dirs` (by its file name), or from its URL.
+    A photo comes from the cache, from `dataset.local_dirs` (`local_files.in_folders`), or from its
+    URL.
     A cached photo is used only if its bytes still match its hash: the cache may be old, shared or
     copied, and hashing costs far less than training on a damaged photo. A local file (file: or a
     path) is read again each time, since it may have changed.
@@ -54,16 +54,21 @@ def fetch_all(
         base: folder to which relative paths in the manifest refer.
 
     Returns:
-        One row per photo, in manifest order: id, url, status ("ok" or "missing"), reason, sha256,
-        width, height (pixels, upright), mode (Pillow's), bytes; '' or <NA> if missing.
+        One row per photo, in manifest order: id, url (as `urls.shown`), status ("ok" or "missing"),
+        reason, sha256, width, height (pixels, upright), mode (Pillow's), bytes; '' or <NA> if
+        missing.
 
     Raises:
         InputError: photos are missing and `on_missing` is "fail", or all are; the cache cannot be
-            written; a folder of local_dirs does not exist. Photos fetched so far stay cached.
+            written; a folder of local_dirs does not exist, or a file of it has the name of two
+            photos; a proxy or certificate of the environment cannot be used. Photos fetched so far
+            stay cached.
     """
     for folder in dataset.local_dirs:
         if not Path(folder).is_dir():
             raise InputError(f"dataset.local_dirs in config.yaml: no folder {folder}")
+    rows = manifest[["id", "url", "sha256"]].itertuples(index=False, name=None)
+    local_files.check_distinct(rows, [Path(folder) for folder in dataset.local_dirs])
     cache = Path(dataset.cache)
     sweep(cache)
     with pillow_limit(settings.max_pixels):
@@ -92,12 +97,7 @@ class _Fetcher:
         self.hosts = collections.defaultdict(lambda: asyncio.Semaphore(settings.per_host))
 
     async def run(self, manifest: pd.DataFrame) -> list[Photo | FetchError]:
-        most = self.settings.concurrency
-        async with httpx.AsyncClient(
-            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
-            timeout=httpx.Timeout(self.settings.timeout_s),
-            limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
-        ) as self.client:
+        async with self.connected(manifest["url"]) as self.client:
             with (
                 ThreadPoolExecutor(_DECODERS) as self.pool,
                 Progress(len(manifest)) as self.progress,
@@ -106,6 +106,18 @@ class _Fetcher:
                     rows = zip(manifest["url"], manifest["sha256"], strict=True)
                     tasks = [group.create_task(self.photo(url, sha256)) for url, sha256 in rows]
         return [task.result() for task in tasks]
+
+    def connected(self, urls: pd.Series) -> contextlib.AbstractAsyncContextManager:
+        """A client; none where all photos are files, whatever the environment says of proxies."""
+        if all(local_files.path_of(url, self.base) for url in urls):
+            return contextlib.nullcontext()
+        most = self.settings.concurrency
+        with network.environment():
+            return httpx.AsyncClient(
+                headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+                timeout=httpx.Timeout(self.settings.timeout_s),
+                limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
+            )
 
     async def photo(self, url: str, sha256: str) -> Photo | FetchError:
         try:
@@ -117,8 +129,8 @@ class _Fetcher:
 
     async def find(self, url: str, sha256: str) -> tuple[str, Photo]:
         """The source of the photo (for the log), and its metadata."""
-        if urlsplit(url).scheme not in ("http", "https"):
-            return "local", await self.thread(self.local, _local_path(url, self.base), url, sha256)
+        if path := local_files.path_of(url, self.base):
+            return "local", await self.thread(self.named, path, url, sha256)
         if photo := await self.thread(self.from_cache, url, sha256):
             return "cached", photo
         if photo := await self.thread(self.from_folders, url, sha256):
@@ -149,17 +161,21 @@ class _Fetcher:
         return None
 
     def from_folders(self, url: str, sha256: str) -> Photo | None:
-        """A file with the URL's file name in `local_dirs`. A damaged or different photo is skipped
+        """A file of `local_dirs` that ends as the URL does. A damaged or different photo is skipped
         with a warning. The index of URLs is not updated, since other hosts may use the same file
         names."""
-        name = PurePosixPath(unquote(urlsplit(url).path)).name
-        for path in (folder / name for folder in self.local_dirs):
-            if os.path.isfile(path):  # unlike Path.is_file, False for a name that is too long
-                try:
-                    return self.local(path, url, sha256)
-                except FetchError as failure:
-                    logger.warning("skipping %s: %s", path, failure)
+        for path in local_files.in_folders(url, self.local_dirs):
+            try:
+                return self.local(path, url, sha256)
+            except FetchError as failure:
+                logger.warning("skipping %s: %s", path, failure)
         return None
+
+    def named(self, path: Path, url: str, sha256: str) -> Photo:
+        """A file that the manifest names; one of others may name only files of its folder."""
+        if not self.anywhere and not path.resolve().is_relative_to(self.base.resolve()):
+            raise FetchError("a file outside the manifest's folder", PRIVATE)
+        return self.local(path, url, sha256)
 
     def local(self, path: Path, url: str, sha256: str) -> Photo:
         return self.admit(read(path, self.settings), url, sha256)
@@ -215,7 +231,7 @@ class _Fetcher:
         ):
             raise FetchError("private address", PRIVATE)
         with network.as_missing():
-            async with asyncio.timeout(self.settings.timeout_s * _TRY_TIMEOUTS):
+            async with network.at_most(self.settings.timeout_s * _TRY_TIMEOUTS):
                 response = await self.client.send(request, stream=True)
                 async with contextlib.aclosing(response):
                     if response.next_request is None:
@@ -235,16 +251,12 @@ class _Fetcher:
         return bytes(content)
 
 
-def _local_path(url: str, base: Path) -> Path:
-    return Path(unquote(urlsplit(url).path)) if url.lower().startswith("file:") else base / url
-
-
 def _failures(manifest: pd.DataFrame, outcomes: list[Photo | FetchError], dataset: Dataset) -> str:
     """One message for all failures: each kind with its count, some examples, and advice."""
     kinds = collections.defaultdict(list)
     for id_, url, outcome in zip(manifest["id"], manifest["url"], outcomes, strict=True):
         if isinstance(outcome, FetchError):
-            kinds[outcome.kind, outcome.advice].append((id_, url, outcome.detail))
+            kinds[outcome.kind, outcome.advice].append((id_, shown(url), outcome.detail))
     total = sum(map(len, kinds.values()))
     lines = [f"could not fetch {total} of {len(outcomes)} photos of {dataset.manifest}:"]
     for (kind, advice), rows in sorted(kinds.items(), key=lambda item: (-len(item[1]), item[0])):
@@ -270,4 +282,5 @@ def _table(manifest: pd.DataFrame, outcomes: list[Photo | FetchError]) -> pd.Dat
     columns = ["status", "reason", *(field.name for field in dataclasses.fields(Photo))]
     metadata = pd.DataFrame(rows, columns=columns)
     metadata = metadata.astype(dict.fromkeys(["width", "height", "bytes"], "Int64"))
-    return pd.concat([manifest[["id", "url"]].reset_index(drop=True), metadata], axis=1)
+    names = manifest[["id", "url"]].reset_index(drop=True)
+    return pd.concat([names.assign(url=names["url"].map(shown)), metadata], axis=1)

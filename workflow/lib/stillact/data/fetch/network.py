@@ -3,15 +3,19 @@
 import asyncio
 import contextlib
 import ipaddress
+import os
 import socket
+import ssl
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import httpx
 
+from stillact.core.errors import InputError
+from stillact.core.urls import shown
 from stillact.data.fetch.failures import ADDRESS, PRIVATE, FetchError
 
 _RETRIED = {408, 425, 429}  # and all of 5xx
@@ -41,7 +45,7 @@ def public_loop() -> PublicLoop:
     """A `PublicLoop` that also allows the addresses of proxies, which are usually private."""
     loop = PublicLoop()
     urls = [urlsplit(url) for url in urllib.request.getproxies().values() if "://" in url]
-    with contextlib.suppress(OSError):  # an unresolvable proxy fails later
+    with contextlib.suppress(OSError, ValueError):  # an unusable proxy fails later
         loop.proxies = frozenset(
             found[4][:2]
             for url in urls
@@ -69,6 +73,40 @@ def in_numbers(host: str) -> str | None:
     with contextlib.suppress(OSError):
         return socket.inet_ntoa(socket.inet_aton(host))
     return None
+
+
+@contextlib.contextmanager
+def environment() -> Iterator[None]:
+    """Raise an InputError, which names the variables, if the environment's proxies or certificates
+    cannot be used."""
+    try:
+        yield
+    except (OSError, ssl.SSLError):  # httpx reads the certificates when a client is made
+        raise InputError(f"{_given('SSL_CERT_FILE', 'SSL_CERT_DIR')}: no certificates") from None
+    except (ValueError, ImportError, httpx.InvalidURL):
+        names = (f"{kind}_PROXY" for kind in ("ALL", "HTTPS", "HTTP", "NO"))
+        raise InputError(
+            f"{_given(*names)}: not a usable proxy; write http://host:port, in NO_PROXY host "
+            "names, or unset it"
+        ) from None
+
+
+def _given(*names: str) -> str:
+    spelt = (spelling for name in names for spelling in (name, name.lower()))
+    return ", ".join(f"{name}={shown(os.environ[name])}" for name in spelt if os.environ.get(name))
+
+
+@contextlib.asynccontextmanager
+async def at_most(seconds: float) -> AsyncIterator[None]:
+    """Raise a FetchError that is not retried if the block takes longer: a host that sends a byte
+    now and then is never silent for a timeout, and would hold up the study at each attempt."""
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            yield
+    except TimeoutError:
+        if limit.expired():
+            raise FetchError("sent too slowly", _AGAIN) from None
+        raise
 
 
 @contextlib.contextmanager
