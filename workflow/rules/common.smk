@@ -47,6 +47,7 @@ from stillact.data.fetch import local_files
 from stillact.inference import listing
 from stillact.recipes.registry import RECIPES
 from stillact.study.config import AFTERWARDS
+from stillact.study import yaml_files
 from stillact.study.load import load
 from stillact.training import run_dirs
 
@@ -68,6 +69,8 @@ def settings():
 
 
 try:
+    for file in workflow.configfiles:
+        yaml_files.check(Path(file))
     cfg = load(settings(), " + ".join(map(str, workflow.configfiles)) or "config.yaml")
 except InputError as error:
     raise WorkflowError(str(error)) from None

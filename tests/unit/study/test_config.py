@@ -244,6 +244,27 @@ def test_classes_that_a_rule_makes_are_those_of_the_dataset(block):
     assert f"{block}.images_per_class: unknown name 'walking_running'." in told
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("seeds", [True]),
+        ("recipes.from_scratch.learning_rate", True),
+        ("splits.kfold.folds", True),
+        ("dataset.name", False),
+        ("recipes.fine_tune.head_learning_rate", True),
+    ],
+)
+def test_true_and_false_are_no_numbers(path, value):
+    told = message(changed((path, value)))
+    assert f"'{path.split('.')[-1]}': true and false are not values of this key" in told
+
+
+def test_a_share_of_0_is_an_error():
+    fractions = {"train": 0.8, "validation": 0.2, "test": 0}
+    told = message(changed(("splits.fractions", fractions)))
+    assert "splits.fractions.test: Input should be greater than 0 (got 0)" in told
+
+
 def test_all_faults_are_told_at_once():
     told = message(changed(("fetch.attempts", 0), ("seeds", [-1])))
     assert "fetch.attempts: " in told

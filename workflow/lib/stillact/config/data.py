@@ -103,10 +103,13 @@ class Duplicates(Block):
     ]
 
 
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
 class Fractions(Block):
-    train: Annotated[Fraction, Field(description="Used for training.")]
-    validation: Annotated[Fraction, Field(description="Used for early stopping.")]
-    test: Annotated[Fraction, Field(description="Held out for the final evaluation.")]
+    train: Annotated[Share, Field(description="Used for training.")]
+    validation: Annotated[Share, Field(description="Used for early stopping.")]
+    test: Annotated[Share, Field(description="Held out for the final evaluation.")]
 
     @model_validator(mode="after")
     def _sum(self) -> "Fractions":

@@ -1,6 +1,6 @@
 """Types shared by the blocks of the config, and their validation errors."""
 
-from typing import Annotated, Any, ClassVar, Literal, NoReturn
+from typing import Annotated, Any, ClassVar, Literal, NoReturn, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -42,7 +42,16 @@ class Block(BaseModel):
                     hint=hint,
                     known=known,
                 )
+            given = block[key] if isinstance(block[key], list) else [block[key]]
+            if bool in map(type, given) and not _admits(cls.model_fields[key].annotation, bool):
+                # pydantic takes true for the number 1
+                fault("{key}: true and false are not values of this key", key=repr(key))
         return block
+
+
+def _admits(annotation: Any, wanted: type) -> bool:
+    """Whether a type is or contains `wanted`, or is not restricted."""
+    return annotation in (wanted, Any) or any(_admits(one, wanted) for one in get_args(annotation))
 
 
 def fault(message: str, **values: Any) -> NoReturn:
