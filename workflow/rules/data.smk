@@ -48,7 +48,11 @@ rule manifest:
         mem_mb=1000,
         runtime=10,
     params:
-        dict(classes=cfg.dataset.classes),
+        dict(
+            classes=cfg.dataset.classes,
+            tasks=[cfg.tasks[task].classes for task in cfg.tasks],
+            splits=cfg.splits.model_dump(),
+        ),
         content=STUDIED["manifest"],
         code=digest_of("data/manifest.py"),
     message:
@@ -229,7 +233,11 @@ rule figure_2:
         mem_mb=1000,
         runtime=10,
     params:
-        dict(classes=cfg.dataset.classes),
+        dict(
+            classes=cfg.dataset.classes,
+            tasks=[cfg.tasks[task].classes for task in cfg.tasks],
+            splits=cfg.splits.model_dump(),
+        ),
         code=digest_of("figures/figure_2.py"),
     message:
         "Drawing the sizes of the photos"

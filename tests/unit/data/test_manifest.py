@@ -112,7 +112,13 @@ def test_not_a_table(faults, content, what):
     ("header", "lines"),
     [
         ("url,lable", ['no column label; add it. Did you mean "lable"?']),
-        ("image,class", ["no column label; add it.", "no column url; add it."]),
+        (
+            "image,class",
+            [
+                "no column label; add it. Rename 'class' to it?",
+                "no column url; add it. Rename 'image' to it?",
+            ],
+        ),
         (
             "url,label,spilt",
             ["unknown column 'spilt'. Did you mean \"split\"? Rename or remove it"],
@@ -213,6 +219,28 @@ def test_addresses(load, url):
 )
 def test_what_is_no_address(faults, url, what):
     assert faults(f"url,label\n{url},sitting\n") == [f"row 2, column url: {what}"]
+
+
+def test_what_tools_write_for_an_empty_cell_is_no_group(load):
+    words = ["nan", "NaN", "None", "null", "NA", "<NA>", "nancy", "none of these"]
+    rows = "".join(f"{i}.jpg,sitting,{word}\n" for i, word in enumerate(words))
+    groups = load(f"url,label,group\n{rows}").group.tolist()
+    assert groups == [""] * 6 + ["nancy", "none of these"]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("filename,class\na.jpg,sitting\n", "no column url; add it. Rename 'filename' to it?"),
+        ("image_path,class\na.jpg,sitting\n", "no column label; add it. Rename 'class' to it?"),
+        ("<!DOCTYPE html>\n<html><body>Sign in</body></html>\n", "is a web page, not CSV"),
+        ("url,label\ndata:" + 140_000 * "A" + ",sitting\n", "no data: urls"),
+    ],
+)
+def test_what_people_give_instead_is_named(load, content, told):
+    with pytest.raises(InputError) as error:
+        load(content)
+    assert told in str(error.value)
 
 
 def test_a_group_is_no_formula(faults, load):

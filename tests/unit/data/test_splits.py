@@ -39,6 +39,28 @@ def counts(frame, part):
     return pd.crosstab(frame.label, frame[part])
 
 
+def test_own_test_photos_are_in_no_fold():
+    """They may be of another camera; a model trained on them would know it."""
+    manifest = photos({"a": 40, "b": 40})
+    manifest["split"] = (["train"] * 20 + ["validation"] * 10 + ["test"] * 10) * 2
+    holdout, kfold = tables(manifest, ["a", "b"], folds=5)
+    own = set(holdout.image_id[holdout.subset == "test"])
+    assert len(own) == 20
+    assert set(kfold.image_id) == set(manifest["id"]) - own
+    with pytest.raises(InputError, match=r"class 'a' has 30 images, .*folds: 31"):
+        tables(manifest, ["a", "b"], folds=31)
+
+
+@pytest.mark.parametrize(("large", "told"), [(9, True), (3, False)])
+def test_a_group_of_more_than_a_tenth_of_all_photos_is_told(caplog, large, told):
+    ids = [f"{i}" for i in range(30)]
+    splits.groups(ids, NO_PAIRS, ["room"] * large + [""] * (30 - large))
+    messages = [record.getMessage() for record in caplog.records]
+    assert [f"{large} of 30 photos are one group, as 0" in text for text in messages] == [
+        True
+    ] * told
+
+
 def test_the_papers_285_photos_give_227_29_29():
     manifest = photos(PAPER)
     holdout, kfold = tables(manifest)
@@ -164,7 +186,8 @@ def test_a_small_class_is_everywhere_and_the_sizes_stay():
     [
         ({"a": 2, "b": 50}, {"folds": 2}, "class 'a' has 2 images, and the holdout split needs 3"),
         ({"a": 4, "b": 50}, {"folds": 5}, r"'a' has 4 images, .*folds: 5 needs 5.*lower splits"),
-        ({"a": 9, "b": 9}, {"train": 0, "validation": 0.5, "test": 0.5}, "leave 0 of 18 images"),
+        ({"a": 9, "b": 9}, {"train": 0.02, "validation": 0.49, "test": 0.49}, "leave 0 of 18"),
+        ({"a": 9, "b": 9, "c": 0}, {}, "class 'c' has 0 images"),
     ],
 )
 def test_too_few_photos_are_an_error(sizes, changes, message):

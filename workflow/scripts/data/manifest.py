@@ -1,9 +1,14 @@
 """Rule manifest: validate the user's manifest and write it in a standard form."""
 
+from stillact.config.data import Splits
 from stillact.core import logs
 from stillact.core.tables import write_csv
-from stillact.data import manifest
+from stillact.data import manifest, splits
 
 with logs.job(snakemake.log[0]):
-    frame = manifest.load(snakemake.input.manifest, **snakemake.params[0])
+    params = snakemake.params[0]
+    names = {name: params[name] for name in ("classes", "known") if name in params}
+    frame = manifest.load(snakemake.input.manifest, **names)
+    for classes in params.get("tasks", ()):
+        splits.check_counts(frame, classes, Splits(**params["splits"]))
     write_csv(frame, snakemake.output[0])

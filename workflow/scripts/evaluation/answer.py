@@ -9,6 +9,8 @@ from stillact.evaluation import answer, selection
 with logs.job(snakemake.log[0]):
     settings, source = snakemake.params[0], snakemake.input
     predictions = read_csv(source.predictions)
+    folded = predictions[predictions["split"] != "holdout"]
+    judged = folded if len(folded) else predictions
     recipes = settings["recipes"]
     found = answer.answer(
         settings["task"],
@@ -21,7 +23,7 @@ with logs.job(snakemake.log[0]):
             settings["bases"],
         ),
         settings["not_judged"],
-        predictions.drop_duplicates("image_id")["label"],
+        judged.drop_duplicates("image_id")["label"],
     )
     with replacing(snakemake.output.json) as part:
         Path(part).write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")

@@ -594,6 +594,19 @@ def test_an_environment_that_cannot_be_used_is_named(
     assert get(["a.jpg"]).status[0] == "ok"  # nothing is asked of the network
 
 
+@pytest.mark.parametrize(("copies", "fails"), [(4, False), (5, True)])
+def test_a_placeholder_for_many_photos_is_an_error(get, server, copies, fails):
+    server.contents |= {f"gone{i}": photo("gone") for i in range(copies)}
+    gone = [f"{server.url}/given/gone{i}" for i in range(copies)]
+    others = [f"{server.url}/photo/{i}" for i in range(40 - copies)]
+    if not fails:
+        assert set(get(gone + others).status) == {"ok"}
+        return
+    with pytest.raises(InputError, match=r"5 of 40 photos are one and the same picture") as error:
+        get(gone + others)
+    assert all(f"row{i}" in str(error.value) for i in range(5))
+
+
 def test_local_dirs_that_do_not_exist(get, tmp_path):
     with pytest.raises(InputError, match=r"dataset\.local_dirs .* no folder .*nowhere"):
         get(["x.jpg"], local_dirs=[tmp_path / "nowhere"])

@@ -17,6 +17,11 @@ from stillact.data.boxes import Box
 
 COLUMNS = ("id", "label", "url", "split", "group", "sha256", "person_boxes")
 REQUIRED = ("url", "label")
+OFTEN = {  # other names that people give to the required columns
+    "url": ("path", "file", "filename", "file_name", "image", "image_path", "photo", "link"),
+    "label": ("class", "category", "target", "activity", "labels"),
+}
+NO_GROUP = ("nan", "none", "null", "na", "n/a", "<na>")  # what tools write for an empty cell
 SHOWN = 20  # faults listed in a message
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -41,7 +46,7 @@ def load(
 
     Returns:
         The `COLUMNS`, all strings, '' if not given. The default id is the first 12 hex digits of
-        the SHA-256 of the url; sha256 is in lower case.
+        the SHA-256 of the url; sha256 is in lower case; a group of `NO_GROUP` is ''.
 
     Raises:
         InputError: the file cannot be read, or rows are invalid; one message lists all faults.
@@ -94,9 +99,12 @@ def _read(path: str | Path) -> tuple[list[str], dict[int, list[str]]]:
             f"manifest {path} is not UTF-8 (at byte {error.start}); save it as CSV UTF-8"
         ) from None
     except csv.Error as error:
-        raise InputError(
-            f"manifest {path} is not CSV: {error}; save it as CSV UTF-8, separated by commas"
-        ) from None
+        rule = "save it as CSV UTF-8, separated by commas"
+        if "field limit" in str(error):
+            rule = "a cell has over 131,072 characters; give addresses or paths, no data: urls"
+        raise InputError(f"manifest {path} is not CSV: {error}; {rule}") from None
+    if rows and rows[0] and re.match("<(!doctype|html|head)", rows[0][0], re.IGNORECASE):
+        raise InputError(f"manifest {path} is a web page, not CSV; download the file itself")
     body = {number: row for number, row in enumerate(rows[1:], start=2) if any(row)}
     if not rows or not body:
         raise InputError(
@@ -116,7 +124,9 @@ def _check_header(path: str | Path, header: list[str]) -> None:
     others = [name for name in header if name not in COLUMNS]
     for name in absent:
         if name in REQUIRED:
-            faults.append(f"no column {name}; add it.{did_you_mean(name, others)}")
+            meant = next((other for other in others if other in OFTEN[name]), "")
+            hint = f" Rename {meant!r} to it?" if meant else did_you_mean(name, others)
+            faults.append(f"no column {name}; add it.{hint}")
     for name in others:
         hint = did_you_mean(name.lower(), [column for column in absent if column not in REQUIRED])
         if hint:
@@ -136,6 +146,7 @@ def _table(header: list[str], rows: dict[int, list[str]]) -> pd.DataFrame:
     default = table["url"].map(lambda url: hashlib.sha256(url.encode()).hexdigest()[:12])
     table["id"] = table["id"].where(table["id"] != "", default)
     table["sha256"] = table["sha256"].str.lower()
+    table["group"] = table["group"].where(~table["group"].str.lower().isin(NO_GROUP), "")
     return table
 
 

@@ -20,6 +20,7 @@ from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.core.runs import SUBSETS
 
+LARGE = 3  # photos: a group of more, and of more than a tenth of all, is told
 SHOWN = 10  # pairs named in a warning
 LEAVE_OUT = "add images of it, or remove it from dataset.classes and the tasks"
 TOO_FEW_GROUPS = (
@@ -51,7 +52,15 @@ def groups(image_ids: list[str], duplicates: pd.DataFrame, given: list[str]) -> 
     b = np.concatenate([row[pairs.image_id_b].to_numpy(int), first.to_numpy(int)])
     graph = coo_array((np.ones(len(a)), (a, b)), shape=(len(ids), len(ids)))
     _, component = connected_components(graph, directed=False)
-    return ids.groupby(component).transform("min").tolist()
+    names = ids.groupby(component).transform("min")
+    largest = names.value_counts()
+    if largest.iloc[0] > max(LARGE, len(ids) // 10):
+        logger.warning(
+            "%d of %d photos are one group, as %s: they stay on one side of every split. Check the "
+            "manifest's column group, or lower duplicates.max_distance if they are not copies",
+            *(largest.iloc[0], len(ids), largest.index[0]),
+        )
+    return names.tolist()
 
 
 def tables(
@@ -65,6 +74,8 @@ def tables(
 
     The holdout is drawn over all classes of the dataset and then restricted to the task's, so that
     an image is in the same subset in every task; the folds are drawn over the task's images only.
+    Test photos of a split that the manifest gives are in no fold: they may differ from the others
+    (another camera), and no model is trained on them.
 
     Args:
         manifest: columns id, label and split ('' throughout, or a subset in every row).
@@ -76,7 +87,7 @@ def tables(
     Returns:
         holdout (image_id, label, group, subset, manifest_sha256) and kfold (image_id, label, group,
         repeat, fold, manifest_sha256; repeat and fold from 0, an image is in the test set of its
-        fold), in the order of `manifest`.
+        fold).
 
     Raises:
         InputError: as for `holdout` and `kfold`.
@@ -91,12 +102,38 @@ def tables(
     )
     rows["subset"] = holdout(rows, settings)
     rows["manifest_sha256"] = manifest_sha256
+    check_counts(manifest, task_classes, settings)
     rows = rows[rows.label.isin(task_classes)].reset_index(drop=True)
-    folds = kfold(rows, settings).merge(rows, on="image_id")
+    own_test = rows.given == "test"
+    if own_test.any():
+        logger.info(
+            "cross-validation leaves out the %d test photos of the manifest's column split",
+            own_test.sum(),
+        )
+    folds = kfold(rows[~own_test], settings).merge(rows, on="image_id")
     return (
         rows[["image_id", "label", "group", "subset", "manifest_sha256"]],
         folds[["image_id", "label", "group", "repeat", "fold", "manifest_sha256"]],
     )
+
+
+def check_counts(manifest: pd.DataFrame, task_classes: Sequence[str], settings: Splits) -> None:
+    """Check that each class has enough photos, before any is fetched.
+
+    Args:
+        manifest: columns label and split, as for `tables`.
+        task_classes: labels of a task.
+        settings: folds.
+
+    Raises:
+        InputError: a class has fewer photos than subsets or folds; names it, and what would do.
+    """
+    rows = manifest[manifest["label"].isin(task_classes)]
+    if not (rows["split"] != "").any():
+        _enough(rows, len(SUBSETS), "the holdout split", LEAVE_OUT, task_classes)
+    folds = settings.kfold.folds
+    rows = rows[rows["split"] != "test"]
+    _enough(rows, folds, f"splits.kfold.folds: {folds}", LEAVE_OUT + LOWER_FOLDS, task_classes)
 
 
 def holdout(rows: pd.DataFrame, settings: Splits) -> list[str]:
@@ -251,8 +288,12 @@ def _given(rows: pd.DataFrame) -> list[str]:
     return rows.given.tolist()
 
 
-def _enough(rows: pd.DataFrame, need: int, what: str, remedy: str) -> None:
-    for label, count in rows.label.value_counts().sort_index().items():
+def _enough(
+    rows: pd.DataFrame, need: int, what: str, remedy: str, classes: Sequence[str] = ()
+) -> None:
+    counts = rows.label.value_counts().sort_index()
+    absent = [name for name in classes if name not in counts]
+    for label, count in [*dict.fromkeys(absent, 0).items(), *counts.items()]:
         if count < need:
             raise InputError(
                 f"class {label!r} has {count} images, and {what} needs {need}; {remedy}"

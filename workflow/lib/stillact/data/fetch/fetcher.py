@@ -31,6 +31,7 @@ USER_AGENT = (
 )
 _DECODERS = 4  # photos decoded concurrently; each takes up to 4 bytes of memory per pixel
 _TRY_TIMEOUTS = 20  # limit of a whole attempt, in timeouts: a host may not send bytes endlessly
+_COPIES, _COPIES_SHARE = 4, 0.05  # rows that may lead to one and the same photo
 _EXAMPLES = 5  # rows shown per kind of failure
 _CHANGED = "The file differs from the manifest's: find the right one, or clear its sha256"
 
@@ -81,6 +82,7 @@ def fetch_all(
     missing = sum(isinstance(outcome, FetchError) for outcome in outcomes)
     if missing and (dataset.on_missing == "fail" or missing == len(outcomes)):
         raise InputError(_failures(manifest, outcomes, dataset))
+    _check_placeholder(manifest, outcomes)
     return _table(manifest, outcomes)
 
 
@@ -270,6 +272,22 @@ def _failures(manifest: pd.DataFrame, outcomes: list[Photo | FetchError], datase
     if total < len(outcomes):
         lines.append("To continue without them, set dataset.on_missing: drop in config.yaml.")
     return "\n".join(lines)
+
+
+def _check_placeholder(manifest: pd.DataFrame, outcomes: list[Photo | FetchError]) -> None:
+    """Raise an InputError if many urls lead to one and the same photo: hosts answer so for photos
+    that they no longer have."""
+    found = pd.Series([getattr(outcome, "sha256", None) for outcome in outcomes])
+    counts = found.value_counts()
+    if counts.empty or counts.iloc[0] <= max(_COPIES, _COPIES_SHARE * len(found)):
+        return
+    rows = manifest[(found == counts.index[0]).to_numpy()].head(_EXAMPLES)
+    lines = [f"  {id_}  {shown(url)}" for id_, url in zip(rows["id"], rows["url"], strict=True)]
+    raise InputError(
+        f"{counts.iloc[0]} of {len(found)} photos are one and the same picture (SHA-256 "
+        f"{counts.index[0]}), perhaps a placeholder for photos that are gone. Remove their rows, "
+        "or correct their urls:\n" + "\n".join(lines)
+    )
 
 
 def _table(manifest: pd.DataFrame, outcomes: list[Photo | FetchError]) -> pd.DataFrame:
