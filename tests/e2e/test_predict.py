@@ -43,7 +43,7 @@ def test_a_folder_is_answered_and_the_study_stays_as_it_is(asked):
         "page <b>.png": "unreadable",
     }
     assert table.loc["cut.jpg", "reason"] == "damaged image"
-    assert table.loc["page <b>.png", "reason"] == "not an image (starts with '<!doctype html')"
+    assert table.loc["page <b>.png", "reason"] == "not an image (a web page)"
     read = table[table["status"] == "ok"]
     probabilities = read.filter(like="prob_")
     assert probabilities.sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-7)

@@ -167,14 +167,14 @@ BAD = {
     "checksum.png": (bad_checksum, "damaged image"),
     "oversized.jpg": (oversized, "too large (over fetch.max_bytes 200000)"),
     "empty.jpg": (lambda path: path.write_bytes(b""), "not an image (empty)"),
-    "page.jpg": (lambda path: path.write_text("=1+1"), "not an image (starts with '=1+1')"),
+    "page.jpg": (lambda path: path.write_text("=1+1"), "not an image (text)"),
     "photo.heic": (
         lambda path: path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(40)),
-        r"not an image (starts with '\x00\x00\x00\x18ftypheic\x00\x00')",
+        "not an image (HEIC, AVIF or a video)",
     ),
-    "folder.jpg": (lambda path: path.mkdir(), "no such file"),
+    "folder.jpg": (lambda path: path.mkdir(), "a folder"),
     "gone.jpg": (lambda path: path.symlink_to("nowhere"), "no such file"),
-    "pipe.jpg": (os.mkfifo, "no such file"),
+    "pipe.jpg": (os.mkfifo, "not a regular file"),
     "many.png": (
         lambda path: photo(path, (1001, 1000)),
         "too many pixels (over fetch.max_pixels 1000000)",
@@ -195,12 +195,6 @@ def test_what_cannot_be_read_is_told_and_the_others_answered(tmp_path):
         told = asked(files)
     found = [why if row is None else round(255 * row[0]) for row, why in told]
     assert found == expected
-
-
-def test_a_thin_photo_that_does_not_grow_is_read(tmp_path):
-    thin = photo(tmp_path / "thin.png", (1, 9000))
-    ((row, why),) = asked([thin], preprocessing=replace(SEEN, geometry="letterbox"))
-    assert (row is not None, why) == (True, "")
 
 
 def test_answers_keep_the_order_and_go_by_batches(tmp_path, monkeypatch):

@@ -16,10 +16,11 @@ from pathlib import Path
 import imagehash
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageOps
+from PIL import Image
 
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
+from stillact.data.pixels import upright
 
 COLUMNS = ["image_id_a", "image_id_b", "kind", "distance"]
 FLAT_RANGE = 8  # grey levels of 255: below this range the 32x32 copy is only noise
@@ -65,7 +66,7 @@ def _hash(path: Path, image_id: str) -> int | None:
             # Pillow warns about large photos (limited by fetch) and transparency of palettes.
             warnings.simplefilter("ignore")
             image.draft("L", (DRAFT_SIDE, DRAFT_SIDE))
-            grey = ImageOps.exif_transpose(image).convert("L")
+            grey = upright(image).convert("L")
     except (OSError, ValueError, SyntaxError) as error:
         raise InputError(f"image {image_id}: {path} cannot be decoded ({error})") from error
     low, high = grey.resize((32, 32), Image.Resampling.LANCZOS).getextrema()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageOps
+from PIL import Image
 
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
@@ -16,6 +16,7 @@ from stillact.core.tables import read_csv, replacing, write_csv
 from stillact.data.boxes import Box, clipped
 from stillact.data.fetch.cache import cached
 from stillact.data.manifest import parse_boxes
+from stillact.data.pixels import upright
 from stillact.data.preprocessing import Preprocessing
 
 GREY = (127, 127, 127)  # around a letterboxed photo
@@ -38,15 +39,6 @@ def square(
     image, size = _scaled(image, preprocessing), preprocessing.size
     left, top = round((image.width - size) / 2), round((image.height - size) / 2)
     return image.crop((left, top, left + size, top + size))
-
-
-def upright(image: Image.Image) -> Image.Image:
-    """Convert an image to RGB with its EXIF orientation applied; 16-bit grey is scaled to 8 bits,
-    and transparency is dropped."""
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    return image.convert("RGB")
 
 
 def _scaled(image: Image.Image, how: Preprocessing) -> Image.Image:

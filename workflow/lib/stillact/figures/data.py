@@ -9,7 +9,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
-from stillact.data.preprocess import upright
+from stillact.data.pixels import upright
 from stillact.figures.style import COLOURS, INK, MARKERS, QUIET, SIDE, SMALL, STYLE, WIDTH, broken
 
 

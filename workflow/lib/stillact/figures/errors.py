@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from PIL import Image, ImageOps
 
-from stillact.data.preprocess import upright
+from stillact.data.pixels import upright
 from stillact.evaluation.agreement import agreement_sentence
 from stillact.evaluation.error_analysis import CONFIDENT, NO_BOXES
 from stillact.evaluation.error_factors import FACTORS, UNKNOWN

@@ -12,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
 from stillact.data.boxes import Box
-from stillact.data.preprocess import upright
+from stillact.data.pixels import upright
 from stillact.figures.style import COLOURS, QUIET, SMALL, STYLE, WIDTH, broken, sentence, shortened
 from stillact.saliency.localisation_summary import LOCATED
 

@@ -143,8 +143,7 @@ def seen(
     Args:
         path: of the photo.
         preprocessing: of the model's input photos.
-        settings: max_bytes and max_pixels; the latter also limits the scaled photo, because an
-            extreme aspect ratio can enlarge it a thousand times.
+        settings: max_bytes and max_pixels.
 
     Returns:
         uint8 (size, size, 3), RGB; the photo's width and height in pixels, upright.
@@ -153,10 +152,6 @@ def seen(
         FetchError: it cannot be read; states the reason.
     """
     with opened(path, settings) as image:
-        long, short = max(image.size), min(image.size)
-        side = preprocessing.side
-        if preprocessing.geometry == "resize_crop" and side**2 * long / short > settings.max_pixels:
-            raise FetchError("too long and thin", "Crop it", f"{long} by {short} pixels")
         size = upright_size(image)
         return np.asarray(preprocess.square(image, preprocessing)), size
 

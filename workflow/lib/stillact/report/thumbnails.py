@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from stillact.data.preprocess import upright
+from stillact.data.pixels import upright
 
 # Of a thumbnail: the longer side in pixels, and the quality of WebP, which at this size takes as
 # many bytes as a JPEG of two thirds of it.

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import io
 import os
+import stat
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +14,18 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from stillact.config.data import Fetch
 from stillact.data.fetch.cache import sha256_of
 from stillact.data.fetch.failures import ADDRESS, FetchError
+from stillact.data.pixels import DEEP, upright
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+# Sides of a photo: scaling the shorter one of a thinner photo to that of a model's input would
+# enlarge the other one to gigabytes.
+LONGEST = 100
 _TURNED = {5, 6, 7, 8}  # EXIF orientations that swap width and height
 
 # Advice for each failure.
 _NEEDED = f"Open it in a browser; the url must lead to a photo ({', '.join(FORMATS)})"
 _DAMAGED = "Try again, or replace the file at the source"
+_CONVERT = "Save it with 8 bits per channel"
 _LIMIT = "Raise the limit in config.yaml, or remove the row"
 
 
@@ -80,10 +86,17 @@ def read(path: Path, settings: Fetch) -> bytes:
     Raises:
         FetchError: the file is unavailable; with the reason.
     """
-    if not os.path.isfile(path):
-        raise FetchError("no such file", ADDRESS)
     try:
-        if path.stat().st_size > settings.max_bytes:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        raise FetchError("no such file", ADDRESS) from None
+    if not stat.S_ISREG(status.st_mode):  # reading a device or a pipe may never end
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+        raise FetchError(kind, ADDRESS)
+    if not status.st_size:  # of /proc too, some of which block when read
+        raise FetchError("not an image", _NEEDED, "empty")
+    try:
+        if status.st_size > settings.max_bytes:
             raise too_large(settings)
         return path.read_bytes()
     except OSError as error:
@@ -97,9 +110,18 @@ def look(content: bytes, settings: Fetch, decode: bool) -> Photo:
         mode = image.mode
         if decode:
             image.load()
+            if mode in DEEP:
+                _scaled(image)
     if decode:
         _verify(content, settings)
     return Photo(sha256_of(content), width, height, mode, len(content))
+
+
+def _scaled(image: Image.Image) -> None:
+    try:
+        upright(image)
+    except ValueError as error:
+        raise FetchError("pixels without a scale", _CONVERT, str(error)) from None
 
 
 def _verify(content: bytes, settings: Fetch) -> None:
@@ -117,16 +139,33 @@ def _sound(content: bytes, settings: Fetch) -> Iterator[Image.Image]:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > settings.max_pixels:
                 raise _too_many_pixels(settings)
+            if max(image.size) > LONGEST * min(image.size):
+                size = f"{max(image.size)} by {min(image.size)} pixels"
+                raise FetchError("too long and thin", "Crop it, or remove the row", size)
             yield image
     except FetchError:
         raise
     except Image.DecompressionBombError:
         raise _too_many_pixels(settings) from None
     except UnidentifiedImageError:
-        start = f"starts with {content[:14]!r}".replace("b", "", 1) if content else "empty"
-        raise FetchError("not an image", _NEEDED, start) from None
+        raise FetchError("not an image", _NEEDED, _kind(content)) from None
     except Exception:  # Pillow's parsers raise many kinds of errors
         raise FetchError("damaged image", _DAMAGED, wait_s=0.0) from None
+
+
+def _kind(content: bytes) -> str:
+    """What a file is instead of a photo; its content is not shown, as it may be private."""
+    start = content[:512].lstrip().lower()
+    if not start:
+        return "empty"
+    known = {b"<!doctype html": "a web page", b"<html": "a web page", b"<svg": "an SVG drawing"}
+    known |= {b"<?xml": "XML", b"%pdf": "a PDF", b"pk\x03\x04": "a ZIP archive", b"{": "JSON"}
+    for mark, kind in known.items():
+        if start.startswith(mark):
+            return kind
+    if content[4:8] == b"ftyp":
+        return "HEIC, AVIF or a video"
+    return "text" if b"\0" not in content[:512] and start.isascii() else "of an unknown format"
 
 
 def too_large(settings: Fetch) -> FetchError:

@@ -1,0 +1,129 @@
+"""Pixels of photos of every kind, against their definitions."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image, TiffImagePlugin
+
+from stillact.data.pixels import SMAXSAMPLEVALUE, upright
+
+# Colorants of Display P3 and sRGB adapted to D50 (ICC), columns R, G, B; rows X, Y, Z.
+P3 = np.array([[0.5151, 0.2920, 0.1571], [0.2412, 0.6922, 0.0666], [-0.0011, 0.0419, 0.7841]])
+SRGB = np.array([[0.4361, 0.3851, 0.1431], [0.2225, 0.7169, 0.0606], [0.0139, 0.0971, 0.7141]])
+
+
+def profile(colorants: np.ndarray, gamma: float, name: bytes) -> bytes:
+    """A display profile of three colorants and a gamma (ICC.1:2001-04, tags of 6.3.1.2)."""
+
+    def xyz(values):
+        return b"XYZ \0\0\0\0" + b"".join(struct.pack(">i", round(v * 65536)) for v in values)
+
+    curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + b"\0\0"
+    text = b"desc\0\0\0\0" + struct.pack(">I", len(name) + 1) + name + b"\0" + bytes(78)
+    tags = {b"desc": text, b"wtpt": xyz([0.9642, 1, 0.8249]), b"cprt": b"text\0\0\0\0none\0"}
+    tags |= {b"rXYZ": xyz(colorants[:, 0]), b"gXYZ": xyz(colorants[:, 1])}
+    tags |= {b"bXYZ": xyz(colorants[:, 2]), b"rTRC": curve, b"gTRC": curve, b"bTRC": curve}
+    table, body, start = struct.pack(">I", len(tags)), b"", 128 + 4 + 12 * len(tags)
+    for tag, data in tags.items():
+        data += bytes(-len(data) % 4)
+        table += tag + struct.pack(">II", start + len(body), len(data))
+        body += data
+    head = struct.pack(
+        ">I4sI4s4s4s", start + len(body), b"none", 0x02100000, b"mntr", b"RGB ", b"XYZ "
+    )
+    head += bytes(12) + b"acsp" + bytes(28) + struct.pack(">iii", 63190, 65536, 54061) + bytes(48)
+    return head + table + body
+
+
+def stored(image: Image.Image, kind: str = "PNG", **options) -> Image.Image:
+    """As read from a file."""
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return Image.open(io.BytesIO(file.getvalue()))
+
+
+@pytest.fixture
+def colours():
+    return np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8)
+
+
+def test_photos_in_srgb_or_without_a_profile_keep_their_bytes(colours):
+    image = Image.fromarray(colours)
+    for options in ({}, {"icc_profile": profile(P3, 2.2, b"sRGB IEC61966-2.1")}):
+        assert (np.asarray(upright(stored(image, **options))) == colours).all()
+    jpeg = stored(image, "JPEG")
+    assert (np.asarray(upright(jpeg)) == np.asarray(jpeg.convert("RGB"))).all()
+
+
+def test_a_wide_gamut_is_converted_to_srgb(colours):
+    seen = np.asarray(
+        upright(stored(Image.fromarray(colours), icc_profile=profile(P3, 2.2, b"P3")))
+    )
+    linear = (colours / 255) ** 2.2 @ (np.linalg.inv(SRGB) @ P3).T
+    inside = ((linear >= 0) & (linear <= 1)).all(-1)
+    linear = linear.clip(0, 1)
+    expected = np.where(
+        linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055
+    )  # IEC 61966-2-1
+    assert inside.mean() > 0.3
+    assert np.abs(seen[inside] - 255 * expected[inside]).max() <= 2
+    assert np.abs(seen.astype(int) - colours).mean() > 5
+
+
+def test_a_damaged_profile_is_ignored(colours):
+    image = stored(Image.fromarray(colours), icc_profile=b"not a profile")
+    assert (np.asarray(upright(image)) == colours).all()
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_what_is_transparent_shows_white(mode):
+    pixels = np.zeros((4, 4, 4), np.uint8)
+    pixels[..., 3] = np.array([0, 255, 0, 255])  # black ink on nothing
+    image = Image.fromarray(pixels, "RGBA").convert(mode if mode != "P" else "RGBA")
+    if mode == "P":
+        image = Image.new("P", (4, 4), 0)
+        image.putpalette([0, 0, 0, 9, 9, 9])
+        image.paste(1, (1, 0, 2, 4))
+        seen = np.asarray(upright(stored(image, transparency=0)))[0]
+        assert seen.tolist() == [[255] * 3, [9] * 3, [255] * 3, [255] * 3]
+        return
+    assert np.asarray(upright(stored(image)))[0].tolist() == [[255] * 3, [0] * 3] * 2
+
+
+def test_half_transparent_is_half_white():
+    image = Image.new("RGBA", (2, 2), (0, 0, 100, 51))
+    assert upright(stored(image)).getpixel((0, 0)) == (204, 204, 224)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.array([[0, 0.5, 1]], np.float32), [0, 128, 255]),
+        (np.array([[0, 100, 255]], np.float32), [0, 100, 255]),
+        (np.array([[0, 32_768, 65_535]], np.float32), [0, 128, 255]),
+        (np.array([[0, 32_768, 65_535]], np.int32), [0, 128, 255]),
+        (np.array([[0, 100, 255]], np.int32), [0, 100, 255]),
+        (np.array([[0, 32_768, 65_535]], np.uint16), [0, 128, 255]),
+    ],
+)
+def test_deep_grey_is_scaled_by_its_range(values, expected):
+    image = stored(Image.fromarray(values), "TIFF")
+    seen = np.asarray(upright(image))[0]
+    assert (seen == seen[:, :1]).all()
+    assert np.abs(seen[:, 0].astype(int) - expected).max() <= 1
+
+
+def test_the_largest_value_that_a_file_states_is_white():
+    info = TiffImagePlugin.ImageFileDirectory_v2()
+    info[SMAXSAMPLEVALUE], info.tagtype[SMAXSAMPLEVALUE] = 1000.0, 11
+    image = stored(Image.fromarray(np.array([[0, 500]], np.float32)), "TIFF", tiffinfo=info)
+    assert np.asarray(upright(image))[0, 1, 0] == 128
+
+
+@pytest.mark.parametrize("value", [-1, 70_000, np.nan, np.inf])
+def test_values_without_a_scale_are_an_error(value):
+    image = stored(Image.fromarray(np.array([[0, value]], np.float32)), "TIFF")
+    with pytest.raises(ValueError, match="have no known scale; save it with 8 or 16 bits"):
+        upright(image)
