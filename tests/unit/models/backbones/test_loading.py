@@ -366,6 +366,12 @@ def test_an_open_clip_state_dict_is_loaded_by_name(tmp_path, suffix):
     tokens = open_clip.get_tokenizer(SMALL)(TEXTS)
     with torch.no_grad():
         torch.testing.assert_close(made.encode_text(TEXTS), model.encode_text(tokens))
+    # CLIP reads 77 tokens, of which two mark the start and the end.
+    fits = [" ".join(["dog"] * 75), "a dog."]
+    assert made.tokenize(fits).equal(open_clip.get_tokenizer(SMALL)(fits))
+    for text in ("dog " * 76, "dog " * 75 + "a", "dog " * 200):
+        with pytest.raises(InputError, match=r"'dog dog .* longer than the 77 tokens"):
+            made.tokenize(["a dog", text.strip()])
 
 
 def test_facts_and_the_way_back_from_a_record(small, tmp_path_factory):

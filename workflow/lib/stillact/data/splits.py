@@ -25,7 +25,7 @@ SHOWN = 10  # pairs named in a warning
 LEAVE_OUT = "add images of it, or remove it from dataset.classes and the tasks"
 TOO_FEW_GROUPS = (
     "images of one group (the manifest's, or duplicates) stay together, and there are too few "
-    "groups of this class; add images of it"
+    "groups of this class; add images of it, or lower duplicates.max_distance if they are no copies"
 )
 LOWER_FOLDS = ", or lower splits.kfold.folds"
 

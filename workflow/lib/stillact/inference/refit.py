@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 import torch
-from safetensors.torch import save_file
 
 from stillact.config.training import Plan
 from stillact.core.logs import logger
@@ -133,7 +132,7 @@ def _fit(
     checkpoint = work / "checkpoint.pt"
     network, found = jobs.fitted(run, source.plan, setup, setup.parts(rows), checkpoint, chosen)
     weights = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
-    save_file(weights, work / jobs.WEIGHTS)
+    jobs.save_weights(weights, work / jobs.WEIGHTS)
     used = {**chosen, **getattr(network, "chosen", {}), **found.chosen}
     seconds = round(time.perf_counter() - start, 2)
     (work / FITTED).write_text(json.dumps({"chosen": used, "seconds": seconds}, indent=1) + "\n")

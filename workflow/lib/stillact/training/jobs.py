@@ -207,7 +207,7 @@ def _train(
     write_csv(pd.DataFrame(found.history), work / "history.csv")
     if keep_weights:
         weights = {k: v.contiguous().cpu() for k, v in network.state_dict().items()}
-        save_file(weights, work / WEIGHTS)
+        save_weights(weights, work / WEIGHTS)
     write_csv(_predictions(run, network, setup, parts, plan.classes), work / "predictions.csv")
     seconds = time.perf_counter() - start
     meta: dict[str, Any] = {
@@ -284,6 +284,15 @@ def _by_epochs(
             "config.yaml"
         )
     return Fitted(progress.history, {"epoch": progress.kept_epoch})
+
+
+def save_weights(weights: dict[str, torch.Tensor], path: Path) -> None:
+    """Write weights with the permissions of other files: safetensors gives them to the user
+    alone."""
+    path.touch()
+    mode = path.stat().st_mode
+    save_file(weights, path)
+    path.chmod(mode)
 
 
 def load_parts(

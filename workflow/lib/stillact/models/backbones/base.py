@@ -135,11 +135,23 @@ class Backbone(nn.Module):
         """Tokenise texts for the text tower, int64 (texts, length).
 
         Raises:
-            InputError: as for `encode_text`.
+            InputError: as for `encode_text`; or a text is longer than the tower's context, of which
+                tokenizers silently take the beginning.
         """
         if self.text is None:
             raise InputError("this backbone has no text tower; use one of open_clip, or siglip")
-        return self._tokenizer()(texts)
+        tokenizer = self._tokenizer()
+        tokens = tokenizer(texts)
+        # Neither more nor fewer letters change what is left of a text that was cut.
+        others = [tokenizer([text + " a" for text in texts]), tokenizer([t[:-1] for t in texts])]
+        cut = torch.stack([(tokens == other).all(1) for other in others]).all(0)
+        for text, is_cut in zip(texts, cut.tolist(), strict=True):
+            if is_cut:
+                raise InputError(
+                    f"the prompt {text!r} is longer than the {tokens.shape[1]} tokens that this "
+                    "backbone reads; shorten it (prompts in config.yaml)"
+                )
+        return tokens
 
     def blocks(self) -> list[nn.Module]:
         """The image tower's transformer blocks, first to last; none if it is not a transformer."""
