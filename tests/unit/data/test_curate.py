@@ -277,6 +277,20 @@ def coco() -> Path:
     return Path(folder)
 
 
+def test_a_crowd_counts_in_the_rule_and_is_no_persons_box(tmp_path):
+    captions, instances = files(tmp_path, {1: ["a man is standing"]}, {1: [HALF, [0, 0, 80, 100]]})
+    content = json.loads(instances.read_text())
+    content["annotations"][-1]["iscrowd"] = 1
+    instances.write_text(json.dumps(content))
+    frame = curate.curate(captions, instances, settings(images_per_class={"standing": 1}), [])
+    assert float(frame.largest_person_fraction[0]) == 0.8
+    assert frame.person_boxes.tolist() == ["0.0 0.0 50.0 100.0"]
+    content["annotations"][-2]["iscrowd"] = 1
+    instances.write_text(json.dumps(content))
+    frame = curate.curate(captions, instances, settings(images_per_class={"standing": 1}), [])
+    assert frame.person_boxes.tolist() == [""]
+
+
 def test_the_rule_gives_the_expected_rows_and_the_shipped_file(coco):
     frame = curate.curate(
         coco / "annotations/captions_val2017.json",

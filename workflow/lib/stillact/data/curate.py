@@ -12,8 +12,8 @@ on one activity, the clearest first:
 5. Within a class they are sorted by votes, then by that fraction (both descending), then by image
    id, and the first `images_per_class` are selected.
 
-Crowd regions count as person boxes: they contain persons too, and files without COCO's `iscrowd`
-flag then give the same manifest.
+Crowd regions count in the rule: they contain persons too, and files without COCO's `iscrowd` flag
+then select the same photos. They are not among a row's person boxes, each of which is a person.
 """
 
 import hashlib
@@ -193,8 +193,11 @@ def _load(path: Path) -> dict:
     return content
 
 
-def _records(path: Path, content: dict, key: str, fields: list[str]) -> pd.DataFrame:
-    """The list `content[key]` as a table of `fields`, each present in each record."""
+def _records(
+    path: Path, content: dict, key: str, fields: list[str], optional: Iterable[str] = ()
+) -> pd.DataFrame:
+    """The list `content[key]` as a table of `fields`, each present in each record, and of
+    `optional` ones."""
     records = content.get(key)
     if not isinstance(records, list) or not all(isinstance(r, dict) for r in records):
         raise InputError(f"{path}: {key!r} is not a list of objects; a COCO file is needed")
@@ -202,18 +205,19 @@ def _records(path: Path, content: dict, key: str, fields: list[str]) -> pd.DataF
         for field in fields:
             if record.get(field) is None:
                 raise InputError(f"{path}: {key}[{i}] has no {field!r}; a COCO file is needed")
-    return pd.DataFrame(records, columns=fields)
+    return pd.DataFrame(records, columns=[*fields, *optional])
 
 
 def _person_boxes(path: Path) -> pd.DataFrame:
-    """One row per image: area of its largest person box in square pixels, and all its boxes as
-    text; index image_id."""
+    """One row per image: area of its largest person box in square pixels, and all its boxes but
+    crowd regions as text; index image_id."""
     content = _load(path)
     categories = _records(path, content, "categories", ["id", "name"])
     persons = categories.id[categories.name == "person"]
     if persons.empty:
         raise InputError(f"{path}: 'categories' has no 'person'; COCO's instances file is needed")
-    rows = _records(path, content, "annotations", ["image_id", "category_id", "bbox"])
+    fields = ["image_id", "category_id", "bbox"]
+    rows = _records(path, content, "annotations", fields, optional=["iscrowd"])
     rows = rows[rows.category_id.isin(persons)]
     try:
         box = pd.DataFrame(rows.bbox.tolist(), index=rows.index, columns=list("xywh"), dtype=float)
@@ -226,8 +230,10 @@ def _person_boxes(path: Path) -> pd.DataFrame:
     box = box.assign(image_id=rows.image_id, area=box.w * box.h)
     box = box.sort_values(["area", *"xywh"], ascending=[False] + [True] * 4)
     box["text"] = [f"{x:.1f} {y:.1f} {w:.1f} {h:.1f}" for x, y, w, h in box[[*"xywh"]].to_numpy()]
-    by_image = box.groupby("image_id")
-    return pd.DataFrame({"area": by_image.area.max(), "boxes": by_image.text.agg(";".join)})
+    persons = box[~rows.iscrowd.eq(1).loc[box.index]]
+    texts = persons.groupby("image_id").text.agg(";".join)
+    areas = box.groupby("image_id").area.max()
+    return pd.DataFrame({"area": areas, "boxes": texts.reindex(areas.index, fill_value="")})
 
 
 def _candidates(captions: pd.DataFrame, settings: Curate) -> pd.DataFrame:
