@@ -259,6 +259,18 @@ def test_true_and_false_are_no_numbers(path, value):
     assert f"'{path.split('.')[-1]}': true and false are not values of this key" in told
 
 
+def test_paths_of_the_users_home_are_as_in_a_shell(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/anna")
+    cfg = load(changed(("dataset.cache", "~/cache"), ("dataset.local_dirs", ["~/photos", "a~b"])))
+    assert cfg.dataset.cache == "/home/anna/cache"
+    assert cfg.dataset.local_dirs == ["/home/anna/photos", "a~b"]
+
+
+def test_two_folds_leave_nothing_to_train_on():
+    told = message(changed(("splits.kfold.folds", 2)))
+    assert "splits.kfold.folds: Input should be greater than or equal to 3 (got 2)" in told
+
+
 def test_a_share_of_0_is_an_error():
     fractions = {"train": 0.8, "validation": 0.2, "test": 0}
     told = message(changed(("splits.fractions", fractions)))

@@ -8,11 +8,11 @@ from pydantic import Field, model_validator
 from stillact.config.types import (
     Block,
     Count,
+    File,
     Fraction,
     Name,
     Positive,
     Seed,
-    Text,
     fault,
 )
 
@@ -20,9 +20,8 @@ from stillact.config.types import (
 class Dataset(Block):
     name: Annotated[Name, Field(description="Name of the dataset, shown in the report.")]
     manifest: Annotated[
-        str,
+        File,
         Field(
-            min_length=1,
             description="CSV of labelled photo URLs. Paths under results/ are created by a rule: "
             "results/synthetic/manifest.csv (rendered scenes), results/curate/manifest.csv (COCO).",
         ),
@@ -31,11 +30,11 @@ class Dataset(Block):
         list[Name], Field(min_length=2, description="Labels allowed in the manifest, in order.")
     ]
     local_dirs: Annotated[
-        list[str],
+        list[File],
         Field(description="Folders searched for a photo's file name before its URL is fetched."),
     ] = []
     cache: Annotated[
-        str, Field(min_length=1, description="Folder of fetched photos; survives `rm -r results`.")
+        File, Field(description="Folder of fetched photos; survives `rm -r results`.")
     ] = "cache"
     on_missing: Annotated[
         Literal["fail", "drop"],
@@ -125,7 +124,10 @@ class Fractions(Block):
 
 
 class KFold(Block):
-    folds: Annotated[int, Field(ge=2, description="Folds per repeat.")]
+    folds: Annotated[
+        int,
+        Field(ge=3, description="Folds per repeat: one is the test, one for validation."),
+    ]
     repeats: Annotated[Count, Field(description="Repeats, each with a different shuffle.")]
 
 
@@ -139,4 +141,4 @@ class External(Block):
     """A second dataset with the main task's classes, not used for training or selection."""
 
     name: Annotated[Name, Field(description="Name of the dataset, shown in the report.")]
-    manifest: Annotated[Text, Field(description="CSV like dataset.manifest.")]
+    manifest: Annotated[File, Field(description="CSV like dataset.manifest.")]

@@ -1,8 +1,9 @@
 """Types shared by the blocks of the config, and their validation errors."""
 
+import os
 from typing import Annotated, Any, ClassVar, Literal, NoReturn, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from stillact.core.errors import did_you_mean
@@ -13,6 +14,8 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1)]
+# A path, in which ~ is the user's home, as in a shell.
+File = Annotated[str, AfterValidator(os.path.expanduser), Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Geometry = Literal["resize_crop", "letterbox"]
 
