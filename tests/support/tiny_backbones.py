@@ -68,7 +68,7 @@ def timm_vit(folder, **more):
 
 def open_clip_clip(folder):
     vision = dict(image_size=SIZE, patch_size=PATCH, width=24, head_width=12, layers=DEPTH)
-    text = dict(context_length=8, vocab_size=49408, width=16, heads=2, layers=1)
+    text = dict(context_length=24, vocab_size=49408, width=16, heads=2, layers=1)
     model = open_clip.CLIP(20, vision, text)
     save_file(model.state_dict(), folder / "open_clip_model.safetensors")
     config = dict(model_cfg=dict(embed_dim=20, vision_cfg=vision, text_cfg=text), preprocess_cfg={})
@@ -98,7 +98,7 @@ def open_clip_pooler(folder):
 
 
 def _custom(folder, width, vision):
-    text = dict(context_length=8, vocab_size=49408, width=16, heads=2, layers=1)
+    text = dict(context_length=24, vocab_size=49408, width=16, heads=2, layers=1)
     model = open_clip.CustomTextCLIP(width, vision, text)
     save_file(model.state_dict(), folder / "open_clip_model.safetensors")
     settings = dict(embed_dim=width, vision_cfg=vision, text_cfg=text, custom_text=True)

@@ -819,11 +819,12 @@ def test_progress_in_lines(get, server, monkeypatch, caplog):
     monkeypatch.setattr(progress, "_LINE_S", 0.0)
     caplog.set_level("INFO", "stillact")
     get([f"{server.url}/photo/{i}" for i in range(3)] + [f"{server.url}/status/404/x"])
-    assert len(caplog.messages) == 5
+    assert len(caplog.messages) == 6
     assert caplog.messages[1].startswith("fetch: 2 of 4 photos, ")
     assert caplog.messages[1].endswith(" s left")
     assert caplog.messages[4].startswith("fetch: 4 of 4 photos in ")
     assert caplog.messages[4].endswith("(3 fetched, 1 missing)")
+    assert caplog.messages[5].startswith("1 of 4 photos (25 %) are missing and left out")
 
 
 def test_progress_bar_on_a_terminal(server, tmp_path):

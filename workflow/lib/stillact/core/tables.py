@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +23,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     removed when it fails."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
+    # Jobs on other nodes of a shared file system may have the same process number.
+    part = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}")
     try:
         yield part
         os.replace(part, path)

@@ -31,6 +31,7 @@ import pandas as pd
 from stillact.config.data import Curate
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
+from stillact.core.tables import replacing
 
 ATTEMPTS = 3  # of the download; each starts from the beginning
 PROGRESS_BYTES = 25_000_000  # between two log lines
@@ -71,24 +72,21 @@ def _annotation(key: str, local: str | None, member: str, url: str, folder: Path
 
 def _download(url: str, target: Path) -> None:
     """Download the file at `url` completely or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_suffix(".part")
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            _stream(url, part)
-            break
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            reason = str(error) or type(error).__name__
-            logger.warning("%s: attempt %d of %d: %s", url, attempt, ATTEMPTS, reason)
-            if attempt == ATTEMPTS:
-                raise InputError(
-                    f"curate.annotations_url: could not fetch {url} ({reason}); {WAYS_OUT}"
-                ) from error
-            time.sleep(attempt)
-    if not zipfile.is_zipfile(part):
-        part.unlink()
-        raise InputError(f"curate.annotations_url: {url} is not a zip archive; {WAYS_OUT}")
-    part.replace(target)
+    with replacing(target) as part:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                _stream(url, part)
+                break
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                reason = str(error) or type(error).__name__
+                logger.warning("%s: attempt %d of %d: %s", url, attempt, ATTEMPTS, reason)
+                if attempt == ATTEMPTS:
+                    raise InputError(
+                        f"curate.annotations_url: could not fetch {url} ({reason}); {WAYS_OUT}"
+                    ) from error
+                time.sleep(attempt)
+        if not zipfile.is_zipfile(part):
+            raise InputError(f"curate.annotations_url: {url} is not a zip archive; {WAYS_OUT}")
 
 
 def _stream(url: str, part: Path) -> None:
@@ -109,9 +107,8 @@ def _stream(url: str, part: Path) -> None:
 
 
 def _extract(archive: Path, member: str, target: Path, key: str, url: str) -> None:
-    part = target.with_suffix(".part")
     try:
-        with zipfile.ZipFile(archive) as bundle:
+        with zipfile.ZipFile(archive) as bundle, replacing(target) as part:
             if member not in bundle.namelist():
                 raise InputError(
                     f"{key}: {url} has no member {member!r}; name an existing one, or {WAYS_OUT}"
@@ -124,7 +121,6 @@ def _extract(archive: Path, member: str, target: Path, key: str, url: str) -> No
             f"curate.annotations_url: the archive of {url} is damaged ({error}) and was removed; "
             f"start again, or {WAYS_OUT}"
         ) from error
-    part.replace(target)
 
 
 def curate(

@@ -82,6 +82,12 @@ def fetch_all(
     missing = sum(isinstance(outcome, FetchError) for outcome in outcomes)
     if missing and (dataset.on_missing == "fail" or missing == len(outcomes)):
         raise InputError(_failures(manifest, outcomes, dataset))
+    if missing:
+        logger.warning(
+            "%d of %d photos (%.0f %%) are missing and left out (dataset.on_missing: drop). To ask "
+            "for them again: snakemake --forcerun fetch",
+            *(missing, len(outcomes), 100 * missing / len(outcomes)),
+        )
     _check_placeholder(manifest, outcomes)
     return _table(manifest, outcomes)
 
