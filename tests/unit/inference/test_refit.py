@@ -12,11 +12,17 @@ from sklearn.model_selection import StratifiedKFold
 from stillact.core.runs import ALL, Run
 from stillact.core.tables import write_csv
 from stillact.inference import refit
-from stillact.models import weights
-from stillact.recipes.from_scratch import setup as from_scratch
+from stillact.models import embed, weights
+from stillact.models.backbones import loading
+from stillact.recipes.fine_tune.config import FineTunePlan
 from stillact.recipes.from_scratch.config import FromScratchPlan
 from stillact.recipes.linear_probe.config import LinearProbePlan
+from stillact.recipes.mlp.config import MLPPlan
+from stillact.recipes.prolip.config import ProLIPPlan
+from stillact.recipes.seed_soup.config import SeedSoupPlan
+from stillact.recipes.setups import setup_of
 from stillact.recipes.tta.config import TTAPlan
+from stillact.recipes.wise_ft.config import WiseFTPlan
 from stillact.training import jobs, loop
 from support import tiny_backbones
 
@@ -59,6 +65,7 @@ def photos(tmp_path):
 
 
 def metas(folder, *chosen: dict) -> list:
+    folder.mkdir(exist_ok=True)
     paths = []
     for place, one in enumerate(chosen):
         paths.append(folder / f"meta_{place}.json")
@@ -77,6 +84,27 @@ def test_the_median_over_the_folds_is_a_value_that_occurs(tmp_path):
     assert refit.chosen_in(paths) == {"epoch": 4, "alpha": 0.2}
 
 
+def retrained(plan, files, rows, run, epochs):
+    """The weights after a plain loop over the epochs, on all photos."""
+    setup = setup_of(plan)(plan, files, CPU)
+    part = setup.parts(rows)["train"][0]
+    assert len(part.labels) == len(rows)
+    torch.manual_seed(run.rng_seed("start"))
+    network = setup.network(part)
+    groups = setup.groups and setup.groups(network)
+    steps = loop.Loop(network, plan.training, setup.prepare, groups, "fp32", setup.penalty)
+    for epoch in range(1, epochs + 1):
+        torch.manual_seed(run.rng_seed(f"epoch {epoch}"))
+        steps.epoch(part, epoch)
+    return network.state_dict()
+
+
+def same(found, expected):
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        assert torch.equal(found[name], value), name
+
+
 def test_a_network_is_trained_for_the_median_number_of_epochs_on_all_photos(
     tmp_path, folds, photos
 ):
@@ -84,19 +112,7 @@ def test_a_network_is_trained_for_the_median_number_of_epochs_on_all_photos(
     run, rows = Run("t", "cnn", ALL, 0), refit.rows_of_all(folds)
     made = refit.refit(source, run, rows, tmp_path / "out", tmp_path / "work", CPU)
     assert json.loads((made / "fitted.json").read_text())["chosen"] == {"epoch": 4}
-
-    setup = from_scratch.setup(CNN, photos, CPU)
-    part = setup.parts(rows)["train"][0]
-    assert len(part.labels) == 24
-    torch.manual_seed(run.rng_seed("start"))
-    network = setup.network(part)
-    steps = loop.Loop(network, CNN.training, setup.prepare, None, "fp32")
-    for epoch in range(1, 5):
-        torch.manual_seed(run.rng_seed(f"epoch {epoch}"))
-        steps.epoch(part, epoch)
-    found = weights.read(made / jobs.WEIGHTS)
-    for name, value in network.state_dict().items():
-        assert torch.equal(found[name], value), name
+    same(weights.read(made / jobs.WEIGHTS), retrained(CNN, photos, rows, run, 4))
 
 
 def test_a_finished_refit_is_not_trained_again(tmp_path, folds, photos, monkeypatch):
@@ -164,3 +180,95 @@ def test_a_derived_model_is_made_from_a_refit_of_its_base(tmp_path, embedded):
     alone = refit.refit(base, Run("t", "x", ALL, 0), rows, tmp_path / "p", tmp_path / "v", CPU)
     found, expected = weights.read(made / jobs.WEIGHTS), weights.read(alone / jobs.WEIGHTS)
     assert torch.equal(found["model.weight"], expected["weight"])
+
+
+EPOCHS = dict(learning_rate=0.01, weight_decay=0.1, batch_size=8, max_epochs=5, patience=5)
+THREE = [*CLASSES, "walking_running"]
+COMMON = dict(backbone="tiny", classes=THREE)
+PLANS = {
+    "mlp": MLPPlan(
+        recipe="mlp",
+        features="embedding",
+        training=EPOCHS | dict(hidden=[8], dropout=0.1),
+        **COMMON,
+    ),
+    "prolip": ProLIPPlan(
+        recipe="prolip", prompts="words", training=EPOCHS | dict(penalty=1.0), **COMMON
+    ),
+    "random": FineTunePlan(
+        recipe="fine_tune", head="random", training=EPOCHS | dict(head_learning_rate=0.1), **COMMON
+    ),
+    "text": FineTunePlan(
+        recipe="fine_tune", head="text", prompts="words", training=EPOCHS, **COMMON
+    ),
+}
+
+
+@pytest.fixture
+def tower(tmp_path):
+    """A tiny CLIP, its embeddings of 24 photos and of the classes' names, and the photos."""
+    split, array = tiny_backbones.photos(THREE, {"train": 24})
+    record = tiny_backbones.record("open_clip", tmp_path)
+    backbone = loading.from_record(record)
+    inputs = backbone.normalise(torch.from_numpy(array).permute(0, 3, 1, 2))
+    with torch.no_grad():
+        np.save(tmp_path / "images.npy", backbone.encode_image(inputs).numpy())
+        np.save(tmp_path / "unprojected.npy", backbone.encode_unprojected(inputs).numpy())
+    np.save(tmp_path / "projection.npy", backbone.projection)
+    np.save(tmp_path / "photos.npy", array)
+    np.save(tmp_path / "texts.npy", embed.of_texts(backbone, THREE))
+    write_csv(split[["image_id"]].assign(sha256="ab"), tmp_path / "index.csv")
+    write_csv(pd.DataFrame({"class": THREE, "text": THREE}), tmp_path / "texts.csv")
+    names = dict(texts="texts.npy", texts_index="texts.csv", index="index.csv")
+    files = {name: tmp_path / file for name, file in names.items()} | {"record": record}
+    rows = refit.rows_of_all(split.drop(columns="subset").assign(repeat=0, fold=0))
+    return files, rows, tmp_path
+
+
+def reads(files, folder):
+    """What setups read, of `tower`."""
+    names = dict(array="photos.npy", embeddings="images.npy", features="unprojected.npy")
+    names |= dict(projection="projection.npy")
+    return files | {name: folder / file for name, file in names.items()}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_every_recipe_of_epochs_is_a_plain_loop_on_all_photos(tower, name):
+    files, rows, folder = tower
+    plan, run = PLANS[name], Run("t", name, ALL, 0)
+    files = reads(files, folder)
+    source = refit.Source(plan, files, metas(folder, {"epoch": 3}, {"epoch": 2}, {"epoch": 5}))
+    made = refit.refit(source, run, rows, folder / "out", folder / "work", CPU)
+    same(weights.read(made / jobs.WEIGHTS), retrained(plan, files, rows, run, 3))
+
+
+def test_interpolated_weights_lie_between_zero_shot_and_the_refit_base(tower):
+    files, rows, folder = tower
+    base = PLANS["text"]
+    files, plan = (
+        reads(files, folder),
+        WiseFTPlan(recipe="wise_ft", of=base, training=dict(steps=4)),
+    )
+    of = refit.Source(base, files, metas(folder / "base", {"epoch": 2}))
+    source = refit.Source(plan, files, metas(folder, {"alpha": 0.25}, {"alpha": 0.5}), of)
+    run = Run("t", "wise", ALL, 0)
+    made = refit.refit(source, run, rows, folder / "out", folder / "work", CPU)
+    start = setup_of(base)(base, files, CPU).network(None).state_dict()
+    end = retrained(base, files, rows, Run("t", "wise.base", ALL, 0), 2)
+    expected = {name: 0.75 * start[name] + 0.25 * end[name] for name in start}
+    same(weights.read(made / jobs.WEIGHTS), expected)
+
+
+def test_a_soup_is_the_mean_of_refits_with_each_seed(tower):
+    files, rows, folder = tower
+    base = PLANS["random"]
+    files = reads(files, folder)
+    of = refit.Source(base, files, metas(folder / "base", {"epoch": 2}))
+    plan = SeedSoupPlan(recipe="seed_soup", of=base)
+    source = refit.Source(plan, files, metas(folder, {}), of, seeds=(0, 1, 2))
+    made = refit.refit(source, Run("t", "soup", ALL, 0), rows, folder / "o", folder / "w", CPU)
+    runs = [Run("t", "soup.base", ALL, seed) for seed in (0, 1, 2)]
+    states = [retrained(base, files, rows, run, 2) for run in runs]
+    for name, value in weights.read(made / jobs.WEIGHTS).items():
+        expected = torch.stack([state[name].double() for state in states]).mean(0)
+        torch.testing.assert_close(value.double(), expected, atol=1e-6, rtol=0)
