@@ -95,7 +95,8 @@ def test_a_gpu_asked_for_where_there_is_none(project):
 
 
 def test_photos_that_cannot_be_had(project, server):
-    good = [(f"{server.url}/photo/{i}", ["sitting", "standing"][i % 2]) for i in range(4)]
+    labels = ["sitting", "standing", "walking_running"] * 12
+    good = [(f"{server.url}/photo/{i}", label) for i, label in enumerate(labels)]
     write_manifest(project, [*good, (f"{server.url}/status/404/x", "walking_running")])
     output = project.fail("--", "data")
     assert "Traceback" not in output
