@@ -7,6 +7,8 @@ if cfg.external:
             f"external.manifest: there is no file {cfg.external.manifest!r}; check the path"
         )
 
+    EXTERNAL = in_study(cfg.external.manifest)
+
     use rule manifest as external_manifest with:
         input:
             manifest=local(cfg.external.manifest),
@@ -21,7 +23,7 @@ if cfg.external:
                 classes=cfg.tasks[MAIN].classes,
                 known=f"tasks.{MAIN}.classes in config.yaml, of which external photos are",
             ),
-            content=in_study(cfg.external.manifest)["manifest"],
+            content=EXTERNAL["manifest"],
             code=digest_of("data/manifest.py"),
 
     use rule fetch as external_fetch with:
@@ -39,7 +41,7 @@ if cfg.external:
                 dataset=cfg.dataset.model_dump() | cfg.external.model_dump(),
                 base=os.path.dirname(cfg.external.manifest),
             ),
-            photos=in_study(cfg.external.manifest)["photos"],
+            photos=EXTERNAL["photos"],
             code=digest_of("data/fetch.py"),
 
     rule external_predict:

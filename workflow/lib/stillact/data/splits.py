@@ -20,7 +20,7 @@ from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.core.runs import SUBSETS
 
-LARGE = 3  # photos: a group of more, and of more than a tenth of all, is told
+LARGE = 3  # photos: a warning names a group of more, and of more than a tenth of all
 SHOWN = 10  # pairs named in a warning
 LEAVE_OUT = "add images of it, or remove it from dataset.classes and the tasks"
 TOO_FEW_GROUPS = (
@@ -90,7 +90,7 @@ def tables(
         fold).
 
     Raises:
-        InputError: as for `holdout` and `kfold`.
+        InputError: as for `check_counts`, `holdout` and `kfold`.
     """
     rows = pd.DataFrame(
         {
@@ -176,14 +176,13 @@ def kfold(rows: pd.DataFrame, settings: Splits) -> pd.DataFrame:
     grouped.
 
     Args:
-        rows: columns image_id, label and group.
+        rows: columns image_id, label and group, after `check_counts`.
         settings: seed, folds and repeats.
 
     Raises:
-        InputError: a class has fewer images, or fewer groups, than there are folds.
+        InputError: a class has fewer groups than there are folds.
     """
     folds = settings.kfold.folds
-    _enough(rows, folds, f"splits.kfold.folds: {folds}", LEAVE_OUT + LOWER_FOLDS)
     sizes = len(rows) // folds + (np.arange(folds) < len(rows) % folds)
     repeats = []
     for repeat in range(settings.kfold.repeats):

@@ -22,6 +22,10 @@ class Shown:
     images: int
     over: str
 
+    def one(self, chosen: str | None) -> str:
+        """The chosen model where it is shown, or else the most accurate."""
+        return chosen if chosen in self.models else self.models[0]
+
     def of(self, table: pd.DataFrame) -> pd.DataFrame:
         """The rows of the scheme and the models of a table with scheme and model."""
         return table[(table["scheme"] == self.scheme) & table["model"].isin(self.models)]

@@ -45,7 +45,7 @@ def on_mistakes(of: Shown, contrasts: pd.DataFrame, chosen: str | None) -> tuple
         contrasts: from `error_analysis`, with their scheme.
         chosen: the model of the answer.
     """
-    model = chosen if chosen in of.models else of.models[0]
+    model = of.one(chosen)
     rows = of.of(contrasts)
     rows = rows[rows["model"] == model]
     shown = rows[rows["p_holm"] < LEVEL].sort_values("p_holm", kind="stable").to_dict("records")

@@ -8,8 +8,6 @@ from stillact.evaluation.agreement import agreement_sentence
 from stillact.evaluation.shown import Shown, scheme_of
 from stillact.perturb.robustness import ALL, CLEAN, by_loss
 
-ALPHA = 0.05  # of a difference that counts as shown, after Holm's correction
-
 
 def on_localisation(summary: pd.DataFrame) -> list[str]:
     """Saliency on people, one sentence per model for which it is known.
@@ -64,7 +62,7 @@ def on_errors(
         contrasts, agreement, wrong_by_all: from `error_analysis`, with their scheme.
         chosen: the model of the answer.
     """
-    model = chosen if chosen in of.models else of.models[0]
+    model = of.one(chosen)
     wrong_by_all = wrong_by_all[wrong_by_all["scheme"] == of.scheme]
     rows = of.of(contrasts)
     return [
@@ -204,7 +202,7 @@ def of_pairs(pairs: pd.DataFrame | None) -> str:
         return "Intervals of the metrics, and tests of differences."
     scheme = scheme_of(pairs)
     rows = pairs[pairs["scheme"] == scheme]
-    shown = int((rows["mcnemar_p_holm"] < ALPHA).sum())
+    shown = int((rows["mcnemar_p_holm"] < error_analysis.LEVEL).sum())
     how = "cross-validated" if scheme == "cv" else "on the test photos"
     return (
         f"Differences in accuracy shown between two models: {shown} of {_count(len(rows), 'pair')} "
@@ -243,7 +241,7 @@ def of_saliency(covered: pd.DataFrame | None) -> str:
 def of_errors(contrasts: pd.DataFrame, wrong_by_all: pd.DataFrame) -> str:
     """How many contrasts are shown, and the photos that all models misclassify."""
     tested = int(contrasts["p_holm"].notna().sum())
-    shown = int((contrasts["p_holm"] < ALPHA).sum())
+    shown = int((contrasts["p_holm"] < error_analysis.LEVEL).sum())
     return (
         f"Differences in error rate shown between kinds of photos: {shown} of {tested}. "
         f"Misclassified by all models: {_count(len(wrong_by_all), 'photo')}."

@@ -1,7 +1,4 @@
-"""Photos that are files of this machine: paths in the manifest, and files of `dataset.local_dirs`.
-
-Only the standard library: it is imported each time Snakemake reads the rules.
-"""
+"""Photos that are files of this machine: paths in the manifest, and files of `local_dirs`."""
 
 import csv
 import hashlib
@@ -11,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from stillact.core.errors import InputError
+from stillact.core.tables import sha256_of
 from stillact.core.urls import shown
 
 
@@ -98,7 +96,7 @@ def state_of_files(path: Path) -> str:
 def content_of(path: Path) -> str:
     """The SHA-256 of a small file; "" if it cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return sha256_of(path)
     except OSError:
         return ""
 
