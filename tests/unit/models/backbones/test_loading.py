@@ -28,6 +28,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from stillact.config.backbones import Backbone
 from stillact.core.errors import InputError
 from stillact.data import preprocess
+from stillact.data.pixels import upright
 from stillact.data.preprocessing import Preprocessing
 from stillact.models import embed, weights
 from stillact.models.backbones import base, loading
@@ -233,13 +234,13 @@ def case(request, tmp_path_factory) -> Iterator[Case]:
 
 
 def coco() -> list[Image.Image]:
-    """A dozen of COCO's photographs."""
+    """A dozen of COCO's photographs, in sRGB: the libraries ignore an embedded profile."""
     root = os.environ.get("STILLACT_COCO")
     if root is None:
         pytest.skip("STILLACT_COCO is not set: no real photographs here")
     files = sorted(Path(root, "val2017").glob("*.jpg"))[:12]
     assert files
-    return [Image.open(file).convert("RGB") for file in files]
+    return [upright(Image.open(file)) for file in files]
 
 
 @pytest.mark.parametrize("photos", [lambda: PHOTOS, coco], ids=["made", "coco"])
