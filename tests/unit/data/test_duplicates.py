@@ -75,6 +75,13 @@ def test_the_hash_is_that_of_imagehash_on_the_upright_photo(tmp_path):
     assert (duplicates._hash(tmp_path / "b", "b") ^ expected).bit_count() <= 2
 
 
+def test_a_grey_of_16_bits_matches_that_of_8_bits(tmp_path):
+    grey = np.asarray(scene(5).convert("L"))
+    deep = Image.fromarray(grey.astype(np.uint16) * 257)
+    photos = {"deep": encoded(deep, "PNG"), "grey": encoded(Image.fromarray(grey), "PNG")}
+    assert find(tmp_path, photos, 0) == [("deep", "grey", "near", 0)]
+
+
 def test_flat_photos_match_only_equal_bytes(tmp_path):
     rng = np.random.default_rng(0)
     noise = Image.fromarray(rng.integers(98, 102, (64, 64, 3), np.uint8))

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -72,6 +73,20 @@ def test_a_wide_gamut_is_converted_to_srgb(colours):
     assert np.abs(seen.astype(int) - colours).mean() > 5
 
 
+def test_a_palette_of_a_wide_gamut_is_as_the_same_colours_without_one():
+    colours = [(200, 80, 60), (20, 120, 90), (250, 250, 250)]
+    palette, plain = Image.new("P", (3, 1)), Image.new("RGB", (3, 1))
+    palette.putpalette(sum(colours, ()))
+    palette.putdata(range(3))
+    plain.putdata(colours)
+    one, other = (
+        np.asarray(upright(stored(image, icc_profile=profile(P3, 2.2, b"P3"))))
+        for image in (palette, plain)
+    )
+    assert (one == other).all()
+    assert (one != np.asarray(plain)).any()
+
+
 def test_a_damaged_profile_is_ignored(colours):
     image = stored(Image.fromarray(colours), icc_profile=b"not a profile")
     assert (np.asarray(upright(image)) == colours).all()
@@ -90,6 +105,19 @@ def test_what_is_transparent_shows_white(mode):
         assert seen.tolist() == [[255] * 3, [9] * 3, [255] * 3, [255] * 3]
         return
     assert np.asarray(upright(stored(image)))[0].tolist() == [[255] * 3, [0] * 3] * 2
+
+
+def test_the_transparent_grey_of_a_16_bit_png_shows_white():
+    # Pillow does not write tRNS for 16 bits: the chunk is put before the data (PNG, 11.3.2.1)
+    file = io.BytesIO()
+    Image.fromarray(np.array([[0, 1, 40_000]], np.uint16)).save(file, "PNG")
+    clear = b"tRNS" + struct.pack(">H", 0)
+    chunk = struct.pack(">I", 2) + clear + struct.pack(">I", zlib.crc32(clear))
+    content = file.getvalue()
+    at = content.index(b"IDAT") - 4
+    image = Image.open(io.BytesIO(content[:at] + chunk + content[at:]))
+    assert image.mode == "I;16"
+    assert np.asarray(upright(image))[0].tolist() == [[255] * 3, [0] * 3, [156] * 3]
 
 
 def test_half_transparent_is_half_white():

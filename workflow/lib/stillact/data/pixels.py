@@ -24,12 +24,14 @@ def upright(image: Image.Image) -> Image.Image:
     stated = getattr(image, "tag_v2", {}).get(SMAXSAMPLEVALUE)
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        values = np.asarray(image)
+        grey = np.where(values == image.info.get("transparency"), 255, values >> 8)
+        image = Image.fromarray(grey.astype(np.uint8))
     elif image.mode in DEEP:
         image = _eight_bits(image, stated[0] if isinstance(stated, tuple) else stated)
     profile = image.info.get("icc_profile")
     opaque = _over_white(image)
-    if profile and image.mode in ("RGB", "RGBA"):
+    if profile and image.mode in ("RGB", "RGBA", "P", "PA"):
         return _in_srgb(opaque, profile)
     return opaque
 
