@@ -29,6 +29,7 @@ from stillact.core import tables
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.core.version import __version__
+from stillact.data import pixels
 from stillact.data.fetch import cache, decode, fetcher, network, progress
 from support.fault_server import FaultServer, huge_png, photo
 
@@ -284,6 +285,21 @@ def test_damage_behind_the_header(reason, server):
     server.contents |= {"png": bytes(png), "jpeg": photo("x", (200, 200))[:-2000]}
     assert reason("/given/png", attempts=1) == "damaged image"
     assert reason("/given/jpeg", attempts=1) == "damaged image"
+
+
+def test_a_jpeg_that_lacks_only_its_end_marker_is_used_with_a_warning(get, tmp_path, caplog):
+    whole = photo("x", (200, 200))
+    (tmp_path / "a.jpg").write_bytes(whole[:-2])
+    (tmp_path / "cut.jpg").write_bytes(whole[:-20])
+    with caplog.at_level("WARNING", logger.name):
+        table = get(["a.jpg", "cut.jpg"])
+    assert table.reason.tolist() == ["", "damaged image"]
+    assert table.sha256[0] == sha(whole[:-2])
+    (told,) = caplog.messages
+    assert told.startswith("a.jpg: this JPEG lacks its end marker")
+    with pixels.stored(cache.cached(tmp_path / "cache", table.sha256[0])) as seen:
+        expected = Image.open(io.BytesIO(whole))
+        assert (np.asarray(pixels.upright(seen)) == np.asarray(expected)).all()
 
 
 def test_too_many_bytes(reason, server):

@@ -20,7 +20,7 @@ from PIL import Image
 
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
-from stillact.data.pixels import upright
+from stillact.data.pixels import stored, upright
 
 COLUMNS = ["image_id_a", "image_id_b", "kind", "distance"]
 FLAT_RANGE = 8  # grey levels of 255: below this range the 32x32 copy is only noise
@@ -62,7 +62,7 @@ def find(images: pd.DataFrame, paths: list[Path], max_distance: int) -> pd.DataF
 def _hash(path: Path, image_id: str) -> int | None:
     """The 64-bit pHash of the upright photo, or None for one without structure."""
     try:
-        with warnings.catch_warnings(), Image.open(path) as image:
+        with warnings.catch_warnings(), stored(path) as image:
             # Pillow warns about large photos (limited by fetch) and transparency of palettes.
             warnings.simplefilter("ignore")
             image.draft("L", (DRAFT_SIDE, DRAFT_SIDE))

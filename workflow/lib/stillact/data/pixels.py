@@ -1,13 +1,24 @@
 """The pixels of a photo as everything sees them: upright, RGB of 8 bits, in sRGB, opaque."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
 DEEP = ("I", "F")  # modes whose values say how they are scaled
 SMAXSAMPLEVALUE = 341  # TIFF 6.0: the largest value of a sample
+JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
 _SRGB = ImageCms.createProfile("sRGB")
+
+
+def stored(path: str | Path) -> Image.Image:
+    """Open a photo that `fetch` has checked; not decoded yet.
+
+    A JPEG is read with an end marker, which it may lack (`jpeg_end`).
+    """
+    content = Path(path).read_bytes()
+    return Image.open(io.BytesIO(content + JPEG_END * content.startswith(JPEG_START)))
 
 
 def upright(image: Image.Image) -> Image.Image:

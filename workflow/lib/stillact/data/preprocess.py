@@ -16,7 +16,7 @@ from stillact.core.tables import read_csv, replacing, write_csv
 from stillact.data.boxes import Box, clipped
 from stillact.data.fetch.cache import cached
 from stillact.data.manifest import parse_boxes
-from stillact.data.pixels import upright
+from stillact.data.pixels import stored, upright
 from stillact.data.preprocessing import Preprocessing
 
 GREY = (127, 127, 127)  # around a letterboxed photo
@@ -206,7 +206,7 @@ def _fill(file, paths, hows, regions_of, threads):
 
 def _decode(path: Path, preprocessing: Preprocessing, region: Box | None) -> np.ndarray:
     try:
-        with Image.open(path) as image:
+        with stored(path) as image:
             return np.asarray(square(image, preprocessing, region))
     except (OSError, ValueError, SyntaxError) as error:
         raise InputError(

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from stillact.data.boxes import Box, clipped
 from stillact.data.manifest import parse_boxes
+from stillact.data.pixels import stored
 from stillact.data.preprocess import square
 from stillact.data.preprocessing import Preprocessing
 
@@ -64,7 +64,7 @@ LUMA_SIDE = 64  # pixels: size to which a photo is reduced to average its bright
 
 def mean_luma(path: Path) -> float:
     """Brightness of a photo: its mean luma (ITU-R 601), 0 black to 1 white."""
-    with Image.open(path) as image:
+    with stored(path) as image:
         image.draft("RGB", (2 * LUMA_SIDE, 2 * LUMA_SIDE))  # decodes large JPEGs at reduced scale
         small = square(image, Preprocessing(LUMA_SIDE, "squash")).convert("L")
     return float(np.mean(small)) / 255

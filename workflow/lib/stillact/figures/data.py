@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
-from stillact.data.pixels import upright
+from stillact.data.pixels import stored, upright
 from stillact.figures.style import COLOURS, INK, MARKERS, QUIET, SIDE, SMALL, STYLE, WIDTH, broken
 
 
@@ -52,7 +52,7 @@ def _one_of_each(paths: Mapping[str, Sequence[Path]]) -> Figure:
 
 
 def _square(axes, file: Path) -> None:
-    with Image.open(file) as image:
+    with stored(file) as image:
         small = ImageOps.contain(upright(image), (SIDE, SIDE))
     x, y = small.width / 2, small.height / 2
     axes.imshow(small, extent=(-x, x, -y, y))

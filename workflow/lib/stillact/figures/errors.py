@@ -10,9 +10,9 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
-from stillact.data.pixels import upright
+from stillact.data.pixels import stored, upright
 from stillact.evaluation.agreement import agreement_sentence
 from stillact.evaluation.error_analysis import CONFIDENT, NO_BOXES
 from stillact.evaluation.error_factors import FACTORS, UNKNOWN
@@ -253,7 +253,7 @@ def agreement(table: pd.DataFrame, models: Sequence[str], over: str) -> Figure:
 
 def _photo(axes: Axes, file: Path) -> None:
     """A photo, uncropped and undistorted, at the bottom of a square, close to the text below it."""
-    with Image.open(file) as image:
+    with stored(file) as image:
         small = ImageOps.contain(upright(image), (SIDE, SIDE))
     x, bottom = small.width / 2, -SIDE / 2
     axes.imshow(small, extent=(-x, x, bottom, bottom + small.height))

@@ -12,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
 from stillact.data.boxes import Box
-from stillact.data.pixels import upright
+from stillact.data.pixels import stored, upright
 from stillact.figures.style import COLOURS, QUIET, SMALL, STYLE, WIDTH, broken, sentence, shortened
 from stillact.saliency.localisation_summary import LOCATED
 
@@ -169,7 +169,7 @@ def _heads(row: Mapping, name: str, classes: Sequence[str], letters: int) -> dic
 
 
 def _photo(path: Path) -> Image.Image:
-    with Image.open(path) as image:
+    with stored(path) as image:
         return upright(image)
 
 

@@ -4,9 +4,7 @@ import base64
 import io
 from pathlib import Path
 
-from PIL import Image
-
-from stillact.data.pixels import upright
+from stillact.data.pixels import stored, upright
 
 # Of a thumbnail: the longer side in pixels, and the quality of WebP, which at this size takes as
 # many bytes as a JPEG of two thirds of it.
@@ -15,7 +13,7 @@ SIDE, QUALITY = 256, 60
 
 def thumbnail(path: Path) -> str:
     """A photo upright, uncropped and undistorted, its longer side `SIDE` pixels, as a data URI."""
-    with Image.open(path) as image:
+    with stored(path) as image:
         image.draft("RGB", (2 * SIDE, 2 * SIDE))  # decodes large JPEGs at reduced scale
         small = upright(image)
     small.thumbnail((SIDE, SIDE))

@@ -12,8 +12,11 @@ from pathlib import Path
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from stillact.config.data import Fetch
+from stillact.core.logs import logger
+from stillact.core.urls import shown
 from stillact.data.fetch.cache import sha256_of
 from stillact.data.fetch.failures import ADDRESS, FetchError
+from stillact.data.fetch.jpeg_end import completed
 from stillact.data.pixels import DEEP, upright
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
@@ -52,10 +55,22 @@ def opened(path: Path, settings: Fetch) -> Iterator[Image.Image]:
         FetchError: the photo is unavailable, or its content fails to decode within the block; with
             the reason.
     """
-    content = read(path, settings)
-    with _sound(content, settings) as image:
+    with _decoded(read(path, settings), settings, str(path)) as image:
         yield image
-    _verify(content, settings)
+
+
+@contextlib.contextmanager
+def _decoded(content: bytes, settings: Fetch, name: str) -> Iterator[Image.Image]:
+    with _sound(content, settings):  # within the limits, before `completed` decodes it
+        whole = completed(content)
+    if whole is not content:
+        logger.warning(
+            "%s: this JPEG lacks its end marker; its pixels are complete and are used", name
+        )
+    with _sound(whole, settings) as image:
+        yield image
+    with _sound(whole, settings) as image:  # the checksums in the file, which loading does not
+        image.verify()
 
 
 @contextlib.contextmanager
@@ -103,17 +118,26 @@ def read(path: Path, settings: Fetch) -> bytes:
         raise FetchError(f"file cannot be read: {error.strerror}", ADDRESS) from None
 
 
-def look(content: bytes, settings: Fetch, decode: bool) -> Photo:
-    """Metadata of a photo within the limits; with `decode`, after decoding every pixel."""
-    with _sound(content, settings) as image:
+def look(content: bytes, settings: Fetch, decode: bool, url: str) -> Photo:
+    """Metadata of a photo within the limits; with `decode`, after decoding every pixel.
+
+    Args:
+        content: of the file.
+        settings: max_bytes and max_pixels.
+        decode: whether to decode it.
+        url: for the log.
+
+    Raises:
+        FetchError: not a photo within the limits, or damaged; with the reason.
+    """
+    how = _decoded(content, settings, shown(url)) if decode else _sound(content, settings)
+    with how as image:
         width, height = upright_size(image)
         mode = image.mode
         if decode:
             image.load()
             if mode in DEEP:
                 _scaled(image)
-    if decode:
-        _verify(content, settings)
     return Photo(sha256_of(content), width, height, mode, len(content))
 
 
@@ -122,12 +146,6 @@ def _scaled(image: Image.Image) -> None:
         upright(image)
     except ValueError as error:
         raise FetchError("pixels without a scale", _CONVERT, str(error)) from None
-
-
-def _verify(content: bytes, settings: Fetch) -> None:
-    """Verify the checksums in the file, which loading does not."""
-    with _sound(content, settings) as image:
-        image.verify()
 
 
 @contextlib.contextmanager

@@ -155,7 +155,7 @@ class _Fetcher:
             sha256 = sha256 or known.read_text("ascii", errors="replace")
         # a damaged index entry must not become a path
         content = self.stored(sha256) if re.fullmatch("[0-9a-f]{64}", sha256) else None
-        return None if content is None else look(content, self.settings, decode=False)
+        return None if content is None else look(content, self.settings, decode=False, url=url)
 
     def stored(self, sha256: str) -> bytes | None:
         """The cached bytes; None if there are none, or if they do not match their hash."""
@@ -191,7 +191,7 @@ class _Fetcher:
     def admit(self, content: bytes, url: str, sha256: str) -> Photo:
         """Check a photo completely and cache it."""
         known = self.stored(sha256_of(content)) is not None
-        photo = look(content, self.settings, decode=not known)
+        photo = look(content, self.settings, decode=not known, url=url)
         if sha256 not in ("", photo.sha256):
             detail = f"manifest {sha256}, file {photo.sha256}"
             raise FetchError("sha256 differs", _CHANGED, detail)
