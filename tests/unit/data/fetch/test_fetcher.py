@@ -572,6 +572,12 @@ def test_pixels_without_a_scale_are_told(get, tmp_path):
     assert reason.startswith("pixels without a scale (grey values from 0 to 70000")
 
 
+def test_too_little_memory_is_no_fault_of_the_photo(tmp_path):
+    (tmp_path / "a.png").write_bytes(image("PNG"))
+    with pytest.raises(MemoryError), decode.opened(tmp_path / "a.png", settings()):
+        raise MemoryError
+
+
 def test_local_dirs_come_before_the_network(get, server, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "a b.jpg").write_bytes(photo("local"))

@@ -161,7 +161,7 @@ def _sound(content: bytes, settings: Fetch) -> Iterator[Image.Image]:
                 size = f"{max(image.size)} by {min(image.size)} pixels"
                 raise FetchError("too long and thin", "Crop it, or remove the row", size)
             yield image
-    except FetchError:
+    except (FetchError, MemoryError):  # which is no fault of the photo
         raise
     except Image.DecompressionBombError:
         raise _too_many_pixels(settings) from None
