@@ -5,7 +5,7 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 STUDY := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: help demo demo-full study test test-slurm bench torture lint lock schema clean
+.PHONY: help demo demo-full study test test-slurm bench torture fuzz lint lock schema clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -25,6 +25,7 @@ study: .venv/installed  ## the study of config.yaml; fetches its photos
 test: .venv/installed  ## the whole test suite
 	@$(BIN)/python -m pytest tests/unit --numprocesses auto --maxprocesses 4
 	@$(BIN)/python -m pytest tests/dag tests/e2e --numprocesses 2 --dist worksteal
+	@$(BIN)/python tests/fuzz/photos.py --images 4000
 
 BENCHES := imports starts decode fetch heads embed step seeds
 
@@ -46,6 +47,9 @@ test-slurm: .venv/installed  ## a small study through the SLURM of this machine
 
 torture: .venv/installed  ## a demo killed twenty times, and one that was not: an hour
 	@$(BIN)/python tests/torture/kills.py
+
+fuzz: .venv/installed  ## 16,400 damaged photos, each used or refused: minutes
+	@$(BIN)/python tests/fuzz/photos.py $(FUZZ)
 
 lint: .venv/installed  ## formatting, lint and types, as in CI
 	$(BIN)/ruff check .
