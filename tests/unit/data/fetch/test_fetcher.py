@@ -295,8 +295,8 @@ def test_a_jpeg_that_lacks_only_its_end_marker_is_used_with_a_warning(get, tmp_p
         table = get(["a.jpg", "cut.jpg"])
     assert table.reason.tolist() == ["", "damaged image"]
     assert table.sha256[0] == sha(whole[:-2])
-    (told,) = caplog.messages
-    assert told.startswith("a.jpg: this JPEG lacks its end marker")
+    about_the_file = [one for one in caplog.messages if "end marker" in one]
+    assert len(about_the_file) == 1 and about_the_file[0].startswith("a.jpg: this JPEG lacks")
     with pixels.stored(cache.cached(tmp_path / "cache", table.sha256[0])) as seen:
         expected = Image.open(io.BytesIO(whole))
         assert (np.asarray(pixels.upright(seen)) == np.asarray(expected)).all()
