@@ -296,7 +296,8 @@ def test_a_jpeg_that_lacks_only_its_end_marker_is_used_with_a_warning(get, tmp_p
     assert table.reason.tolist() == ["", "damaged image"]
     assert table.sha256[0] == sha(whole[:-2])
     about_the_file = [one for one in caplog.messages if "end marker" in one]
-    assert len(about_the_file) == 1 and about_the_file[0].startswith("a.jpg: this JPEG lacks")
+    assert len(about_the_file) == 1
+    assert about_the_file[0].startswith("a.jpg: this JPEG lacks")
     with pixels.stored(cache.cached(tmp_path / "cache", table.sha256[0])) as seen:
         expected = Image.open(io.BytesIO(whole))
         assert (np.asarray(pixels.upright(seen)) == np.asarray(expected)).all()
