@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -51,6 +52,27 @@ def test_a_verdict_is_the_vote_with_means_over_the_runs_that_judge():
     assert table["label"].tolist() == ["walking", "sitting"]
     assert table["probability"].tolist() == pytest.approx([0.4, 0.5])
     assert table["probability_of_truth"].tolist() == pytest.approx([1.4 / 3, 0.4])
+
+
+def test_photos_of_a_group_count_as_often_as_they_differ():
+    """Groups of four copies, 20 groups in each bin: about 20 photos, by Kish's design effect with
+    unbiased variances (20 - 1) * 80 / (80 - 1)."""
+    wrong = np.tile([1, 0, 0, 1, 0, 0, 0, 0, 0, 1], 6)
+    wrong[40:] = 0
+    wrong[[40, 41]] = 1
+    sizes = np.repeat([0.1, 0.3, 0.6], 80)
+    given = model([0] * 240, np.repeat(wrong, 4).tolist())
+    given = replace(given, groups=np.arange(240) // 4)
+    table = error_analysis.rates({"a": given}, kinds(person_size=sizes))
+    rows = table[table["factor"] == "person_size"]
+    assert rows[["photos", "errors"]].to_numpy().tolist() == [[80, 24], [80, 24], [80, 8]]
+    effective = 19 * 80 / 79
+    assert rows["effective_photos"].tolist() == pytest.approx([effective] * 3)
+    for row in rows.itertuples():
+        interval = proportion_confint(row.error_rate * effective, effective, method="wilson")
+        assert (row.ci_low, row.ci_high) == pytest.approx(interval)
+    contrast = error_analysis.contrasts(table).query("factor == 'person_size'").iloc[0]
+    assert contrast["p"] == pytest.approx(stats.fisher_exact([[6, 13], [2, 17]]).pvalue)
 
 
 def test_rates_by_hand():
@@ -194,8 +216,10 @@ def test_a_shown_difference_in_words():
         "factor": "person_size",
         "first_errors": 14,
         "first_photos": 30,
+        "first_effective_photos": 30,
         "last_errors": 5,
         "last_photos": 30,
+        "last_effective_photos": 30,
         "difference": 0.3,
         "ci_low": 0.064,
         "ci_high": 0.496,

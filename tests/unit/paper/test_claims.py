@@ -328,7 +328,8 @@ def contrasted(small, covered, scheme="holdout", model="a"):
         for name, photos, wrong in (low, high):
             rows.append((model, factor, name, 0, 0, photos, wrong, wrong / photos))
     columns = ["model", "factor", "bin", "low", "high", "photos", "errors", "error_rate"]
-    found = error_analysis.contrasts(pd.DataFrame(rows, columns=columns))
+    rates = pd.DataFrame(rows, columns=columns)
+    found = error_analysis.contrasts(rates.assign(effective_photos=rates["photos"]))
     return found.assign(scheme=scheme)
 
 

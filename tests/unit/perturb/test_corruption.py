@@ -147,7 +147,7 @@ def known(boxes=BOXES) -> pd.DataFrame:
     """What is known of photos 80 px wide and 40 px high."""
     made = pd.DataFrame({"image_id": [f"p{i}" for i in range(len(boxes))], "person_boxes": boxes})
     made["label"] = [CLASSES[i % 2] for i in range(len(boxes))]
-    return made.assign(subset="test", width=80, height=40)
+    return made.assign(group=made["image_id"], subset="test", width=80, height=40)
 
 
 @pytest.mark.parametrize("geometry", ["squash", "letterbox"])
@@ -215,6 +215,7 @@ def test_the_answers_are_those_of_each_run_and_the_photos_are_seen_once_for_all(
         "seed",
         "subset",
         "image_id",
+        "group",
         "label",
         "corruption",
         "severity",

@@ -128,7 +128,8 @@ def test_versions_that_cover_something_are_of_photos_with_as_much_background(pho
 
 def scenes(count=24, **changes) -> pd.DataFrame:
     """Photos of one person; who stands is white, who sits is black, and so is the wall."""
-    photos = pd.DataFrame({"subset": "test", "image_id": [f"{i:03}" for i in range(count)]})
+    ids = [f"{i:03}" for i in range(count)]
+    photos = pd.DataFrame({"subset": "test", "image_id": ids, "group": ids})
     photos["label"] = [CLASSES[i % 2] for i in range(count)]
     return photos.assign(**{"width": 80, "height": 40, "person_boxes": "20 10 30 20", **changes})
 
@@ -186,6 +187,14 @@ def test_a_model_that_looks_at_the_background_loses_by_covering_that():
     assert filled.difference == pytest.approx(filled.accuracy_background - 1)
     assert filled.difference_ci_high < 0
     assert blurred.accuracy_background == 1
+
+
+def test_photos_of_a_group_are_drawn_together():
+    alone = asked(PERSON)
+    copies = [alone.assign(image_id=alone["image_id"] + name) for name in "abcd"]
+    one, four = map(occlusion_summary.evaluate, (alone, pd.concat(copies)))
+    assert four["photos"].tolist() == [96, 96]
+    pd.testing.assert_frame_equal(four.drop(columns="photos"), one.drop(columns="photos"))
 
 
 def test_photos_left_out_are_counted_and_not_judged():

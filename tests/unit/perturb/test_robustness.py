@@ -71,6 +71,17 @@ def table(model="vit") -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def test_photos_of_a_group_are_drawn_together():
+    alone = table()
+    copies = [
+        alone.assign(image_id=alone["image_id"] + name, group=alone["image_id"]) for name in "abcd"
+    ]
+    one, four = map(robustness.evaluate, (alone, pd.concat(copies)))
+    assert (four["photos"] == 4 * one["photos"]).all()
+    columns = [f"accuracy_difference{end}" for end in ("", "_ci_low", "_ci_high")]
+    pd.testing.assert_frame_equal(four[columns], one[columns])
+
+
 @pytest.fixture(scope="module")
 def summary() -> pd.DataFrame:
     return robustness.evaluate(table())

@@ -5,9 +5,10 @@ import pytest
 from stillact.saliency import localisation_summary
 
 
-def row(image, method, right, area, energy, **more):
+def row(image, method, right, area, energy, group=None, **more):
     empty = dict.fromkeys(localisation_summary.METRICS, np.nan)
-    head = dict(image_id=image, label="sitting", predicted="sitting" if right else "standing")
+    head = dict(image_id=image, group=group or image, label="sitting")
+    head["predicted"] = "sitting" if right else "standing"
     return {**head, "method": method, "person_area": area, **empty, "energy": energy, **more}
 
 
@@ -63,6 +64,29 @@ def test_the_interval_is_about_that_of_the_normal_distribution():
     half = 1.96 * energies.std(ddof=1) / np.sqrt(200)
     assert found["ci_low"] == pytest.approx(energies.mean() - half, abs=0.002)
     assert found["ci_high"] == pytest.approx(energies.mean() + half, abs=0.002)
+
+
+def test_photos_of_a_group_are_drawn_together():
+    energies = np.random.default_rng(3).normal(0.5, 0.1, 20)
+    given = [(str(i), energy) for i, energy in enumerate(energies)]
+    alone = [row(image, "legrad_2", True, 0.2, energy) for image, energy in given]
+    copies = [
+        row(f"{image}{copy}", "legrad_2", True, 0.2, energy, group=image)
+        for image, energy in given
+        for copy in range(4)
+    ]
+    one, four = (
+        value(
+            localisation_summary.summarise({"m": pd.DataFrame(rows)}),
+            answers="all",
+            metric="energy",
+        )
+        for rows in (alone, copies)
+    )
+    assert (one["photos"], four["photos"]) == (20, 80)
+    assert four[["ci_low", "ci_high"]].tolist() == pytest.approx(
+        one[["ci_low", "ci_high"]].tolist()
+    )
 
 
 def test_no_table_or_no_box_gives_no_row_and_a_reason():

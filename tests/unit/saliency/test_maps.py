@@ -44,6 +44,7 @@ def backbone(tmp_path):
 PHOTOS = pd.DataFrame(
     {
         "image_id": ["a", "b", "c"],
+        "group": ["a", "b", "c"],
         "label": ["sitting", "standing", "sitting"],
         "width": [64, 32, 32],
         "height": [32, 64, 32],

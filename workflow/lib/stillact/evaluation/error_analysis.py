@@ -18,7 +18,7 @@ from stillact.evaluation.comparisons import holm, votes
 from stillact.evaluation.error_factors import FACTORS, PEOPLE, UNKNOWN, binned
 from stillact.evaluation.hypothesis_tests import format_p
 from stillact.evaluation.predictions import Predictions
-from stillact.evaluation.proportions import wilson
+from stillact.evaluation.proportions import effective_images, wilson
 
 LEVEL = 0.05  # significance level
 
@@ -27,8 +27,11 @@ ONE_BIN = "too many photos are alike in it to be divided"
 
 CONFIDENT, CLOSEST_CALL = "confident", "closest call"
 
-CONTRAST = ["model", "factor", "first", "first_photos", "first_errors", "last", "last_photos"]
-CONTRAST += ["last_errors", "difference", "ci_low", "ci_high", "p", "p_holm", "unknown", "note"]
+COUNTS = ["photos", "errors", "effective_photos"]  # of a bin
+CONTRAST = ["model", "factor"]
+CONTRAST += ["first", "first_photos", "first_errors", "first_effective_photos"]
+CONTRAST += ["last", "last_photos", "last_errors", "last_effective_photos"]
+CONTRAST += ["difference", "ci_low", "ci_high", "p", "p_holm", "unknown", "note"]
 FAILURE = ["rule", "model", "class", "image_id", "answer", "probability", "probability_of_truth"]
 FAILURE += ["models_wrong"]
 
@@ -69,19 +72,24 @@ def rates(models: Mapping[str, Predictions], factors: pd.DataFrame) -> pd.DataFr
     Returns:
         model, factor, bin (its name, or "unknown" for photos without boxes), low and high (the
         smallest and largest value in it; none for cut_off), photos, errors (the mean number per
-        run), error_rate, and its
-        95 % Wilson interval ci_low, ci_high, [0, 1]. One row per non-empty bin, in ascending order.
+        run), effective_photos (their number as far as groups of photos are independent),
+        error_rate, and its 95 % Wilson interval ci_low, ci_high, [0, 1], for that number. One row
+        per non-empty bin, in ascending order.
     """
     wrong = {model: _wrong(given) for model, given in models.items()}
+    clusters = {
+        model: pd.Series(given.clusters, given.image_ids, name="cluster")
+        for model, given in models.items()
+    }
     predicted = sorted({image for shares in wrong.values() for image in shares.index})
     values = factors.set_index("image_id").reindex(predicted)
     bins = {factor: binned(factor, values[factor]) for factor in FACTORS}
     counts = [
-        _counted(bins[factor], shares).assign(model=model, factor=factor)
+        _counted(bins[factor], shares, clusters[model]).assign(model=model, factor=factor)
         for model, shares in wrong.items()
         for factor in FACTORS
     ]
-    columns = ["model", "factor", "bin", "low", "high", "photos", "errors"]
+    columns = ["model", "factor", "bin", "low", "high", *COUNTS]
     frame = pd.concat(counts) if counts else pd.DataFrame(columns=columns)
     return _with_rate(frame[columns].reset_index(drop=True))
 
@@ -90,19 +98,23 @@ def mean_over_models(rates: pd.DataFrame, name: str) -> pd.DataFrame:
     """The mean error rate over all models, as rows of `rates` for a model called `name`.
 
     errors is the mean number of errors. The models share the photos, so the interval is that of
-    one model.
+    one model, for the fewest effective photos.
     """
     of = ["factor", "bin", "low", "high"]
     groups = rates.groupby(of, sort=False, dropna=False)
-    means = groups.agg(photos=("photos", "min"), errors=("error_rate", "mean")).reset_index()
+    means = groups.agg(
+        photos=("photos", "min"),
+        errors=("error_rate", "mean"),
+        effective_photos=("effective_photos", "min"),
+    ).reset_index()
     means["errors"] *= means["photos"]
-    return _with_rate(means.assign(model=name)[["model", *of, "photos", "errors"]])
+    return _with_rate(means.assign(model=name)[["model", *of, *COUNTS]])
 
 
 def _with_rate(counts: pd.DataFrame) -> pd.DataFrame:
-    """A table with photos and errors, and error_rate, ci_low and ci_high."""
-    photos, errors = (counts[column].to_numpy(float) for column in ("photos", "errors"))
-    low, high = wilson(errors / photos, photos)
+    """A table with `COUNTS`, and error_rate, ci_low and ci_high."""
+    photos, errors, effective = (counts[column].to_numpy(float) for column in COUNTS)
+    low, high = wilson(errors / photos, effective)
     return counts.assign(error_rate=errors / photos, ci_low=low, ci_high=high)
 
 
@@ -112,10 +124,20 @@ def _wrong(given: Predictions) -> pd.Series:
     return shares.dropna()
 
 
-def _counted(bins: pd.DataFrame, wrong: pd.Series) -> pd.DataFrame:
-    """Photos and errors per bin."""
-    groups = bins.join(wrong, how="inner").groupby(["place", "bin", "low", "high"], dropna=False)
-    return groups["wrong"].agg(photos="size", errors="sum").reset_index()
+def _counted(bins: pd.DataFrame, wrong: pd.Series, clusters: pd.Series) -> pd.DataFrame:
+    """`COUNTS` per bin."""
+    of = ["place", "bin", "low", "high"]
+    joined = bins.join(wrong, how="inner").join(clusters)
+    rows = [
+        (
+            *key,
+            len(table),
+            table["wrong"].sum(),
+            effective_images(table["wrong"].to_numpy(), table["cluster"].to_numpy(int)),
+        )
+        for key, table in joined.groupby(of, dropna=False)
+    ]
+    return pd.DataFrame(rows, columns=[*of, *COUNTS])
 
 
 def contrasts(rates: pd.DataFrame) -> pd.DataFrame:
@@ -128,9 +150,9 @@ def contrasts(rates: pd.DataFrame) -> pd.DataFrame:
         model, factor; first and last, the names of the bins, with their photos and errors
         (first_photos, ...); difference, first minus last, [-1, 1], with Newcombe's 95 % interval
         ci_low, ci_high (Statist. Med. 17, 1998, method 10: from the two Wilson intervals); p of
-        Fisher's exact test on the rounded numbers, and p_holm, for all factors of the model;
-        unknown, photos without
-        boxes, which are in neither; note, '' or why there are no values.
+        Fisher's exact test on the rounded numbers, and p_holm, for all factors of the model; both
+        for as many photos as are effective; unknown, photos without boxes, which are in neither;
+        note, '' or why there are no values.
     """
     rows = []
     for (model, factor), table in rates.groupby(["model", "factor"], sort=False):
@@ -148,14 +170,24 @@ def _contrast(bins: pd.DataFrame) -> dict:
     if len(bins) < 2:
         return {"note": NO_BOXES if bins.empty else ONE_BIN}
     first, last = bins.iloc[0], bins.iloc[-1]
-    counts = first["errors"], first["photos"], last["errors"], last["photos"]
-    low, high = confint_proportions_2indep(*counts, compare="diff", method="newcomb")
-    rounded = [(round(end["errors"]), end["photos"]) for end in (first, last)]
+    effective = [
+        (end["error_rate"] * end["effective_photos"], end["effective_photos"])
+        for end in (first, last)
+    ]
+    low, high = confint_proportions_2indep(
+        *effective[0], *effective[1], compare="diff", method="newcomb"
+    )
+    rounded = [(round(errors), round(photos)) for errors, photos in effective]
     table = [[errors, photos - errors] for errors, photos in rounded]
     ends = {
         f"{name}{column}": end[source]
         for name, end in (("first", first), ("last", last))
-        for column, source in (("", "bin"), ("_photos", "photos"), ("_errors", "errors"))
+        for column, source in (
+            ("", "bin"),
+            ("_photos", "photos"),
+            ("_errors", "errors"),
+            ("_effective_photos", "effective_photos"),
+        )
     }
     return ends | {
         "difference": first["error_rate"] - last["error_rate"],
@@ -217,7 +249,7 @@ def _kinds(contrast: Mapping) -> tuple[str, str]:
 def _errors(contrast: Mapping, end: str) -> tuple[str, str]:
     """Errors and photos in a bin, and the error rate with its interval."""
     errors, photos = float(contrast[f"{end}_errors"]), int(contrast[f"{end}_photos"])
-    low, high = wilson(errors / photos, photos)
+    low, high = wilson(errors / photos, float(contrast[f"{end}_effective_photos"]))
     rate = f"{hundredths(errors / photos)} % [{hundredths(low)}, {hundredths(high)}]"
     return f"{errors:.3g} of {photos}", rate
 

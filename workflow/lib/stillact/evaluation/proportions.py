@@ -50,15 +50,24 @@ def wilson_of_mean(value: float, variance: float, groups: int) -> tuple[float, f
 
 
 def clustered_wilson(right: np.ndarray, clusters: np.ndarray) -> tuple[float, float]:
-    """The 95 % Wilson interval of the mean of `right`, where photos of a cluster are dependent.
-
-    The number of photos is divided by the design effect: the variance of the mean with whole
-    clusters as observations, over that with photos as observations (Kish, "Survey sampling",
-    1965), at least 1. If all clusters hold one photo this is `wilson`.
+    """The 95 % Wilson interval of the mean of `right`, where photos of a cluster are dependent: for
+    `effective_images`. If all clusters hold one photo this is `wilson`.
 
     Args:
         right: (images,), in [0, 1].
         clusters: (images,), integers from 0.
+    """
+    return wilson(right.mean(), effective_images(right, clusters))
+
+
+def effective_images(right: np.ndarray, clusters: np.ndarray) -> float:
+    """The number of independent photos whose mean varies as much as that of `right`.
+
+    It is their number divided by the design effect: the variance of the mean with whole clusters as
+    observations, over that with photos as observations (Kish, "Survey sampling", 1965), at least 1.
+
+    Args:
+        right, clusters: as for `clustered_wilson`.
     """
     images, mean = len(right), right.mean()
     sizes = np.bincount(clusters)
@@ -67,7 +76,7 @@ def clustered_wilson(right: np.ndarray, clusters: np.ndarray) -> tuple[float, fl
     alone = np.square(right - mean).sum() * images / max(images - 1, 1)
     together = np.square(deviations).sum() * counted / max(counted - 1, 1)
     effect = max(together / alone, 1.0) if alone > 0 else images / counted
-    return wilson(mean, images / effect)
+    return float(images / effect)
 
 
 def over_chance(images: float, chance: float, power: float = 0.8, alpha: float = 0.05) -> float:

@@ -22,6 +22,7 @@ from stillact.training.trained import Trained, of_runs
 SIDE = 224  # pixels: imagecorruptions' severities are those of ImageNet-C, with photos of this size
 LOWER = (2, 3, 4, 6, 8)  # low_resolution: factor by which the side is reduced, by severity
 BICUBIC = Image.Resampling.BICUBIC
+PHOTO = ["subset", "image_id", "group", "label"]  # columns
 
 
 @dataclass(frozen=True)
@@ -146,17 +147,16 @@ def ask(
     Args:
         runs: trained runs of one setup.
         version: of the photos.
-        photos: subset, image_id, label of each.
+        photos: subset, image_id, group, label of each.
         classes: labels in the order of the probabilities.
 
     Returns:
-        task, model, split, seed, subset, image_id, label, corruption, severity and
+        task, model, split, seed, subset, image_id, group, label, corruption, severity and
         prob_<class>..., one row per run and photo.
     """
     tables = []
     for run, predicted in zip(runs, of_runs([*runs.values()], version.pixels), strict=True):
-        table = photos[["subset", "image_id", "label"]].iloc[version.rows].assign(**vars(run))
-        table = table[[*vars(run), "subset", "image_id", "label"]]
+        table = photos[PHOTO].iloc[version.rows].assign(**vars(run))[[*vars(run), *PHOTO]]
         table = table.assign(corruption=version.corruption, severity=version.severity)
         table[[f"prob_{name}" for name in classes]] = predicted.round(8)
         tables.append(table)

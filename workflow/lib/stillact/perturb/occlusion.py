@@ -168,17 +168,17 @@ def ask(
     Args:
         probabilities: of a `trained.Trained`.
         versions: of the photos.
-        photos: subset, image_id, label, person_share (`Regions.share`) of each.
+        photos: subset, image_id, group, label, person_share (`Regions.share`) of each.
         run: the run that predicts.
         classes: labels in the order of the probabilities.
 
     Returns:
-        task, model, split, seed, subset, image_id, label, person_share, covered, fill, draw and
-        prob_<class>..., one row per photo and version.
+        task, model, split, seed, subset, image_id, group, label, person_share, covered, fill, draw
+        and prob_<class>..., one row per photo and version.
     """
     tables = []
     for version in versions:
-        table = photos[["subset", "image_id", "label", "person_share"]].iloc[version.rows]
+        table = photos[["subset", "image_id", "group", "label", "person_share"]].iloc[version.rows]
         table = table.assign(covered=version.covered, fill=version.fill, draw=version.draw)
         table[[f"prob_{name}" for name in classes]] = probabilities(version.pixels).round(8)
         tables.append(table)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from stillact.evaluation import bootstrap
-from stillact.evaluation.predictions import by_model
+from stillact.evaluation.predictions import Predictions, by_model
 
 COVERED = ("nothing", "person", "background")
 FILLS = ("mean", "blur")
@@ -27,7 +27,8 @@ def evaluate(predictions: pd.DataFrame) -> pd.DataFrame:
 
     All values of a row are means over the same photos and runs: photos of which people cover a
     part, and at most half. The background's is also a mean over its masks. 95 % intervals are those
-    of `bootstrap.mean`; that of the difference is over the differences per photo.
+    of `bootstrap.mean`, photos of one group drawn together; that of the difference is over the
+    differences per photo.
 
     Args:
         predictions: from `occlusion.ask`, one task, any number of models and runs.
@@ -46,13 +47,14 @@ def evaluate(predictions: pd.DataFrame) -> pd.DataFrame:
         used = table[table["image_id"].isin(photos.loc[~without & ~over_half, "image_id"])]
         for fill in FILLS if len(used) else ():
             scores = [_right(used, covered, fill) for covered in COVERED]
+            clusters = _of_fill(used, COVERED[0], fill)[0].clusters
             runs, images = scores[0].shape
             left_out = without.sum(), over_half.sum()
             row = [photos["task"].iloc[0], model, fill, images, *left_out, runs]
             for score in scores:
-                row += np.clip(bootstrap.mean(score), 0, 1).tolist()
+                row += np.clip(bootstrap.mean(score, clusters), 0, 1).tolist()
             _, person, background = scores
-            row += np.clip(bootstrap.mean(background - person), -1, 1).tolist()
+            row += np.clip(bootstrap.mean(background - person, clusters), -1, 1).tolist()
             rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -63,10 +65,15 @@ def _right(table: pd.DataFrame, covered: str, fill: str) -> np.ndarray:
     Args:
         table: of one model, only photos that are evaluated.
     """
+    given = _of_fill(table, covered, fill)
+    return np.mean([one.predicted == one.labels for one in given], axis=0)
+
+
+def _of_fill(table: pd.DataFrame, covered: str, fill: str) -> list[Predictions]:
+    """The predictions with this region covered, one per draw of the masks."""
     of_it = table[(table["covered"] == covered) & table["fill"].isin([fill, NONE])]
-    given = [
+    return [
         predictions
         for _, draw in of_it.groupby("draw")
         for predictions in by_model(draw, scheme="holdout").values()
     ]
-    return np.mean([one.predicted == one.labels for one in given], axis=0)

@@ -22,10 +22,12 @@ class Scores:
     """Scores of a model's runs on one version of the photos.
 
     right: whether a run is correct on a photo, 0 or 1, (runs, photos).
+    clusters: (photos,) integers, the same for photos of one group.
     log_loss, ece: means over the runs, nats and 0 to 1.
     """
 
     right: np.ndarray
+    clusters: np.ndarray
     log_loss: float
     ece: float
 
@@ -37,7 +39,8 @@ def evaluate(predictions: pd.DataFrame) -> pd.DataFrame:
     """Scores of each model under each corruption, and over all corruptions.
 
     Corrupted photos are compared pairwise with the same photos clean; intervals are those of
-    `bootstrap.mean`. A mean over severities or corruptions is the unweighted mean of their values.
+    `bootstrap.mean`, photos of one group drawn together. A mean over severities or corruptions is
+    the unweighted mean of their values.
 
     Args:
         predictions: from `corruption.ask`, one task, any number of models; each includes the clean
@@ -67,17 +70,17 @@ def evaluate(predictions: pd.DataFrame) -> pd.DataFrame:
 
 def _beside(given: Predictions, clean: Predictions) -> Beside:
     same = np.isin(clean.image_ids, given.image_ids)
-    of_clean = clean.probabilities[:, same], clean.labels[same]
-    return _scores(given.probabilities, given.labels), _scores(*of_clean)
+    of_clean = clean.probabilities[:, same], clean.labels[same], given.clusters
+    return _scores(given.probabilities, given.labels, given.clusters), _scores(*of_clean)
 
 
-def _scores(probabilities: np.ndarray, labels: np.ndarray) -> Scores:
+def _scores(probabilities: np.ndarray, labels: np.ndarray, clusters: np.ndarray) -> Scores:
     right = (probabilities.argmax(2) == labels).astype(float)
     each = [
         (calibration.log_loss(of_run, labels), calibration.calibration_error(of_run.max(1), hits))
         for of_run, hits in zip(probabilities, right, strict=True)
     ]
-    return Scores(right, *np.mean(each, axis=0))
+    return Scores(right, clusters, *np.mean(each, axis=0))
 
 
 def _groups(beside: dict[tuple[str, int], Beside]) -> dict[tuple, list[Beside]]:
@@ -100,7 +103,8 @@ def _row(versions: Sequence[Beside]) -> list:
     runs, photos = versions[0][0].right.shape
     right = np.mean([now.right for now, _ in versions], axis=0)
     lost = np.mean([now.right - before.right for now, before in versions], axis=0)
-    row = [photos, runs, right.mean(), *np.clip(bootstrap.mean(lost), -1, 1)]
+    interval = bootstrap.mean(lost, versions[0][0].clusters)
+    row = [photos, runs, right.mean(), *np.clip(interval, -1, 1)]
     for score in ("log_loss", "ece"):
         now, clean = np.mean([[getattr(of, score) for of in pair] for pair in versions], axis=0)
         row += [now, now - clean]

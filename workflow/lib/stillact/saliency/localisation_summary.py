@@ -15,7 +15,8 @@ COLUMNS += ["chance", "centre"]
 
 
 def summarise(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The mean of each metric over photos, with its 95 % bootstrap interval over photos.
+    """The mean of each metric over photos, with its 95 % bootstrap interval; photos of one group
+    are drawn together.
 
     Args:
         tables: from `maps.of_run`, by model.
@@ -24,7 +25,7 @@ def summarise(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         model, method, answers (all, right or wrong: photos by the model's prediction), metric,
         photos (their number), value, ci_low, ci_high; chance, the mean area of people, and centre,
         the value of the centred Gaussian, for the metrics of `LOCATED`. No row without photos, and
-        no interval with one photo.
+        no interval with one photo or one group.
     """
     rows = []
     for model, table in tables.items():
@@ -40,11 +41,13 @@ def summarise(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def _values(group: pd.DataFrame, centre: pd.DataFrame | None) -> list[tuple]:
     rows = []
     for metric in METRICS:
-        values = group[metric].dropna().to_numpy(float)
+        known_of = group[group[metric].notna()]
+        values = known_of[metric].to_numpy(float)
         if not len(values):
             continue
-        mean, low, high = bootstrap.mean(values[None])
-        if len(values) < 2:
+        clusters = pd.factorize(known_of["group"])[0]
+        mean, low, high = bootstrap.mean(values[None], clusters)
+        if clusters.max() < 1:
             low = high = np.nan
         known = metric in LOCATED
         chance = group["person_area"].mean() if known else np.nan

@@ -20,8 +20,8 @@ from stillact.saliency import attention, legrad, localisation
 from stillact.saliency import methods as saliency_methods
 from stillact.training.trained import Trained
 
-COLUMNS = ["image_id", "label", "predicted", "method", "person_area", *localisation.METRICS]
-COLUMNS += ["insertion", "deletion", "rank_correlation"]
+COLUMNS = ["image_id", "group", "label", "predicted", "method", "person_area"]
+COLUMNS += [*localisation.METRICS, "insertion", "deletion", "rank_correlation"]
 RANDOM_WEIGHTS, SHUFFLED_LABELS = "random_weights", "shuffled_labels"  # the two sanity checks
 PROGRESS_EVERY_S = 10.0
 
@@ -60,7 +60,8 @@ def of_run(
 
     Args:
         run: trained; if its backbone is not a transformer, the result is empty, with a note.
-        photos: image_id, label, width and height (pixels), person_boxes ('' where none is known).
+        photos: image_id, group, label, width and height (pixels), person_boxes ('' where none is
+            known).
         pixels: the photos packed for the run, uint8 (photos, 3, size, size), on the CPU.
         preprocessing: of the packed photos.
         classes: in the order of the run's outputs.
@@ -188,7 +189,7 @@ class _Maps:
         return saliency_methods.maps(name, network, self.images, answers)
 
     def _located(self, method: str, heat: np.ndarray) -> pd.DataFrame:
-        table = self.photos[["image_id", "label"]].reset_index(drop=True)
+        table = self.photos[["image_id", "group", "label"]].reset_index(drop=True)
         table = table.assign(predicted=self.predicted, method=method)
         table["person_area"] = [mask.mean() if mask.any() else np.nan for mask in self.people]
         for metric, score in localisation.METRICS.items():

@@ -73,8 +73,8 @@ def test_photos(files: Mapping[str, Path], classes: list[str]) -> tuple[torch.Te
         classes: classes of the task.
 
     Returns:
-        uint8 (photos, 3, size, size), on the CPU; and in the same order image_id, label, subset,
-        person_boxes, width and height (pixels, upright).
+        uint8 (photos, 3, size, size), on the CPU; and in the same order image_id, label, group,
+        subset, person_boxes, width and height (pixels, upright).
     """
     packed = np.load(files["photos"], mmap_mode="r")
     rows = jobs.rows(files["split"], "holdout")
