@@ -88,3 +88,11 @@ def test_latex_compiles_on_a_portrait_page(tmp_path):
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout
     assert "Overfull" not in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.12345, "0.123"), (-2.5, "−2.5"), (999.4, "999"), (1000.4, "1000"), (12345.6, "12346")],
+)
+def test_figures_have_no_exponent(value, text):
+    assert text_tables.figures(value) == text

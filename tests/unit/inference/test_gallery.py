@@ -92,7 +92,6 @@ def test_the_page_tells_the_model_the_threshold_and_each_photo(built):
         "clip_text (fine_tune) distinguishes sitting, standing.",
         "The accuracy to expect on photos like those of its study is 81\xa0% (95\xa0% interval 70 "
         "to 90), estimated on 30 photos, each predicted by a model that had not seen it.",
-        "It is trained on all 40 labelled photos.",
         "temperature 1.25",
         "confidence is below 70 %; at or above it an accuracy of at least 90 % is shown on those.",
         "Saliency maps are not shown: it is no transformer.",
@@ -176,12 +175,6 @@ def test_a_model_without_cross_validation_is_said_to_have_none(built):
 def test_a_warning_stands_above_the_photos_as_one_sentence(built):
     text = said_of(built, warning="clip_text is worse than the recommended <b>")
     assert "Warning: clip_text is worse than the recommended <b>. clip_text (fine_tune)" in text
-
-
-def test_a_model_without_training_is_not_said_to_be_trained(built):
-    assert "trained on all" not in said_of(built, recipe="zero_shot")
-    for recipe in ("linear_probe", "wise_ft", "seed_soup", "tta", "from_scratch"):
-        assert "It is trained on all 40 labelled photos." in said_of(built, recipe=recipe)
 
 
 def test_no_photo_is_shown_where_none_is_wanted(built):

@@ -94,6 +94,12 @@ def _cells(row, escapes: dict) -> list[str]:
     return [str(cell).translate(escapes) for cell in row]
 
 
+def figures(value: float) -> str:
+    """Three significant digits; all digits before the decimal point."""
+    text = f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return text.replace("-", "−")
+
+
 def percent(share: float) -> str:
     """A share (0 to 1) in per cent, with a non-breaking space before the sign."""
     return f"{100 * share:.1f}\xa0%"

@@ -22,6 +22,7 @@ from stillact.evaluation.selection import Choice, choose
 from stillact.models.records import BackboneRecord
 
 NOTHING_SHOWN, ONE_BEST, SEVERAL_EQUAL = "nothing_shown", "one_best", "several_equal"
+EQUAL, WORSE = "no difference shown", "worse"  # of a candidate, compared with the chosen one
 LEVEL = 0.05  # of the tests between models, after Holm's correction
 
 
@@ -339,8 +340,8 @@ def _beside(found: Answer) -> list[str]:
     if found.equals:
         names = listed([one.model for one in found.equals])
         texts.append(
-            f"As good, as far as {found.images} photos can tell: {names}. Take the one that costs "
-            "least."
+            f"Not shown to be worse, with {found.images} photos: {names}. Of these and "
+            f"{found.model}, take the one that costs least, or label more photos."
         )
     if found.worse:
         nearest = min(found.worse, key=lambda one: one.low)
@@ -355,7 +356,7 @@ def _beside(found: Answer) -> list[str]:
 
 def as_markdown(found: Answer) -> str:
     """The answer as the text of results/answer.md."""
-    rows = [(one, as_good(found)) for one in found.equals] + [(one, "worse") for one in found.worse]
+    rows = [(one, EQUAL) for one in found.equals] + [(one, WORSE) for one in found.worse]
     lines = ["# Answer", "", *(f"{text}\n" for text in sentences(found))]
     if found.chosen is not None:
         head = ["model", "", "difference", "training", "memory", "weights"]
@@ -367,11 +368,6 @@ def as_markdown(found: Answer) -> str:
         names = listed([one.model for one in found.not_judged if one.reason == reason])
         lines.append(f"- Not judged: {names}: {reason}.")
     return "\n".join(lines) + "\n"
-
-
-def as_good(found: Answer) -> str:
-    """What is said of an equal of the chosen model."""
-    return "as good" if found.model else "no difference shown"
 
 
 def behind(one: Compared) -> str:

@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep
 
+from stillact.core.text_tables import figures
 from stillact.evaluation.comparisons import holm, votes
 from stillact.evaluation.error_factors import FACTORS, PEOPLE, UNKNOWN, binned
 from stillact.evaluation.hypothesis_tests import format_p
@@ -251,7 +252,7 @@ def _errors(contrast: Mapping, end: str) -> tuple[str, str]:
     errors, photos = float(contrast[f"{end}_errors"]), int(contrast[f"{end}_photos"])
     low, high = wilson(errors / photos, float(contrast[f"{end}_effective_photos"]))
     rate = f"{hundredths(errors / photos)} % [{hundredths(low)}, {hundredths(high)}]"
-    return f"{errors:.3g} of {photos}", rate
+    return f"{figures(errors)} of {photos}", rate
 
 
 def hundredths(share: float) -> str:

@@ -8,7 +8,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stillact.figures.style import COLOURS, shortened
 from stillact.inference.deployed import Record
-from stillact.recipes.registry import RECIPES
 from stillact.report.thumbnails import thumbnail
 
 UNREADABLE = 200  # maximum number shown; the table has all
@@ -70,13 +69,12 @@ def build(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    name, recipe = predictions.columns[0], RECIPES[used.recipe]
+    name = predictions.columns[0]
     answered = predictions[predictions["status"] == "ok"]
     unread = predictions[predictions["status"] != "ok"]
     return environment.get_template(template.name).render(
         used=used,
         tested=tested(used),
-        trained=recipe.derived or recipe.Settings is not None,
         abstained=int((answered["abstain"] == "yes").sum()),
         photos=len(predictions),
         shown=len(shown),

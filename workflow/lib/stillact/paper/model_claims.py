@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from stillact.core.text_tables import figures
 from stillact.evaluation import comparisons, hypothesis_tests
 from stillact.evaluation.hypothesis_tests import format_p, paired_interval
 from stillact.evaluation.metrics import METRICS
@@ -148,9 +149,10 @@ def _difference(results: Results, a: str, b: str, scheme: str) -> Difference:
         photos, seen = f"{results.subset} photos", _over_seeds(test)
     (value, low, high, p), text = seen
     alone = float(row["mcnemar_b"]), float(row["mcnemar_c"])
+    only_a, only_b = map(figures, alone)
     told = (
-        f"{a} minus {b}: {text}, and of {row['images']} {photos} {alone[0]:.3g} are right by a "
-        f"run of {a} alone, {alone[1]:.3g} by one of {b} alone "
+        f"{a} minus {b}: {text}, and of {row['images']} {photos} {only_a} are right by a "
+        f"run of {a} alone, {only_b} by one of {b} alone "
         f"(paired {format_p(row['mcnemar_p'])})"
     )
     return Difference(value, low, high, p, told, *alone, int(row["images"]), row["mcnemar_p"])

@@ -173,7 +173,7 @@ def _more_photos(found: Answer) -> str:
         f"known to ±{half:.0f} points; to halve that, label about {3 * found.images} more."
     )
     if found.equals:
-        text += " More photos may also tell it from the models that are as good."
+        text += " More may also show a difference from the models not shown to be worse."
     return text
 
 
@@ -193,7 +193,7 @@ def cheapest_equal(found: Answer) -> Compared | None:
 def _cheaper(found: Answer, one: Compared) -> str:
     assert found.price is not None
     return (
-        f"{one.model} is as good, as far as these photos can tell, and cheaper: "
+        f"{one.model} is not shown to be worse, and costs less: "
         f"{_cost(one.price)}, against {_cost(found.price)}."
     )
 

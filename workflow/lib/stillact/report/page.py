@@ -152,8 +152,8 @@ def _prices(found: Answer | None) -> list[dict]:
     """The rows of the table of candidates: the chosen one, its equals, and those that are worse."""
     if found is None or found.chosen is None:
         return []
-    others = [(one, answer.as_good(found)) for one in found.equals]
-    others += [(one, "worse") for one in found.worse]
+    others = [(one, answer.EQUAL) for one in found.equals]
+    others += [(one, answer.WORSE) for one in found.worse]
     first = {"model": found.chosen, "what": "chosen", "difference": "", "price": found.price}
     return [
         first,

@@ -7,7 +7,7 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype
 
 from stillact.core.runs import SUBSETS
-from stillact.core.text_tables import percent
+from stillact.core.text_tables import figures, percent
 from stillact.data.overview import MEASURES, largest_class_rate
 from stillact.evaluation.metrics import METRICS
 from stillact.evaluation.model_tables import VALUES
@@ -118,7 +118,7 @@ def _figures(value: float, smallest: float) -> str:
     """Three significant digits, or "< `smallest`"."""
     if pd.isna(value):
         return "–"
-    return f"< {smallest}" if 0 <= value < smallest else f"{value:.3g}".replace("-", "−")
+    return f"< {smallest}" if 0 <= value < smallest else figures(value)
 
 
 def split(holdout: pd.DataFrame, classes: Sequence[str]) -> dict:
