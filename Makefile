@@ -11,12 +11,12 @@ help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 demo: .venv/installed  ## the whole workflow on rendered scenes, offline: minutes
-	@$(STUDY) --workflow-profile profiles/demo --quiet rules
-	@echo "The report: file://$(CURDIR)/results/report.html"
+	@$(STUDY) --directory demo --workflow-profile profiles/demo --quiet rules
+	@echo "The report: file://$(CURDIR)/demo/results/report.html"
 
 demo-full: .venv/installed  ## the same with every recipe: far longer
-	@$(STUDY) --workflow-profile profiles/demo --configfile profiles/demo/study.yaml --quiet rules
-	@echo "The report: file://$(CURDIR)/results/report.html"
+	@$(STUDY) --directory demo --workflow-profile profiles/demo --configfile profiles/demo/study.yaml --quiet rules
+	@echo "The report: file://$(CURDIR)/demo/results/report.html"
 
 study: .venv/installed  ## the study of config.yaml; fetches its photos
 	@$(STUDY) --resources gpu=1
@@ -75,5 +75,5 @@ schema: .venv/installed  ## write the config's schema, and config/README.md, fro
 	@PYTHONPATH=workflow/lib $(BIN)/python -m stillact.study.schema > workflow/schemas/config.schema.yaml
 	@PYTHONPATH=workflow/lib $(BIN)/python -m stillact.study.readme
 
-clean:  ## remove results; fetched photos stay in cache/
-	rm -rf results/* .snakemake
+clean:  ## remove results and the demo; fetched photos stay in cache/
+	rm -rf results/* .snakemake demo

@@ -53,6 +53,10 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/planning.smk"
 
 
+onstart:
+    STUDY.write()
+
+
 onsuccess:
     run_dirs.clear(Path("results/unfinished"))
 

@@ -42,6 +42,16 @@ def test_config(project, change, words):
     assert all(word in output for word in words), output
 
 
+def test_the_config_of_another_study_writes_nothing_into_these_results(project):
+    project.run("--", "results/data/manifest.csv")
+    project.configure({"dataset": {"name": "others"}})
+    output = project.fail("--", "data")
+    assert "Traceback" not in output
+    assert "results/ is of the study tiny (results/synthetic/manifest.csv)" in output
+    assert "use its config (--configfile study.yaml)" in output
+    assert not (project.folder / "results/data/images.csv").exists()
+
+
 def test_unknown_label(project):
     write_manifest(project, [("a.jpg", "sitting"), ("b.jpg", "stting")])
     output = project.fail("--", "data")

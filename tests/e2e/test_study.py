@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from stillact.core.tables import read_csv
-from support.projects import BEYOND
+from support.projects import BEYOND, PAPERS
 
 SCRATCH = {"fnn_base", "cnn_base", "cnn_gen"}
 TUNED = {"vit", "siglip2", "clip_ic"}
@@ -132,6 +132,21 @@ def test_the_deployed_model_is_trained_on_all_photos(rerun):
     metas = (rerun.folder / "results/runs/activity3/vit/holdout").glob("*/meta.json")
     epochs = [json.loads(meta.read_text())["chosen"]["epoch"] for meta in metas]
     assert used["chosen"]["epoch"] == min(epochs)  # of two the lower
+
+
+def test_a_model_taken_out_is_in_no_table_and_not_in_the_report(rerun):
+    models = [name for name in [*PAPERS, *BEYOND] if name != "clip_prolip"]
+    without = {"models": {"clip_prolip": None}, "tasks": {"activity3": {"models": models}}}
+    rerun.configure(without)
+    rerun.run()
+    results = rerun.folder / "results"
+    named = [
+        path.relative_to(results)
+        for path in sorted(results.rglob("*"))
+        if path.suffix in (".csv", ".json", ".md", ".tex", ".svg", ".html")
+        and "clip_prolip" in path.read_text()
+    ]
+    assert {path.parts[0] for path in named} <= {"runs", "cover"}  # the predictions of one model
 
 
 def test_splits_hold_each_photo_once(finished):

@@ -48,6 +48,7 @@ from stillact.inference import listing
 from stillact.recipes.registry import RECIPES
 from stillact.study.config import AFTERWARDS
 from stillact.study import yaml_files
+from stillact.study.folder import Study
 from stillact.study.load import load
 from stillact.training import run_dirs
 
@@ -72,6 +73,8 @@ try:
     for file in workflow.configfiles:
         yaml_files.check(Path(file))
     cfg = load(settings(), " + ".join(map(str, workflow.configfiles)) or "config.yaml")
+    STUDY = Study.of(cfg, workflow.configfiles, ROOT)
+    STUDY.check()
 except InputError as error:
     raise WorkflowError(str(error)) from None
 

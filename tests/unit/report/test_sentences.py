@@ -15,8 +15,8 @@ def test_page_opens_with_the_answer(study):
     assert "Use clip_probe to distinguish walking_running, sitting and standing" in text
     made = page(study).cells("The models that can be recommended")
     assert "clip_probe chosen 0.4 500 350" in made
-    assert "clip_em no difference shown −2.0 [−4.0, 1.0] 3.0 600 351" in made
-    assert "fnn_base worse −20.0 [−30.0, −10.0] 9.0 700 2" in made
+    assert "clip_em not shown −2.0 [−4.0, 1.0] 3.0 600 351" in made
+    assert "fnn_base yes −20.0 [−30.0, −10.0] 9.0 700 2" in made
     assert "Not judged: clip_soup: a mean of several seeds is not cross-validated." in text
 
 

@@ -22,7 +22,7 @@ from stillact.evaluation.selection import Choice, choose
 from stillact.models.records import BackboneRecord
 
 NOTHING_SHOWN, ONE_BEST, SEVERAL_EQUAL = "nothing_shown", "one_best", "several_equal"
-EQUAL, WORSE = "no difference shown", "worse"  # of a candidate, compared with the chosen one
+EQUAL, WORSE = "not shown", "yes"  # whether a candidate is worse than the chosen one
 LEVEL = 0.05  # of the tests between models, after Holm's correction
 
 
@@ -359,7 +359,7 @@ def as_markdown(found: Answer) -> str:
     rows = [(one, EQUAL) for one in found.equals] + [(one, WORSE) for one in found.worse]
     lines = ["# Answer", "", *(f"{text}\n" for text in sentences(found))]
     if found.chosen is not None:
-        head = ["model", "", "difference", "training", "memory", "weights"]
+        head = ["model", "worse", "difference", "training", "memory", "weights"]
         lines += [f"| {' | '.join(head)} |", "| --- | --- | --- | --- | --- | --- |"]
         lines.append(_row(found.chosen, "chosen", "", found.price))
         lines += [_row(one.model, what, behind(one), one.price) for one, what in rows]
