@@ -2,7 +2,6 @@ import importlib.metadata
 import json
 import math
 import multiprocessing
-import os
 import shutil
 import time
 from dataclasses import replace
@@ -336,18 +335,6 @@ def test_each_photo_goes_with_its_label(inputs):
         assert numbers[:, 0].tolist() == table["image_id"].astype(int).tolist()
         assert part.labels.dtype == torch.int64
         assert part.labels.tolist() == [n // 9 for n in numbers[:, 0].tolist()]
-
-
-@pytest.mark.parametrize("umask", [0o022, 0o077])
-def test_weights_have_the_permissions_of_other_files(tmp_path, umask):
-    before = os.umask(umask)
-    try:
-        jobs.save_weights({"a": torch.zeros(2)}, tmp_path / "weights.safetensors")
-        (tmp_path / "other").touch()
-    finally:
-        os.umask(before)
-    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
-    assert len(modes) == 1
 
 
 @pytest.mark.parametrize("subset", ["train", "validation", "test"])

@@ -16,6 +16,7 @@ from stillact.config.training import Plan
 from stillact.core.logs import logger
 from stillact.core.runs import Run
 from stillact.core.tables import sha256_of
+from stillact.models import tensor_files
 from stillact.recipes.setups import plan_of, setup_of
 from stillact.training import jobs, run_dirs
 from stillact.training.jobs import Chosen
@@ -131,8 +132,7 @@ def _fit(
     setup = setup_of(source.plan)(source.plan, files, device)
     checkpoint = work / "checkpoint.pt"
     network, found = jobs.fitted(run, source.plan, setup, setup.parts(rows), checkpoint, chosen)
-    weights = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
-    jobs.save_weights(weights, work / jobs.WEIGHTS)
+    tensor_files.write(network.state_dict(), work / jobs.WEIGHTS)
     used = {**chosen, **getattr(network, "chosen", {}), **found.chosen}
     seconds = round(time.perf_counter() - start, 2)
     (work / FITTED).write_text(json.dumps({"chosen": used, "seconds": seconds}, indent=1) + "\n")

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from stillact.config.backbones import Backbone
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.core.tables import replacing, sha256_of
+from stillact.models import tensor_files
 
 PICKLES = (".bin", ".pt", ".pth")
 RECORD = "weights.json"  # beside the fetched files, written last: marks a complete download
@@ -109,7 +109,7 @@ def read(file: Path) -> dict[str, torch.Tensor]:
         raise InputError(f"{file}: not a weights file; expected .safetensors, {', '.join(PICKLES)}")
     try:
         if file.suffix == ".safetensors":
-            return load_file(file)
+            return tensor_files.read(file)
         state = torch.load(file, map_location="cpu", weights_only=True)
     except SafetensorError as error:
         raise InputError(f"{file}: damaged or truncated ({error}); fetch it again") from error

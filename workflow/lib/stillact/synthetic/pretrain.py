@@ -24,7 +24,7 @@ import pandas as pd
 import timm
 import torch
 from open_clip.loss import SigLipLoss
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from timm.models import save_for_hf
 from timm.optim.muon import zeropower_via_newtonschulz
 from torch import nn
@@ -33,6 +33,7 @@ from torch.nn import functional as F
 from stillact.config.synthetic import Pretrain
 from stillact.core.logs import logger
 from stillact.core.tables import read_csv
+from stillact.models import tensor_files
 from stillact.synthetic import limbs
 from stillact.training.loop import repeatable
 
@@ -222,7 +223,7 @@ class _Contrastive(nn.Module):
         described = {"model_cfg": self.config, "preprocess_cfg": preprocessing}
         text = json.dumps(described, indent=1) + "\n"
         (folder / "open_clip_config.json").write_text(text, encoding="utf-8")
-        save_file(self.model.state_dict(), folder / "open_clip_model.safetensors")
+        tensor_files.write(self.model.state_dict(), folder / "open_clip_model.safetensors")
 
 
 def model_config(tower: str, settings: Pretrain) -> dict:

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from stillact.config.training import Plan
@@ -26,6 +25,7 @@ from stillact.core.logs import logger
 from stillact.core.runs import SHUFFLED, SUBSETS, Run
 from stillact.core.tables import read_csv, sha256_of, write_csv
 from stillact.data.preprocessing import Preprocessing
+from stillact.models import tensor_files
 from stillact.training import loop, run_dirs
 
 OUTPUTS = ("predictions.csv", "history.csv", "meta.json")  # and, if saved, the weights
@@ -206,8 +206,7 @@ def _train(
     network, found = fitted(run, plan, setup, parts, work / "checkpoint.pt")
     write_csv(pd.DataFrame(found.history), work / "history.csv")
     if keep_weights:
-        weights = {k: v.contiguous().cpu() for k, v in network.state_dict().items()}
-        save_weights(weights, work / WEIGHTS)
+        tensor_files.write(network.state_dict(), work / WEIGHTS)
     write_csv(_predictions(run, network, setup, parts, plan.classes), work / "predictions.csv")
     seconds = time.perf_counter() - start
     meta: dict[str, Any] = {
@@ -284,15 +283,6 @@ def _by_epochs(
             "config.yaml"
         )
     return Fitted(progress.history, {"epoch": progress.kept_epoch})
-
-
-def save_weights(weights: dict[str, torch.Tensor], path: Path) -> None:
-    """Write weights with the permissions of other files: safetensors gives them to the user
-    alone."""
-    path.touch()
-    mode = path.stat().st_mode
-    save_file(weights, path)
-    path.chmod(mode)
 
 
 def load_parts(
