@@ -5,7 +5,8 @@ RUN python3 -m venv /opt/stillact
 ENV PATH=/opt/stillact/bin:$PATH
 COPY requirements.lock /tmp/
 # Without dependencies: the Makefile says why.
-RUN pip install --no-cache-dir --no-deps --requirement /tmp/requirements.lock && rm /tmp/requirements.lock
+RUN pip install --no-cache-dir --no-deps --require-hashes --requirement /tmp/requirements.lock \
+    && rm /tmp/requirements.lock
 # A user of any number has a home, for the caches of libraries.
 ENV HOME=/tmp
 WORKDIR /study

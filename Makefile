@@ -5,7 +5,7 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 STUDY := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: help demo demo-full study test test-slurm bench torture fuzz lint lock schema clean
+.PHONY: help demo demo-full study test test-slurm bench torture fuzz lint lock licences schema clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -51,7 +51,8 @@ torture: .venv/installed  ## a demo killed twenty times, and one that was not: a
 fuzz: .venv/installed  ## 16,400 damaged photos, each used or refused: minutes
 	@$(BIN)/python tests/fuzz/photos.py $(FUZZ)
 
-lint: .venv/installed  ## formatting, lint and types, as in CI
+lint: .venv/installed  ## formatting, lint, types and the lock, as in CI
+	$(BIN)/python .ci/check_lock.py
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules
@@ -64,12 +65,16 @@ lint: .venv/installed  ## formatting, lint and types, as in CI
 .venv/installed: requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "stillact needs Python 3.11 to 3.13, and $(PYTHON) is %d.%d: make PYTHON=python3.11 $(MAKECMDGOALS)" % v)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --progress-bar off --quiet --no-deps --requirement requirements.lock
+	$(BIN)/python -m pip install --progress-bar off --quiet --no-deps --require-hashes \
+		--requirement requirements.lock
 	@touch $@
 
-lock: .venv/installed  ## resolve requirements.in anew (needs uv)
-	uv pip compile --universal --fork-strategy fewest --python-version 3.11 --no-header --no-annotate \
-		--no-emit-package opencv-python requirements.in --output-file requirements.lock
+lock: .venv/installed  ## resolve requirements.in anew
+	$(BIN)/uv pip compile --universal --fork-strategy fewest --python-version 3.11 --no-header --no-annotate \
+		--generate-hashes --no-emit-package opencv-python requirements.in --output-file requirements.lock
+
+licences: .venv/installed  ## write docs/licences.md: the licences of the packages of requirements.lock
+	@$(BIN)/python .ci/licences.py > docs/licences.md
 
 schema: .venv/installed  ## write the config's schema, and config/README.md, from its types
 	@PYTHONPATH=workflow/lib $(BIN)/python -m stillact.study.schema > workflow/schemas/config.schema.yaml
