@@ -233,6 +233,7 @@ def test_what_tools_write_for_an_empty_cell_is_no_group(load):
     [
         ("filename,class\na.jpg,sitting\n", "no column url; add it. Rename 'filename' to it?"),
         ("image_path,class\na.jpg,sitting\n", "no column label; add it. Rename 'class' to it?"),
+        ("\n  <html lang='en'>\n<body>Sign in</body></html>\n", "is a web page, not CSV"),
         ("<!DOCTYPE html>\n<html><body>Sign in</body></html>\n", "is a web page, not CSV"),
         ("url,label\ndata:" + 140_000 * "A" + ",sitting\n", "no data: urls"),
     ],

@@ -172,6 +172,17 @@ def test_every_block_of_the_schema_is_closed_and_every_key_typed():
             "tasks.activity3.models: unknown name 'cnn_bse'. Did you mean \"cnn_base\"?",
         ),
         ("tasks.activity3.models", ["cnn_gen", "cnn_gen"], "cnn_gen is given twice"),
+        ("dataset.cache", "/tmp/a{b}", "dataset.cache: a path must not contain { or }"),
+        (
+            "recipes.fine_tune.batch_size",
+            1,
+            "recipes.fine_tune.batch_size: Input should be greater",
+        ),
+        (
+            "tasks.sit_stand.models",
+            [],
+            "tasks.sit_stand.models: [] has no model; name at least one",
+        ),
         (
             "tasks.sit_stand.classes",
             ["siting", "standing"],

@@ -26,7 +26,7 @@ class Training(Block):
     label_smoothing: Annotated[
         Fraction, Field(description="Share of the label spread uniformly over the classes.")
     ] = 0.0
-    batch_size: Annotated[Count, Field(description="Batch size.")]
+    batch_size: Annotated[int, Field(ge=2, description="Batch size; batch norm needs 2.")]
     max_epochs: Annotated[Count, Field(description="Maximum number of epochs.")]
     patience: Annotated[
         Count | None,

@@ -14,8 +14,16 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1)]
+
+
+def _path(text: str) -> str:
+    if "{" in text or "}" in text:
+        fault("a path must not contain { or }, which Snakemake reads as wildcards; rename it")
+    return os.path.expanduser(text)
+
+
 # A path, in which ~ is the user's home, as in a shell.
-File = Annotated[str, AfterValidator(os.path.expanduser), Field(min_length=1)]
+File = Annotated[str, AfterValidator(_path), Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Geometry = Literal["resize_crop", "letterbox"]
 

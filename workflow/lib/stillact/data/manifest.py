@@ -103,7 +103,8 @@ def _read(path: str | Path) -> tuple[list[str], dict[int, list[str]]]:
         if "field limit" in str(error):
             rule = "a cell has over 131,072 characters; give addresses or paths, no data: urls"
         raise InputError(f"manifest {path} is not CSV: {error}; {rule}") from None
-    if rows and rows[0] and re.match("<(!doctype|html|head)", rows[0][0], re.IGNORECASE):
+    first = next((cell for row in rows for cell in row if cell), "")
+    if re.match(r"<(!doctype|html|head|\?xml)", first, re.IGNORECASE):
         raise InputError(f"manifest {path} is a web page, not CSV; download the file itself")
     body = {number: row for number, row in enumerate(rows[1:], start=2) if any(row)}
     if not rows or not body:

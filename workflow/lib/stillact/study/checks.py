@@ -33,6 +33,12 @@ def check(config: Any) -> None:
             f". To remove a task, set tasks.{name}: null",
         )
         known(f"tasks.{name}.models", task.models, config.models)
+        if not task.models:
+            fault(
+                "tasks.{name}.models: [] has no model; name at least one, or remove the task "
+                "with tasks.{name}: null",
+                name=name,
+            )
     if config.of_paper:
         _paper(config)
     most = config.splits.kfold.repeats
