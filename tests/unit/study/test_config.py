@@ -172,6 +172,8 @@ def test_every_block_of_the_schema_is_closed_and_every_key_typed():
             "tasks.activity3.models: unknown name 'cnn_bse'. Did you mean \"cnn_base\"?",
         ),
         ("tasks.activity3.models", ["cnn_gen", "cnn_gen"], "cnn_gen is given twice"),
+        ("paper.t_test", None, "paper.t_test: null does not turn this test off; paper: null"),
+        ("paper.anova", None, "paper.anova: null does not turn this test off; paper: null"),
         ("dataset.cache", "/tmp/a{b}", "dataset.cache: a path must not contain { or }"),
         (
             "recipes.fine_tune.batch_size",

@@ -1,11 +1,11 @@
 """The block of the config on the paper that the shipped study reproduces."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from stillact.config.augmentations import Augmentation
-from stillact.config.types import Block, Name, Text
+from stillact.config.types import Block, Name, Text, fault
 
 
 class PaperTable(Block):
@@ -59,6 +59,13 @@ class Paper(Block):
         list[Name],
         Field(min_length=2, max_length=2, description="Paired t-test over seeds: two models."),
     ]
+
+    @field_validator("anova", "t_test", mode="before")
+    @classmethod
+    def _not_null(cls, value: Any) -> Any:
+        if value is None:
+            fault("null does not turn this test off; paper: null omits all of the paper's results")
+        return value
 
     @property
     def tables(self) -> dict[str, PaperTable]:
