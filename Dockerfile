@@ -7,8 +7,9 @@ COPY requirements.lock /tmp/
 # Without dependencies: the Makefile says why.
 RUN pip install --no-cache-dir --no-deps --require-hashes --requirement /tmp/requirements.lock \
     && rm /tmp/requirements.lock
-# A user of any number has a home, for the caches of libraries.
+# A user of any number has a home, for the caches of libraries. `docker run --user` selects another.
 ENV HOME=/tmp
+USER 1000:1000
 WORKDIR /study
 ENTRYPOINT ["snakemake"]
 CMD ["--help"]

@@ -135,6 +135,11 @@ def test_the_container_has_the_lock_and_the_python_of_the_environments():
     dockerfile = (ROOT / "Dockerfile").read_text()
     assert "ARG BASE=python:3.11-slim" in dockerfile
     assert "COPY requirements.lock" in dockerfile
+    assert "\nUSER 1000" in dockerfile  # not as root
+    definition = (ROOT / "stillact.def").read_text()
+    assert "From: python:3.11-slim" in definition
+    for recipe in (dockerfile, definition):
+        assert "--no-deps --require-hashes" in recipe
     assert (ROOT / ".dockerignore").read_text().split() == ["*", "!requirements.lock"]
     for env in ENVS:
         assert "python=3.11" in yaml.safe_load(env.read_text(encoding="utf-8"))["dependencies"]
