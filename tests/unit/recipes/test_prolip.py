@@ -9,6 +9,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from stillact.config.backbones import Backbone
+from stillact.core import arrays
 from stillact.core.errors import InputError
 from stillact.core.tables import read_csv, write_csv
 from stillact.models import embed
@@ -134,8 +135,8 @@ def study(request, tmp_path_factory):
     block = dict(loader="open_clip", name="local-dir:", folder=str(folder / "clip"))
     record = dict(backbone="tiny", **block, facts=records.FACTS | {"logit_scale": SCALE})
     (folder / "weights.json").write_text(json.dumps(record))
-    embed.save(embed.of_photos(backbone, photos, projected=False), folder / "unprojected.npy")
-    embed.save(backbone.projection.numpy(), folder / "projection.npy")
+    arrays.save(embed.of_photos(backbone, photos, projected=False), folder / "unprojected.npy")
+    arrays.save(backbone.projection.numpy(), folder / "projection.npy")
     texts = np.random.default_rng(1).normal(size=(3, backbone.embedding_width))
     np.save(folder / "texts.npy", texts.astype("f4"))
     write_csv(index.assign(sha256="ab"), folder / "photos.csv")

@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy.special import log_softmax, softmax
 
+from stillact.core import arrays
 from stillact.core.errors import InputError
 from stillact.core.tables import read_csv, write_csv
 from stillact.models import embed
@@ -67,10 +68,10 @@ def files(tmp_path_factory):
         np.save(folder / f"{view}.npy", photos[index.index])
         made[view] = photos[index.index]
     backbone = loading.from_record(tiny_backbones.record("open_clip", folder))
-    embed.save(embed.of_photos(backbone, made["photos"]), folder / "images.npy")
+    arrays.save(embed.of_photos(backbone, made["photos"]), folder / "images.npy")
     unprojected = embed.of_photos(backbone, made["photos"], projected=False)
-    embed.save(unprojected, folder / "unprojected.npy")
-    embed.save(backbone.projection.numpy(), folder / "projection.npy")
+    arrays.save(unprojected, folder / "unprojected.npy")
+    arrays.save(backbone.projection.numpy(), folder / "projection.npy")
     np.save(folder / "texts.npy", rng.normal(size=(3, backbone.embedding_width)).astype("f4"))
     write_csv(index.assign(sha256="ab"), folder / "index.csv")
     write_csv(pd.DataFrame({"class": CLASSES, "text": CLASSES}), folder / "texts.csv")

@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-import numpy as np
-
-from stillact.core import logs
+from stillact.core import arrays, logs
 from stillact.core.tables import read_csv, write_csv
 from stillact.models import embed
 from stillact.models.backbones import loading
@@ -13,6 +11,6 @@ from stillact.training import loop
 with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
     backbone = loading.from_record(Path(snakemake.input.record)).to(device)
-    photos = np.load(snakemake.input.photos, mmap_mode="r")
-    embed.save(embed.of_photos(backbone, photos), snakemake.output.array)
+    photos = arrays.load(snakemake.input.photos, "r")
+    arrays.save(embed.of_photos(backbone, photos), snakemake.output.array)
     write_csv(read_csv(snakemake.input.index), snakemake.output.index)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stillact.core import logs
+from stillact.core import arrays, logs
 from stillact.core.tables import write_csv
 from stillact.models import embed
 from stillact.models.backbones import loading
@@ -12,5 +12,5 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     embed.require_text_tower(Path(snakemake.input.record), snakemake.wildcards.prompts)
     table = embed.text_table(snakemake.params[0]["prompts"])
     backbone = loading.from_record(Path(snakemake.input.record))
-    embed.save(embed.of_texts(backbone, table["text"].tolist()), snakemake.output.array)
+    arrays.save(embed.of_texts(backbone, table["text"].tolist()), snakemake.output.array)
     write_csv(table, snakemake.output.table)

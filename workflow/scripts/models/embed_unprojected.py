@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-import numpy as np
-
-from stillact.core import logs
+from stillact.core import arrays, logs
 from stillact.models import embed
 from stillact.models.backbones import loading
 from stillact.training import loop
@@ -14,6 +12,6 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     embed.require_projection(record)
     device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
     backbone = loading.from_record(record).to(device)
-    photos = np.load(snakemake.input.photos, mmap_mode="r")
-    embed.save(embed.of_photos(backbone, photos, projected=False), snakemake.output.array)
-    embed.save(backbone.projection.cpu().numpy(), snakemake.output.projection)
+    photos = arrays.load(snakemake.input.photos, "r")
+    arrays.save(embed.of_photos(backbone, photos, projected=False), snakemake.output.array)
+    arrays.save(backbone.projection.cpu().numpy(), snakemake.output.projection)

@@ -10,7 +10,6 @@ import torch
 
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
-from stillact.core.tables import replacing
 from stillact.models.backbones.base import Backbone
 from stillact.models.records import BackboneRecord
 
@@ -88,12 +87,6 @@ def require_projection(record: Path) -> None:
             f"backbones.{weights.backbone} has no projection after its image tower, so the recipe "
             "prolip has nothing to train; name a CLIP backbone, or train linear_probe on this one"
         )
-
-
-def save(array: np.ndarray, path: str | Path) -> None:
-    """Write an array as .npy atomically."""
-    with replacing(path) as part, open(part, "wb") as file:
-        np.save(file, array)
 
 
 @torch.inference_mode()

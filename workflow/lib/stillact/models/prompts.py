@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stillact.core import arrays
 from stillact.core.tables import read_csv
 
 
@@ -18,7 +19,7 @@ def class_embeddings(texts: Path, index: Path, classes: list[str]) -> np.ndarray
         index: CSV of its rows: class, text.
         classes: classes in the desired order; each has at least one text.
     """
-    embeddings, labels = normalised(np.load(texts)), read_csv(index)["class"]
+    embeddings, labels = normalised(arrays.load(texts)), read_csv(index)["class"]
     return normalised(np.stack([embeddings[labels == name].mean(0) for name in classes]))
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn.functional import normalize
 
+from stillact.core import arrays
 from stillact.models.prompts import class_embeddings, normalised
 from stillact.models.records import BackboneRecord, Facts
 from stillact.training import loop
@@ -35,7 +36,7 @@ def setup(
         network, fit: as for `jobs.Setup`.
         see: function of embeddings (photos, width), an array or a tensor on the device.
     """
-    features = see(normalised(np.load(files["embeddings"])))
+    features = see(normalised(arrays.load(files["embeddings"])))
 
     def inputs(photos: torch.Tensor, backbone: nn.Module) -> torch.Tensor:
         return see(normalize(backbone.encode_image(backbone.normalise(photos)), dim=1))

@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from torch import nn
 
+from stillact.core import arrays
 from stillact.core.errors import InputError
 from stillact.core.tables import read_csv
 from stillact.models import weights
@@ -76,7 +77,7 @@ def test_photos(files: Mapping[str, Path], classes: list[str]) -> tuple[torch.Te
         uint8 (photos, 3, size, size), on the CPU; and in the same order image_id, label, group,
         subset, person_boxes, width and height (pixels, upright).
     """
-    packed = np.load(files["photos"], mmap_mode="r")
+    packed = arrays.load(files["photos"], "r")
     rows = jobs.rows(files["split"], "holdout")
     cpu = torch.device("cpu")
     part, photos = jobs.load_parts(packed, files["photos_index"], rows, classes, cpu)["test"]

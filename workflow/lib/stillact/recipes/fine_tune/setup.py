@@ -4,12 +4,12 @@ import functools
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 from torch.nn.functional import normalize
 
+from stillact.core import arrays
 from stillact.models.backbones import base, loading
 from stillact.recipes import frozen
 from stillact.recipes.fine_tune.config import FineTunePlan
@@ -124,7 +124,7 @@ def setup(plan: FineTunePlan, files: Mapping[str, Path], device: torch.device) -
             images = change(images.float() / 255) * 255
         return backbone.normalise(images).contiguous(memory_format=torch.channels_last)
 
-    photos = np.load(files["array"], mmap_mode="r")
+    photos = arrays.load(files["array"], "r")
 
     def parts(rows: pd.DataFrame) -> Parts:
         return load_parts(photos, files["index"], rows, plan.classes, device)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 
+from stillact.core import arrays
 from stillact.data.preprocessing import Preprocessing
 from stillact.models import networks
 from stillact.recipes.from_scratch.config import FromScratchPlan
@@ -23,7 +23,7 @@ def setup(plan: FromScratchPlan, files: Mapping[str, Path], device: torch.device
         files: `array` and `index`, packed photos (npy) and their rows (csv).
         device: device of inputs and networks.
     """
-    photos = np.load(files["array"], mmap_mode="r")
+    photos = arrays.load(files["array"], "r")
     size = plan.training.size
     change = augment.build(plan.augment, size)
 

@@ -4,12 +4,12 @@ arXiv 2410.05270)."""
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 from torch.nn.functional import normalize
 
+from stillact.core import arrays
 from stillact.recipes import frozen
 from stillact.recipes.prolip.config import ProLIPPlan
 from stillact.training import loop
@@ -49,7 +49,7 @@ def setup(plan: ProLIPPlan, files: Mapping[str, Path], device: torch.device) -> 
             `texts_index` (csv), the embeddings of the prompts.
         device: device of inputs and networks.
     """
-    features, start = (np.load(files[name]) for name in ("features", "projection"))
+    features, start = (arrays.load(files[name]) for name in ("features", "projection"))
     prompts = frozen.text_rows(files, plan.classes)
 
     def parts(rows: pd.DataFrame) -> Parts:

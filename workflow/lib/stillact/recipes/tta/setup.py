@@ -2,11 +2,11 @@
 
 import dataclasses
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 
+from stillact.core import arrays
 from stillact.core.errors import InputError
 from stillact.core.runs import Run
 from stillact.models import weights
@@ -71,7 +71,7 @@ def setup(plan: TTAPlan, files: Files, device: torch.device) -> Setup:
     @torch.no_grad()
     def packed(view: str, rows: pd.DataFrame) -> Parts:
         """A view of each photo, as the model's inputs."""
-        array = np.load(files["photos" if view == "flip" else view], mmap_mode="r")
+        array = arrays.load(files["photos" if view == "flip" else view], "r")
         cpu = torch.device("cpu")
         loaded = load_parts(array, files["photos_index"], rows, plan.classes, cpu)
         for subset in EVALUATED:
