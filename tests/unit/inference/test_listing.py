@@ -53,6 +53,12 @@ def test_urls_are_the_column_of_that_name(tmp_path):
     assert listing.urls(path) == ["https://x.org/a.jpg", "b, c.jpg"]
 
 
+def test_a_csv_with_semicolons_and_another_name_is_read(tmp_path):
+    path = tmp_path / "photos.csv"
+    path.write_text("nr;filename\n1;b, c.jpg\n", encoding="utf-16")
+    assert listing.urls(path) == ["b, c.jpg"]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -92,6 +92,16 @@ def test_replaced_and_removed_photos_change_the_state_whatever_their_time(files,
     assert local_files.state_of_photos(table, [tmp_path]) == states[-1]
 
 
+def test_the_photos_of_a_manifest_in_any_dialect_are_found(files, tmp_path):
+    files("photos/a.jpg")
+    table, other = tmp_path / "m.csv", tmp_path / "n.csv"
+    table.write_text("url,label\nphotos/a.jpg,sitting\n")
+    other.write_text("Class;File\nsitting;photos/a.jpg\n", encoding="utf-16")
+    states = [local_files.state_of_photos(one, []) for one in (table, other)]
+    assert states[0] == states[1]
+    assert states[0] != local_files.state_of_photos(tmp_path / "none.csv", [])
+
+
 def test_a_manifest_that_cannot_be_read_has_the_state_of_an_empty_one(tmp_path):
     absent = local_files.state_of_photos(tmp_path / "none.csv", [])
     (tmp_path / "m.csv").write_bytes(b"label\xff,url\n")

@@ -10,17 +10,15 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
+from stillact.core import user_csv
 from stillact.core.errors import InputError, did_you_mean
+from stillact.core.logs import logger
 from stillact.core.runs import SUBSETS
 from stillact.core.tables import FORMULA
 from stillact.data.boxes import Box
 
 COLUMNS = ("id", "label", "url", "split", "group", "sha256", "person_boxes")
 REQUIRED = ("url", "label")
-OFTEN = {  # other names that people give to the required columns
-    "url": ("path", "file", "filename", "file_name", "image", "image_path", "photo", "link"),
-    "label": ("class", "category", "target", "activity", "labels"),
-}
 NO_GROUP = ("nan", "none", "null", "na", "n/a", "<na>")  # what tools write for an empty cell
 SHOWN = 20  # faults listed in a message
 
@@ -38,9 +36,9 @@ def load(
     """The photos of a manifest, in file order.
 
     Args:
-        path: CSV (UTF-8, commas, a header). `url` and `label` are required, the other `COLUMNS`
-            optional, any other column is ignored. Cells are stripped of white space, empty rows are
-            skipped.
+        path: CSV with a header, as `user_csv.rows` reads it. `url` and `label` are required, also
+            under another name (`user_csv.named`), the other `COLUMNS` optional, any other column is
+            ignored. Empty rows are skipped.
         classes: allowed labels.
         known: where these are set, for messages.
 
@@ -71,14 +69,15 @@ def load(
 
 
 def parse_boxes(text: str) -> list[Box]:
-    """The boxes of a `person_boxes` cell, "x y width height" each, in pixels of the upright photo.
+    """The boxes of a `person_boxes` cell, "x y width height" each, in pixels of the upright photo;
+    with decimal points or commas.
 
     Raises:
         ValueError: a box is not four finite numbers with a positive width and height.
     """
     boxes = []
     for part in text.split(";") if text else ():
-        x, y, width, height = (float(number) for number in part.split())
+        x, y, width, height = (float(number.replace(",", ".")) for number in part.split())
         if not (math.isfinite(x + y + width + height) and width > 0 and height > 0):
             raise ValueError(f"not a box: {part}")
         boxes.append(Box.of_size(x, y, width, height))
@@ -88,8 +87,7 @@ def parse_boxes(text: str) -> list[Box]:
 def _read(path: str | Path) -> tuple[list[str], dict[int, list[str]]]:
     """The header, and the cells of each non-empty row, by row number."""
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(file, strict=True)]
+        rows = user_csv.rows(path)
     except FileNotFoundError:
         raise InputError(f"no manifest {path}; correct dataset.manifest in config.yaml") from None
     except OSError as error:
@@ -99,7 +97,7 @@ def _read(path: str | Path) -> tuple[list[str], dict[int, list[str]]]:
             f"manifest {path} is not UTF-8 (at byte {error.start}); save it as CSV UTF-8"
         ) from None
     except csv.Error as error:
-        rule = "save it as CSV UTF-8, separated by commas"
+        rule = "save it as CSV UTF-8"
         if "field limit" in str(error):
             rule = "a cell has over 131,072 characters; give addresses or paths, no data: urls"
         raise InputError(f"manifest {path} is not CSV: {error}; {rule}") from None
@@ -112,7 +110,15 @@ def _read(path: str | Path) -> tuple[list[str], dict[int, list[str]]]:
             f"manifest {path} has no photos; it needs a header with the columns url and label, "
             "and one row per photo"
         )
-    return [name.lower() for name in rows[0]], body
+    return _named(path, rows[0]), body
+
+
+def _named(path: str | Path, header: list[str]) -> list[str]:
+    names = user_csv.named(header)
+    for given, name in zip(header, names, strict=True):
+        if given.lower() != name:
+            logger.info("manifest %s: the column %r is used as %s", path, given, name)
+    return names
 
 
 def _check_header(path: str | Path, header: list[str]) -> None:
@@ -125,15 +131,14 @@ def _check_header(path: str | Path, header: list[str]) -> None:
     others = [name for name in header if name not in COLUMNS]
     for name in absent:
         if name in REQUIRED:
-            meant = next((other for other in others if other in OFTEN[name]), "")
-            hint = f" Rename {meant!r} to it?" if meant else did_you_mean(name, others)
+            meant = [repr(other) for other in others if other in user_csv.OFTEN[name]]
+            hint = f" Rename one of {', '.join(meant)} to it" if meant else ""
+            hint = hint or did_you_mean(name, others)
             faults.append(f"no column {name}; add it.{hint}")
     for name in others:
         hint = did_you_mean(name.lower(), [column for column in absent if column not in REQUIRED])
         if hint:
             faults.append(f"unknown column {name!r}.{hint} Rename or remove it")
-    if len(header) == 1 and (other := re.search("[;\t]", header[0])):
-        faults = [f"cells are separated by {other[0]!r}; save it as CSV with commas"]
     if faults:
         found = ", ".join(header)
         raise InputError(f"manifest {path}, row 1 (columns {found}):\n  " + "\n  ".join(faults))
@@ -152,7 +157,7 @@ def _table(header: list[str], rows: dict[int, list[str]]) -> pd.DataFrame:
 
 
 def _beyond_header(columns: int, rows: dict[int, list[str]]) -> Iterator[Fault]:
-    rule = "put a cell that contains a comma in double quotes"
+    rule = "put a cell that contains the delimiter in double quotes"
     for number, row in rows.items():
         if any(row[columns:]):
             beyond = ",".join(row[columns:])

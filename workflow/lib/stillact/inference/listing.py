@@ -8,6 +8,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from stillact.core import user_csv
 from stillact.core.errors import InputError, did_you_mean
 
 # Suffixes of the supported formats (`decode.FORMATS`), and of some unsupported ones, which are
@@ -41,21 +42,21 @@ def files(folder: Path) -> list[str]:
 
 
 def urls(path: Path) -> list[str]:
-    """The column `url` of a CSV (UTF-8, commas, a header); whitespace around cells is stripped.
+    """The column `url` of a CSV with a header, as `user_csv.rows` reads it; also under another name
+    (`user_csv.named`).
 
     Raises:
         InputError: it cannot be read, has no such column, or a row without a URL; names the row.
     """
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(file, strict=True)]
+        rows = user_csv.rows(path)
     except FileNotFoundError:
         raise InputError(f"photos: there is no folder or file {path}; check the path") from None
     except OSError as error:
         raise InputError(f"photos: {path} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"photos: {path} is no CSV in UTF-8: {error}") from None
-    header = [name.lower() for name in rows[0]] if rows else []
+        raise InputError(f"photos: {path} is no CSV in UTF-8 or UTF-16: {error}") from None
+    header = user_csv.named(rows[0]) if rows else []
     if "url" not in header:
         raise InputError(
             f"photos: {path} has no column url; its first row is {', '.join(header) or 'empty'}."

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from stillact.core import user_csv
 from stillact.core.errors import InputError
 from stillact.core.tables import sha256_of
 from stillact.core.urls import shown
@@ -111,9 +112,8 @@ def _state(file: Path) -> str:
 
 def _urls(manifest: Path) -> list[str]:
     try:
-        with open(manifest, encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file)
-            column = [name.strip().lower() for name in next(rows)].index("url")
-            return [row[column].strip() for row in rows if len(row) > column]
-    except (OSError, ValueError, csv.Error, StopIteration):
+        header, *rows = user_csv.rows(manifest)
+        column = user_csv.named(header).index("url")
+        return [row[column] for row in rows if len(row) > column]
+    except (OSError, ValueError, csv.Error):
         return []

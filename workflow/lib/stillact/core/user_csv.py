@@ -1,0 +1,46 @@
+"""CSV files of users, in the dialects and with the column names that other programs write.
+
+It uses only the standard library, because the workflow imports it before any job runs.
+"""
+
+import codecs
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+DELIMITERS = ",;\t"
+OFTEN = {  # other names of the required columns
+    "url": ("path", "file", "filename", "file_name", "image", "image_path", "photo", "link"),
+    "label": ("class", "category", "target", "activity", "labels", "y"),
+}
+
+
+def rows(path: str | Path) -> list[list[str]]:
+    """All rows, the header first; cells are stripped of white space.
+
+    The text is UTF-8, or UTF-16 with a byte order mark. The delimiter is the most frequent one of
+    comma, semicolon and tab in the header.
+
+    Raises:
+        OSError: the file cannot be read.
+        UnicodeDecodeError: it has another encoding.
+        csv.Error: it is no CSV.
+    """
+    content = Path(path).read_bytes()
+    utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = content.decode("utf-16" if utf_16 else "utf-8-sig")
+    delimiter = max(DELIMITERS, key=text.lstrip().partition("\n")[0].count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    return [[cell.strip() for cell in row] for row in reader]
+
+
+def named(header: Iterable[str]) -> list[str]:
+    """The column names in lower case; a required column that is absent is the only one that has one
+    of its `OFTEN` names."""
+    names = [name.lower() for name in header]
+    for column, often in OFTEN.items():
+        meant = [name for name in names if name in often]
+        if column not in names and len(meant) == 1:
+            names[names.index(meant[0])] = column
+    return names
