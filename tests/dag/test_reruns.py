@@ -246,6 +246,7 @@ def test_an_older_photo_or_manifest_in_place_of_another_is_noticed(rerun):
     rows = read_csv(rerun.folder / "results/synthetic/manifest.csv")
     write_csv(rows.assign(url="results/synthetic/" + rows["url"]), manifest)
     rerun.configure({"dataset": {"manifest": "mine.csv"}})
+    (rerun.folder / "results/study.json").unlink()  # of the other manifest
     rerun.run("--", "results/data/images.csv")
     assert not {"manifest", "fetch"} & Stale(rerun.folder).rules
     os.utime(rerun.folder / "results/synthetic" / rows["url"][0], (1, 1))
