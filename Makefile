@@ -69,7 +69,7 @@ lint: .venv/installed  ## formatting, lint, types and the lock, as in CI
 		--requirement requirements.lock
 	@touch $@
 
-lock: .venv/installed  ## resolve requirements.in anew
+lock: .venv/installed  ## resolve requirements.in again
 	$(BIN)/uv pip compile --universal --fork-strategy fewest --python-version 3.11 --no-header --no-annotate \
 		--generate-hashes --no-emit-package opencv-python requirements.in --output-file requirements.lock
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from stillact.core.errors import InputError
+from stillact.core.errors import damaged
 from stillact.core.tables import replacing
 
 
@@ -28,7 +28,4 @@ def load(path: str | Path, mmap_mode: Literal["r"] | None = None) -> np.ndarray:
     try:
         return np.load(path, mmap_mode)
     except (ValueError, EOFError) as error:
-        raise InputError(
-            f"{path}: damaged or cut short ({error}); delete it, and run the command again, which "
-            "makes it anew"
-        ) from None
+        raise damaged(path, f" or cut short ({error})") from None

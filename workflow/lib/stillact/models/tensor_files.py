@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from stillact.core.errors import InputError
+from stillact.core.errors import damaged
 
 HASH = "sha256"  # key of the metadata
 
@@ -34,10 +34,7 @@ def read(file: Path) -> dict[str, torch.Tensor]:
         expected = (opened.metadata() or {}).get(HASH)
     tensors = load_file(file)
     if expected and _hash(tensors) != expected:
-        raise InputError(
-            f"{file}: damaged, its content changed after it was written; delete it, and run the "
-            "command again, which makes it anew"
-        )
+        raise damaged(file, ", its content changed after it was written")
     return tensors
 
 

@@ -46,8 +46,8 @@ def evaluate(predictions: pd.DataFrame) -> pd.DataFrame:
         without, over_half = photos["person_share"] == 0, photos["person_share"] > 0.5
         used = table[table["image_id"].isin(photos.loc[~without & ~over_half, "image_id"])]
         for fill in FILLS if len(used) else ():
-            scores = [_right(used, covered, fill) for covered in COVERED]
-            clusters = _of_fill(used, COVERED[0], fill)[0].clusters
+            given = [_predictions(used, covered, fill) for covered in COVERED]
+            scores, clusters = [_right(draws) for draws in given], given[0][0].clusters
             runs, images = scores[0].shape
             left_out = without.sum(), over_half.sum()
             row = [photos["task"].iloc[0], model, fill, images, *left_out, runs]
@@ -59,18 +59,17 @@ def evaluate(predictions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _right(table: pd.DataFrame, covered: str, fill: str) -> np.ndarray:
-    """Accuracy of each run on each image with this region covered, over the masks: (runs, images).
+def _right(draws: list[Predictions]) -> np.ndarray:
+    """Accuracy of each run on each image, over the masks: (runs, images)."""
+    return np.mean([one.predicted == one.labels for one in draws], axis=0)
+
+
+def _predictions(table: pd.DataFrame, covered: str, fill: str) -> list[Predictions]:
+    """The predictions with this region covered, one per draw of the masks.
 
     Args:
         table: of one model, only photos that are evaluated.
     """
-    given = _of_fill(table, covered, fill)
-    return np.mean([one.predicted == one.labels for one in given], axis=0)
-
-
-def _of_fill(table: pd.DataFrame, covered: str, fill: str) -> list[Predictions]:
-    """The predictions with this region covered, one per draw of the masks."""
     of_it = table[(table["covered"] == covered) & table["fill"].isin([fill, NONE])]
     return [
         predictions
