@@ -125,10 +125,3 @@ def test_prompts_asked_of_a_backbone_without_a_text_tower(tmp_path):
         embed.require_text_tower(record, "words")
     records.write(record, "vit_b")
     embed.require_text_tower(record, "words")
-
-
-def test_a_saved_array_reads_back_and_replaces_in_one_step(tmp_path):
-    for value in (1, 2):
-        embed.save(np.full(3, value, np.float32), tmp_path / "made.npy")
-    assert np.load(tmp_path / "made.npy").tolist() == [2, 2, 2]
-    assert [file.name for file in tmp_path.iterdir()] == ["made.npy"]
