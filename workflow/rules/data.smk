@@ -82,7 +82,7 @@ rule fetch:
         dict(
             fetch=cfg.fetch.model_dump(),
             dataset=cfg.dataset.model_dump(),
-            base=os.path.dirname(cfg.dataset.manifest),
+            base=os.path.dirname(os.path.normpath(cfg.dataset.manifest)),
         ),
         photos=STUDIED["photos"],
         code=digest_of("data/fetch.py"),

@@ -92,7 +92,7 @@ def test_as_a_spreadsheet_writes_it(load):
 def test_missing_file(tmp_path):
     with pytest.raises(InputError, match=r"no manifest .*none\.csv; correct dataset\.manifest"):
         manifest.load(tmp_path / "none.csv", CLASSES)
-    with pytest.raises(InputError, match="cannot be read: Is a directory"):
+    with pytest.raises(InputError, match=r"manifest .*: no photo in the folder"):
         manifest.load(tmp_path, CLASSES)
 
 

@@ -15,6 +15,7 @@ from stillact.core.errors import InputError, did_you_mean
 from stillact.core.logs import logger
 from stillact.core.runs import SUBSETS
 from stillact.core.tables import FORMULA
+from stillact.data import photo_files
 from stillact.data.boxes import Box
 
 COLUMNS = ("id", "label", "url", "split", "group", "sha256", "person_boxes")
@@ -36,7 +37,8 @@ def load(
     """The photos of a manifest, in file order.
 
     Args:
-        path: CSV with a header, as `user_csv.rows` reads it. `url` and `label` are required, also
+        path: folder with one folder of photos per class, named as the class; or a CSV with a
+            header, as `user_csv.rows` reads it. `url` and `label` are required, also
             under another name (`user_csv.named`), the other `COLUMNS` optional, any other column is
             ignored. Empty rows are skipped.
         classes: allowed labels.
@@ -52,6 +54,8 @@ def load(
     header, rows = _read(path)
     _check_header(path, header)
     table = _table(header, rows)
+    if Path(path).is_dir():
+        _check_folders(path, table["label"], classes, known)
     checks = {
         "(none)": _beyond_header(len(header), rows),
         "label": _label_faults(table["label"], classes, known),
@@ -87,7 +91,9 @@ def parse_boxes(text: str) -> list[Box]:
 def _read(path: str | Path) -> tuple[list[str], dict[int, list[str]]]:
     """The header, and the cells of each non-empty row, by row number."""
     try:
-        rows = user_csv.rows(path)
+        rows = photo_files.labelled(Path(path))
+    except InputError as error:
+        raise InputError(f"manifest {path}: {error}") from None
     except FileNotFoundError:
         raise InputError(f"no manifest {path}; correct dataset.manifest in config.yaml") from None
     except OSError as error:
@@ -119,6 +125,16 @@ def _named(path: str | Path, header: list[str]) -> list[str]:
         if given.lower() != name:
             logger.info("manifest %s: the column %r is used as %s", path, given, name)
     return names
+
+
+def _check_folders(path: str | Path, labels: pd.Series, classes: list[str], known: str) -> None:
+    unknown = labels[~labels.isin(classes)].value_counts()
+    if len(unknown):
+        raise InputError(
+            f"manifest {path}: no class has the name of the folder "
+            f"{', '.join(f'{name} ({count} photos)' for name, count in unknown.items())}. Known "
+            f"({known}): {', '.join(classes)}. Rename or remove the folder, or add the class"
+        )
 
 
 def _check_header(path: str | Path, header: list[str]) -> None:

@@ -10,35 +10,7 @@ from pathlib import Path
 
 from stillact.core import user_csv
 from stillact.core.errors import InputError, did_you_mean
-
-# Suffixes of the supported formats (`decode.FORMATS`), and of some unsupported ones, which are
-# reported instead of ignored.
-READ = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-SUFFIXES = (*READ, ".avif", ".heic", ".heif", ".jp2", ".jxl")
-
-
-def files(folder: Path) -> list[str]:
-    """The photos below a folder by their suffix, as paths relative to it, sorted.
-
-    Hidden files and folders (names that start with a dot) are skipped, and links to folders are
-    not followed.
-
-    Raises:
-        InputError: the folder, or one below it, cannot be read; there is no photo.
-    """
-    found = []
-    for here, folders, names in os.walk(folder, onerror=_unreadable):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        photos = [
-            name for name in names if name.lower().endswith(SUFFIXES) and not name.startswith(".")
-        ]
-        found += [os.path.relpath(os.path.join(here, name), folder) for name in photos]
-    if not found:
-        raise InputError(
-            f"photos: no photo in the folder {folder}. Searched it and its subfolders for files "
-            f"with the suffixes {', '.join(READ)}; hidden ones are skipped"
-        )
-    return sorted(found)
+from stillact.data import photo_files
 
 
 def urls(path: Path) -> list[str]:
@@ -77,10 +49,10 @@ def fingerprint(folder: Path) -> str:
     hexadecimal digits.
 
     Raises:
-        InputError: as `files`.
+        InputError: as `photo_files.files`.
     """
     digest = hashlib.sha256()
-    for name in files(folder):
+    for name in photo_files.files(folder):
         try:
             known = os.stat(folder / name)
             metadata = f"{known.st_size} {known.st_mtime_ns}"
@@ -88,7 +60,3 @@ def fingerprint(folder: Path) -> str:
             metadata = "gone"
         digest.update(os.fsencode(f"{name}\0{metadata}\0"))
     return digest.hexdigest()
-
-
-def _unreadable(error: OSError) -> None:
-    raise InputError(f"photos: {error.filename} cannot be read: {error.strerror}")

@@ -17,7 +17,7 @@ from stillact.config.data import Dataset, Fetch
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.core.tables import FORMULA, replacing
-from stillact.data import preprocess
+from stillact.data import photo_files, preprocess
 from stillact.data.fetch.cache import cached
 from stillact.data.fetch.decode import opened, pillow_limit, upright_size
 from stillact.data.fetch.failures import FetchError
@@ -43,10 +43,10 @@ def in_folder(folder: Path) -> pd.DataFrame:
         prefixed with ./, which does not change the path.
 
     Raises:
-        InputError: as `listing.files`.
+        InputError: as `photo_files.files`.
     """
     rows = []
-    for name in listing.files(folder):
+    for name in photo_files.files(folder):
         shown = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
         file, reason = str(folder / name), ""
         if shown != name:

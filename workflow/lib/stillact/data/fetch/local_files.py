@@ -11,6 +11,7 @@ from stillact.core import user_csv
 from stillact.core.errors import InputError
 from stillact.core.tables import sha256_of
 from stillact.core.urls import shown
+from stillact.data import photo_files
 
 
 def path_of(url: str, base: Path) -> Path | None:
@@ -95,10 +96,14 @@ def state_of_files(path: Path) -> str:
 
 
 def content_of(path: Path) -> str:
-    """The SHA-256 of a small file; "" if it cannot be read."""
+    """The SHA-256 of a small file, or of the names of the photos in a folder; "" if it cannot be
+    read."""
     try:
+        if path.is_dir():
+            names = photo_files.files(path)
+            return hashlib.sha256("\0".join(names).encode(errors="surrogateescape")).hexdigest()
         return sha256_of(path)
-    except OSError:
+    except (OSError, InputError):
         return ""
 
 
@@ -112,8 +117,8 @@ def _state(file: Path) -> str:
 
 def _urls(manifest: Path) -> list[str]:
     try:
-        header, *rows = user_csv.rows(manifest)
+        header, *rows = photo_files.labelled(manifest)
         column = user_csv.named(header).index("url")
         return [row[column] for row in rows if len(row) > column]
-    except (OSError, ValueError, csv.Error):
+    except (OSError, ValueError, csv.Error, InputError):
         return []
