@@ -85,7 +85,7 @@ def test_photos_by_url_and_a_model_without_maps(asked, server):
     ("config", "message"),
     [
         ({"photos": "nowhere"}, "photos: there is no folder or file nowhere"),
-        ({"photos": "results/logs"}, "no photo in the folder results/logs"),
+        ({"photos": "results/logs"}, "results/logs: no photo in this folder"),
         ({"photos": "data/paper_claims.csv"}, "data/paper_claims.csv has no column url"),
         ({"seeds": "[0,1]"}, "snakemake --cores 2 predict --config photos=FOLDER"),
     ],

@@ -44,10 +44,11 @@ from stillact.core import runs
 from stillact.core.dependencies import source_digest
 from stillact.core.errors import InputError
 from stillact.data.fetch import local_files
+from stillact.data.labelled import source
 from stillact.inference import listing
 from stillact.recipes.registry import RECIPES
 from stillact.study.config import AFTERWARDS
-from stillact.study import yaml_files
+from stillact.study import labelled_photos, yaml_files
 from stillact.study.folder import Study
 from stillact.study.load import load
 from stillact.training import run_dirs
@@ -59,10 +60,13 @@ def own(path):
 
 
 def settings():
-    """The shipped config.yaml, updated recursively with the study's config."""
+    """The shipped config.yaml, updated recursively with what follows from `labelled`, and with the
+    study's config."""
     with open(ROOT / "config.yaml", encoding="utf-8") as file:
         merged = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     shipped = merged["dataset"]["manifest"]
+    if config.get("labelled"):
+        update_config(merged, labelled_photos.settings(merged, config))
     update_config(merged, config)
     if merged["dataset"]["manifest"] == shipped and not os.path.exists(shipped):
         merged["dataset"]["manifest"] = os.path.relpath(ROOT / shipped)

@@ -50,6 +50,7 @@ rule manifest:
     params:
         dict(
             classes=cfg.dataset.classes,
+            group_by=cfg.dataset.group_by,
             tasks=[cfg.tasks[task].classes for task in cfg.tasks],
             splits=cfg.splits.model_dump(),
         ),
@@ -82,7 +83,7 @@ rule fetch:
         dict(
             fetch=cfg.fetch.model_dump(),
             dataset=cfg.dataset.model_dump(),
-            base=os.path.dirname(os.path.normpath(cfg.dataset.manifest)),
+            base=str(source.base(cfg.dataset.manifest)),
         ),
         photos=STUDIED["photos"],
         code=digest_of("data/fetch.py"),

@@ -39,7 +39,7 @@ if cfg.external:
             dict(
                 fetch=cfg.fetch.model_dump(),
                 dataset=cfg.dataset.model_dump() | cfg.external.model_dump(),
-                base=os.path.dirname(cfg.external.manifest),
+                base=str(source.base(cfg.external.manifest)),
             ),
             photos=EXTERNAL["photos"],
             code=digest_of("data/fetch.py"),

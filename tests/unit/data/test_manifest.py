@@ -90,9 +90,9 @@ def test_as_a_spreadsheet_writes_it(load):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(InputError, match=r"no manifest .*none\.csv; correct dataset\.manifest"):
+    with pytest.raises(InputError, match=r"manifest .*none\.csv: no such file; correct the path"):
         manifest.load(tmp_path / "none.csv", CLASSES)
-    with pytest.raises(InputError, match=r"manifest .*: no photo in the folder"):
+    with pytest.raises(InputError, match=rf"manifest {tmp_path}: no photo in this folder"):
         manifest.load(tmp_path, CLASSES)
 
 
@@ -281,10 +281,13 @@ def test_a_group_is_no_formula(faults, load):
 def test_split_for_all_or_none(faults, load):
     allowed = "train, validation, test"
     assert faults("url,label,split\na,sitting,train\nb,sitting,\nc,sitting,val\n") == [
-        f"row 3, column split: empty, while other rows have one; set {allowed}, or clear all",
+        "row 3, column split: empty, while other rows have one; "
+        f"set {allowed}, or only test, or clear all",
         f"row 4, column split: unknown split 'val'. Allowed: {allowed}",
     ]
     assert load("url,label,split\na,sitting,\nb,sitting,\n").split.tolist() == ["", ""]
+    rows = "url,label,split\na,sitting,\nb,sitting,test\n"
+    assert load(rows).split.tolist() == ["", "test"]
 
 
 def test_all_faults_in_one_message_in_order_of_rows(load):

@@ -230,3 +230,18 @@ def test_groups_join_the_manifests_and_the_duplicates():
     )
     assert splits.groups(ids, pairs, given_groups) == ["2", "2", "1", "2", "1", "0"]
     assert splits.groups(ids, NO_PAIRS, [""] * 6) == ids
+
+
+def test_train_and_validation_are_drawn_beside_given_test_photos():
+    manifest = photos({"a": 50, "b": 50})
+    manifest["split"] = ([""] * 40 + ["test"] * 10) * 2
+    holdout, kfold = tables(manifest, ["a", "b"], train=0.6, validation=0.2, test=0.2, folds=5)
+    assert counts(holdout, "subset").to_dict("index") == {
+        label: {"train": 30, "validation": 10, "test": 10} for label in ("a", "b")
+    }
+    given = set(manifest["id"][manifest["split"] == "test"])
+    assert set(holdout.image_id[holdout.subset == "test"]) == given
+    assert set(kfold.image_id).isdisjoint(given)
+    manifest["split"] = ["", *["test"] * 49, *[""] * 40, *["test"] * 10]
+    with pytest.raises(InputError, match=r"class 'a' has 1 images, and the holdout split needs 2"):
+        tables(manifest, ["a", "b"], folds=5)

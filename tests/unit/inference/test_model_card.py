@@ -58,7 +58,7 @@ def predictions(cv: bool) -> pd.DataFrame:
     return pd.concat([other, own], ignore_index=True)
 
 
-def contents(cv=True, factors=None, plan=PROBE, source=None, rows=None, **changes) -> dict:
+def contents(cv=True, factors=None, plan=PROBE, licences=(), rows=None, **changes) -> dict:
     rows = predictions(cv) if rows is None else rows
     of_record = dict(scheme="cv" if cv else "holdout", evaluated=30 if cv else 5)
     of_record |= {name: value for name, value in changes.items() if name in Record.model_fields}
@@ -75,12 +75,12 @@ def contents(cv=True, factors=None, plan=PROBE, source=None, rows=None, **change
     exported |= {name: value for name, value in changes.items() if name in exported}
     hosts = ["http://photos.example.org/1.jpg"] * 7 + ["file:///here/2.jpg"] * 2
     manifest = pd.DataFrame({"url": hosts})
-    source = pd.DataFrame({"url": []}) if source is None else source
     return model_card.contents(
         exported,
         record,
         plan_of({"classes": CLASSES, **plan} if "of" not in plan else plan),
-        dict(predictions=rows, manifest=manifest, source=source, factors=factors),
+        dict(predictions=rows, manifest=manifest, factors=factors),
+        licences,
         dict(name="mine", manifest="/home/me/mine.csv"),
     )
 
@@ -253,7 +253,7 @@ def test_factors_of_error_are_told_the_surest_first():
 
 def test_licences_of_weights_and_photos_are_told():
     urls = ["http://creativecommons.org/licenses/by-nc-nd/2.0/"] * 3 + ["http://x.org/by/"] * 2
-    text = made(source=pd.DataFrame({"license_url": [*urls, ""]}))
+    text = made(licences=[*urls, ""])
     assert "* http://creativecommons.org/licenses/by-nc-nd/2.0/: 3" in text
     assert "* http://x.org/by/: 2" in text
     assert "`hub:them/clip`, revision `abc12`" in text

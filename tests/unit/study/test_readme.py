@@ -46,7 +46,7 @@ def test_every_key_of_the_schema_occurs(block):
     [
         "| `fetch.timeout_s` | number (above 0) | `30` |",
         "| `seeds` | list of integers (at least 0) | `[0, 1, 2, 3, 4]` |",
-        "| `tasks.<name>.classes` | list of names | `required` |",
+        "| `tasks.<name>.classes` | list of strings | `required` |",
         "| `resources.fine_tune.threads` | integer (at least 1) or null | `4` |",
         "| `external.name` | name | `required` |",
         "| `models` | mapping of names to mappings with `recipe` | below the table |",

@@ -7,7 +7,7 @@ from stillact.data import manifest, splits
 
 with logs.job(snakemake.log[0]):
     params = snakemake.params[0]
-    names = {name: params[name] for name in ("classes", "known") if name in params}
+    names = {name: params[name] for name in ("classes", "known", "group_by") if name in params}
     frame = manifest.load(snakemake.input.manifest, **names)
     for classes in params.get("tasks", ()):
         splits.check_counts(frame, classes, Splits(**params["splits"]))

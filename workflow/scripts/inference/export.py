@@ -8,10 +8,11 @@ import torch
 
 from stillact.core import logs
 from stillact.core.tables import read_csv
+from stillact.data import manifest
 from stillact.inference import deployed, export, model_card
 from stillact.training import jobs, loop
 
-TABLES = ("predictions", "holdout", "manifest", "source", "factors")
+TABLES = ("predictions", "holdout", "manifest", "factors")
 
 with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     settings, files = snakemake.params[0], jobs.paths(snakemake.input.items())
@@ -32,6 +33,7 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
         made = export.described(used, reads, export.write(used, photos, part))
         text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
         (part / "config.json").write_text(text, encoding="utf-8")
-        card = model_card.contents(made, used.record, used.plan, tables, dataset)
+        licences = manifest.column(files["source"], "license_url")
+        card = model_card.contents(made, used.record, used.plan, tables, licences, dataset)
         (part / "README.md").write_text(model_card.render(files["card"], card), encoding="utf-8")
         shutil.copyfile(files["example"], part / "predict.py")

@@ -8,6 +8,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from stillact.config.types import (
     Block,
     Geometry,
+    Label,
     Name,
     Text,
     fault,
@@ -119,7 +120,7 @@ def _has_templates(block: Any) -> bool:
 
 
 Texts = Annotated[
-    dict[Name, Annotated[list[Text], Field(min_length=1)]],
+    dict[Label, Annotated[list[Text], Field(min_length=1)]],
     Field(description="Texts of each class."),
 ]
 PromptSet = Annotated[

@@ -10,6 +10,7 @@ from stillact.config.types import (
     Count,
     File,
     Fraction,
+    Label,
     Name,
     Positive,
     Seed,
@@ -22,13 +23,21 @@ class Dataset(Block):
     manifest: Annotated[
         File,
         Field(
-            description="CSV of labelled photo URLs. Paths under results/ are created by a rule: "
-            "results/synthetic/manifest.csv (rendered scenes), results/curate/manifest.csv (COCO).",
+            description="Labelled photos: a CSV, a folder, or another form of docs/formats.md. "
+            "Paths under results/ are created by a rule: results/synthetic/manifest.csv (rendered "
+            "scenes), results/curate/manifest.csv (COCO).",
         ),
     ]
     classes: Annotated[
-        list[Name], Field(min_length=2, description="Labels allowed in the manifest, in order.")
+        list[Label], Field(min_length=2, description="Labels allowed in the manifest, in order.")
     ]
+    group_by: Annotated[
+        Literal["folder"] | None,
+        Field(
+            description="Of a folder: photos of one subfolder of a class stay on one side of a "
+            "split (folder); null: subfolders have no meaning."
+        ),
+    ] = None
     local_dirs: Annotated[
         list[File],
         Field(description="Folders searched for a photo's file name before its URL is fetched."),
@@ -78,7 +87,7 @@ class Curate(Block):
     annotations_url: Annotated[str, Field(description="The official annotations archive (zip).")]
     captions_member: Annotated[str, Field(description="Captions file inside that archive.")]
     instances_member: Annotated[str, Field(description="Instances file inside that archive.")]
-    verbs: Annotated[dict[Name, list[str]], Field(description="Verb forms of each class.")]
+    verbs: Annotated[dict[Label, list[str]], Field(description="Verb forms of each class.")]
     person_nouns: Annotated[list[str], Field(description="Nouns for a person.")]
     max_words_between: Annotated[
         int, Field(ge=0, description="Largest number of words between a person noun and a verb.")
@@ -87,7 +96,7 @@ class Curate(Block):
         Fraction,
         Field(description="Smallest share of the image covered by its largest person box."),
     ]
-    images_per_class: Annotated[dict[Name, Count], Field(description="Rows per class.")]
+    images_per_class: Annotated[dict[Label, Count], Field(description="Rows per class.")]
 
 
 class Duplicates(Block):

@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stillact.config.types import Block, Count, Name, Positive, Seed
+from stillact.config.types import Block, Count, Label, Positive, Seed
 
 
 class Synthetic(Block):
-    images_per_class: Annotated[dict[Name, Count], Field(description="Rendered scenes per class.")]
+    images_per_class: Annotated[dict[Label, Count], Field(description="Rendered scenes per class.")]
     seed: Annotated[Seed, Field(description="Random seed of the scenes.")]
 
 

@@ -1,12 +1,14 @@
 """Types shared by the blocks of the config, and their validation errors."""
 
 import os
+import unicodedata
 from typing import Annotated, Any, ClassVar, Literal, NoReturn, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from stillact.core.errors import did_you_mean
+from stillact.core.user_csv import FORMULA
 
 # Names are used in file names and Snakemake wildcards.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
@@ -22,6 +24,20 @@ def _path(text: str) -> str:
     return os.path.expanduser(text)
 
 
+def _label(text: str) -> str:
+    text = unicodedata.normalize("NFC", text)
+    if not text.isprintable() or text != text.strip() or text.startswith(FORMULA):
+        fault(
+            "a class name has printable characters, no blank at either end, and none of + - = @ "
+            "at the start"
+        )
+    if unusable := [character for character in "/\\{}" if character in text]:
+        fault("a class name must not contain {character}", character=unusable[0])
+    return text
+
+
+# The name of a class, in any language; folders and columns of tables have it.
+Label = Annotated[str, AfterValidator(_label), Field(min_length=1, max_length=60)]
 # A path, in which ~ is the user's home, as in a shell.
 File = Annotated[str, AfterValidator(_path), Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]

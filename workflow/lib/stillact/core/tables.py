@@ -14,7 +14,6 @@ TEXT = {"id", "image_id", "image_id_a", "image_id_b", "url", "sha256", "manifest
 TEXT |= {"task", "model", "split", "subset", "label", "augmentation", "class", "text"}
 TEXT |= {"status", "reason", "mode", "person_boxes", "path", "file", "abstain"}
 TEXT |= {"model_a", "model_b", "answer", "predicted", "rule", "bin", "first", "last"}
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # first characters of a spreadsheet formula
 
 
 @contextlib.contextmanager

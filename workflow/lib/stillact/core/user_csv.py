@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 DELIMITERS = ",;\t"
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # first characters of a spreadsheet formula
 OFTEN = {  # other names of the required columns
-    "url": ("path", "file", "filename", "file_name", "image", "image_path", "photo", "link"),
-    "label": ("class", "category", "target", "activity", "labels", "y"),
+    "url": ("path", "file", "filename", "file_name", "image", "image_path", "photo", "img", "link"),
+    "label": ("class", "category", "target", "activity", "labels", "choice", "y"),
 }
 
 

@@ -1,6 +1,5 @@
-"""The manifest: a CSV with one labelled photo per row, and its validation."""
+"""The manifest, a table with one labelled photo per row, and its validation."""
 
-import csv
 import hashlib
 import math
 import re
@@ -14,9 +13,8 @@ from stillact.core import user_csv
 from stillact.core.errors import InputError, did_you_mean
 from stillact.core.logs import logger
 from stillact.core.runs import SUBSETS
-from stillact.core.tables import FORMULA
-from stillact.data import photo_files
 from stillact.data.boxes import Box
+from stillact.data.labelled import source
 
 COLUMNS = ("id", "label", "url", "split", "group", "sha256", "person_boxes")
 REQUIRED = ("url", "label")
@@ -32,17 +30,20 @@ Fault = tuple[int, str]  # row as in a spreadsheet (the header is row 1), and th
 
 
 def load(
-    path: str | Path, classes: list[str], known: str = "dataset.classes in config.yaml"
+    path: str | Path,
+    classes: list[str],
+    known: str = "dataset.classes in config.yaml",
+    group_by: str | None = None,
 ) -> pd.DataFrame:
     """The photos of a manifest, in file order.
 
     Args:
-        path: folder with one folder of photos per class, named as the class; or a CSV with a
-            header, as `user_csv.rows` reads it. `url` and `label` are required, also
-            under another name (`user_csv.named`), the other `COLUMNS` optional, any other column is
-            ignored. Empty rows are skipped.
+        path: labelled photos, as `source.rows` reads them. The columns `url` and `label` are
+            required, also under another name (`user_csv.named`), the other `COLUMNS` optional, any
+            other column is ignored. Empty rows are skipped.
         classes: allowed labels.
         known: where these are set, for messages.
+        group_by: as in `source.rows`.
 
     Returns:
         The `COLUMNS`, all strings, '' if not given. The default id is the first 12 hex digits of
@@ -51,7 +52,7 @@ def load(
     Raises:
         InputError: the file cannot be read, or rows are invalid; one message lists all faults.
     """
-    header, rows = _read(path)
+    header, rows = _read(path, group_by)
     _check_header(path, header)
     table = _table(header, rows)
     if Path(path).is_dir():
@@ -72,6 +73,20 @@ def load(
     return table.reset_index(drop=True)
 
 
+def column(path: str | Path, name: str) -> list[str]:
+    """The cells of one of the other columns; none if there is no such column.
+
+    Args:
+        path: as in `load`, of a valid manifest.
+        name: of the column.
+    """
+    header, *rows = source.rows(path)
+    if name not in header:
+        return []
+    place = header.index(name)
+    return [row[place] for row in rows if len(row) > place]
+
+
 def parse_boxes(text: str) -> list[Box]:
     """The boxes of a `person_boxes` cell, "x y width height" each, in pixels of the upright photo;
     with decimal points or commas.
@@ -88,28 +103,12 @@ def parse_boxes(text: str) -> list[Box]:
     return boxes
 
 
-def _read(path: str | Path) -> tuple[list[str], dict[int, list[str]]]:
+def _read(path: str | Path, group_by: str | None) -> tuple[list[str], dict[int, list[str]]]:
     """The header, and the cells of each non-empty row, by row number."""
     try:
-        rows = photo_files.labelled(Path(path))
+        rows = source.rows(path, group_by)
     except InputError as error:
-        raise InputError(f"manifest {path}: {error}") from None
-    except FileNotFoundError:
-        raise InputError(f"no manifest {path}; correct dataset.manifest in config.yaml") from None
-    except OSError as error:
-        raise InputError(f"manifest {path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"manifest {path} is not UTF-8 (at byte {error.start}); save it as CSV UTF-8"
-        ) from None
-    except csv.Error as error:
-        rule = "save it as CSV UTF-8"
-        if "field limit" in str(error):
-            rule = "a cell has over 131,072 characters; give addresses or paths, no data: urls"
-        raise InputError(f"manifest {path} is not CSV: {error}; {rule}") from None
-    first = next((cell for row in rows for cell in row if cell), "")
-    if re.match(r"<(!doctype|html|head|\?xml)", first, re.IGNORECASE):
-        raise InputError(f"manifest {path} is a web page, not CSV; download the file itself")
+        raise InputError(f"manifest {error}") from None
     body = {number: row for number, row in enumerate(rows[1:], start=2) if any(row)}
     if not rows or not body:
         raise InputError(
@@ -131,7 +130,7 @@ def _check_folders(path: str | Path, labels: pd.Series, classes: list[str], know
     unknown = labels[~labels.isin(classes)].value_counts()
     if len(unknown):
         raise InputError(
-            f"manifest {path}: no class has the name of the folder "
+            f"manifest {path}: no class is named "
             f"{', '.join(f'{name} ({count} photos)' for name, count in unknown.items())}. Known "
             f"({known}): {', '.join(classes)}. Rename or remove the folder, or add the class"
         )
@@ -168,6 +167,7 @@ def _table(header: list[str], rows: dict[int, list[str]]) -> pd.DataFrame:
     default = table["url"].map(lambda url: hashlib.sha256(url.encode()).hexdigest()[:12])
     table["id"] = table["id"].where(table["id"] != "", default)
     table["sha256"] = table["sha256"].str.lower()
+    table["label"] = table["label"].str.normalize("NFC")  # macOS may write names of folders in NFD
     table["group"] = table["group"].where(~table["group"].str.lower().isin(NO_GROUP), "")
     return table
 
@@ -204,7 +204,7 @@ def _url_faults(urls: pd.Series, labels: pd.Series) -> Iterator[Fault]:
 def _url_fault(url: str) -> str:
     if not url:
         return "empty; give an address or a path"
-    if url.startswith(FORMULA):
+    if url.startswith(user_csv.FORMULA):
         return f"{url!r} would be read as a formula by a spreadsheet; put ./ before the path"
     scheme = _SCHEME.match(url)
     if not scheme:
@@ -244,12 +244,15 @@ def _split_faults(splits: pd.Series) -> Iterator[Fault]:
         if split:
             hint = did_you_mean(split, SUBSETS)
             yield number, f"unknown split {split!r}.{hint} Allowed: {allowed}"
-        else:
-            yield number, f"empty, while other rows have one; set {allowed}, or clear all"
+        elif set(splits) != {"", "test"}:
+            yield (
+                number,
+                f"empty, while other rows have one; set {allowed}, or only test, or clear all",
+            )
 
 
 def _group_faults(groups: pd.Series) -> Iterator[Fault]:
-    for number, group in groups[groups.str.startswith(FORMULA)].items():
+    for number, group in groups[groups.str.startswith(user_csv.FORMULA)].items():
         yield number, f"{group!r} would be read as a formula by a spreadsheet; start with a letter"
 
 

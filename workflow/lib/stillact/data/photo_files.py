@@ -6,7 +6,6 @@ It uses only the standard library, because the workflow imports it before any jo
 import os
 from pathlib import Path
 
-from stillact.core import user_csv
 from stillact.core.errors import InputError
 
 # Suffixes of the supported formats (`decode.FORMATS`), and of some unsupported ones, which are
@@ -33,31 +32,10 @@ def files(folder: Path) -> list[str]:
         found += [os.path.relpath(os.path.join(here, name), folder) for name in photos]
     if not found:
         raise InputError(
-            f"no photo in the folder {folder}. Searched it and its subfolders for files with the "
+            f"{folder}: no photo in this folder. Searched it and its subfolders for files with the "
             f"suffixes {', '.join(READ)}; hidden ones are skipped"
         )
     return sorted(found)
-
-
-def labelled(source: Path) -> list[list[str]]:
-    """The rows of a manifest, the header first: of a CSV (`user_csv.rows`), or of a folder with one
-    folder of photos per class.
-
-    Paths of photos are relative to the folder that contains `source`.
-
-    Raises:
-        InputError: `source` is a folder without photos, or with photos outside its class folders.
-        OSError, UnicodeDecodeError, csv.Error: as `user_csv.rows`.
-    """
-    if not source.is_dir():
-        return user_csv.rows(source)
-    found = [Path(file) for file in files(source)]
-    if outside := [str(file) for file in found if len(file.parts) == 1]:
-        raise InputError(
-            f"{len(outside)} photos are in no class folder (first: {outside[0]}); move them into "
-            f"{source}/CLASS/"
-        )
-    return [["url", "label"]] + [[f"{source.name}/{file}", file.parts[0]] for file in found]
 
 
 def _unreadable(error: OSError) -> None:

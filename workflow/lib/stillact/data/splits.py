@@ -78,7 +78,8 @@ def tables(
     (another camera), and no model is trained on them.
 
     Args:
-        manifest: columns id, label and split ('' throughout, or a subset in every row).
+        manifest: columns id, label and split ('' throughout, a subset in every row, or '' and
+            test).
         task_classes: labels of the task.
         group: group of each row of `manifest`, from `groups`.
         settings: seed, fractions and folds.
@@ -129,8 +130,10 @@ def check_counts(manifest: pd.DataFrame, task_classes: Sequence[str], settings: 
         InputError: a class has fewer photos than subsets or folds; names it, and what would do.
     """
     rows = manifest[manifest["label"].isin(task_classes)]
-    if not (rows["split"] != "").any():
-        _enough(rows, len(SUBSETS), "the holdout split", LEAVE_OUT, task_classes)
+    drawn = rows[rows["split"] == ""]
+    if len(drawn) or rows.empty:
+        subsets = len(SUBSETS) if len(drawn) == len(rows) else len(SUBSETS) - 1
+        _enough(drawn, subsets, "the holdout split", LEAVE_OUT, task_classes)
     folds = settings.kfold.folds
     rows = rows[rows["split"] != "test"]
     _enough(rows, folds, f"splits.kfold.folds: {folds}", LEAVE_OUT + LOWER_FOLDS, task_classes)
@@ -139,9 +142,10 @@ def check_counts(manifest: pd.DataFrame, task_classes: Sequence[str], settings: 
 def holdout(rows: pd.DataFrame, settings: Splits) -> list[str]:
     """The subset of each row: train, validation or test.
 
-    A split given by the manifest is used unchanged. Otherwise validation and test take their
-    fraction of the rows, rounded up (as in scikit-learn's train_test_split), but at least one row
-    per class; train takes the rest.
+    A split given by the manifest is used unchanged; if it has only test photos, train and
+    validation are drawn from the others, in the ratio of their fractions. Otherwise validation and
+    test take their fraction of the rows, rounded up (as in scikit-learn's train_test_split), but at
+    least one row per class; train takes the rest.
 
     Args:
         rows: columns image_id, label, group and given ('' or a subset).
@@ -150,22 +154,34 @@ def holdout(rows: pd.DataFrame, settings: Splits) -> list[str]:
     Raises:
         InputError: a class has fewer than 3 images, or none in some subset.
     """
-    if (rows.given != "").any():
-        return _given(rows)
-    _enough(rows, len(SUBSETS), "the holdout split", LEAVE_OUT)
-    classes, held_out = rows.label.nunique(), []
-    for fraction in (settings.fractions.validation, settings.fractions.test):
-        held_out.append(max(math.ceil(round(fraction * len(rows), 6)), classes))
+    subset, fractions = rows.given.copy(), settings.fractions
+    drawn = subset == ""
+    if drawn.all():
+        subset[:] = _drawn(rows, SUBSETS, [fractions.validation, fractions.test], settings.seed)
+        return subset.tolist()
+    if drawn.any():
+        share = fractions.validation / (fractions.train + fractions.validation)
+        subset[drawn] = _drawn(rows[drawn], SUBSETS[:2], [share], settings.seed)
+    return _given(rows.assign(given=subset))
+
+
+def _drawn(
+    rows: pd.DataFrame, subsets: Sequence[str], fractions: Sequence[float], seed: int
+) -> list[str]:
+    """The subset of each row, drawn; `fractions` of all subsets but the first, train."""
+    _enough(rows, len(subsets), "the holdout split", LEAVE_OUT)
+    classes = rows.label.nunique()
+    held_out = [max(math.ceil(round(one * len(rows), 6)), classes) for one in fractions]
     train = len(rows) - sum(held_out)
     if train < classes:
         raise InputError(
             f"splits.fractions leave {train} of {len(rows)} images for training, fewer than the "
             f"{classes} classes; raise splits.fractions.train, or add images"
         )
-    rng = np.random.default_rng(settings.seed)
+    rng = np.random.default_rng(seed)
     parts = _assign(rows, np.array([train, *held_out]), rng)
-    subset = pd.Series(SUBSETS)[parts].tolist()
-    _every_class_everywhere(rows.assign(part=subset), SUBSETS, "subset", TOO_FEW_GROUPS)
+    subset = pd.Series(subsets)[parts].tolist()
+    _every_class_everywhere(rows.assign(part=subset), subsets, "subset", TOO_FEW_GROUPS)
     return subset
 
 

@@ -3,7 +3,8 @@
 All values come from the study; missing ones are reported as missing.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +29,7 @@ def contents(
     record: Record,
     plan: Plan,
     tables: Mapping[str, pd.DataFrame | None],
+    licences: Sequence[str],
     dataset: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The contents of the card, for `render`.
@@ -36,8 +38,9 @@ def contents(
         exported: from `export.described`.
         record: of the exported model.
         plan: of its runs.
-        tables: predictions (of the task), manifest (of rule manifest), source (the user's
-            manifest), factors (None without an error analysis).
+        tables: predictions (of the task), manifest (of rule manifest), factors (None without an
+            error analysis).
+        licences: of the photos, addresses; '' for unknown ones.
         dataset: config.Dataset: name, manifest.
     """
     training, sources = RECIPES[plan.recipe].card(plan, named(exported["backbone"]))
@@ -51,7 +54,7 @@ def contents(
         "performance": performance(own, record),
         "classes": by_class(own, record.scheme).to_dict("records"),
         "failures": failures(own, record.scheme, tables["factors"]),
-        "origins": origins(tables["manifest"], tables["source"]),
+        "origins": origins(tables["manifest"], licences),
         "training": training,
         "sources": sources,
         "trained": hasattr(getattr(plan, "of", plan), "training"),
@@ -144,17 +147,16 @@ def _contrasts(given: Mapping[str, Predictions], factors: pd.DataFrame) -> list[
     return [error_analysis.contrast_sentence(row) for row in known.to_dict("records")]
 
 
-def origins(manifest: pd.DataFrame, source: pd.DataFrame) -> dict[str, dict[str, int]]:
-    """Sources and licences of the photos: counts by host, and by license_url.
+def origins(manifest: pd.DataFrame, licences: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Sources and licences of the photos: counts by host, and by licence.
 
     Args:
         manifest: of rule manifest: url.
-        source: the user's manifest: license_url where known.
+        licences: of the photos; '' for unknown ones.
     """
     hosts = manifest["url"].map(lambda url: urlsplit(url).hostname or "local files")
-    licences = source.get("license_url", pd.Series(dtype=str))
-    licences = licences.replace("", np.nan).dropna()
-    return {"hosts": dict(hosts.value_counts()), "licences": dict(licences.value_counts())}
+    known = Counter(filter(None, licences))
+    return {"hosts": dict(hosts.value_counts()), "licences": dict(known.most_common())}
 
 
 def header(config: Mapping[str, Any], dataset: str, record: Record) -> str:

@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 
 from stillact.config.data import Dataset, Fetch
+from stillact.core import user_csv
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
-from stillact.core.tables import FORMULA, replacing
+from stillact.core.tables import replacing
 from stillact.data import photo_files, preprocess
 from stillact.data.fetch.cache import cached
 from stillact.data.fetch.decode import opened, pillow_limit, upright_size
@@ -84,7 +85,7 @@ def of_urls(path: Path, settings: Fetch, dataset: Dataset) -> pd.DataFrame:
 
 
 def _no_formula(path: str) -> str:
-    return f"./{path}" if path.startswith(FORMULA) else path
+    return f"./{path}" if path.startswith(user_csv.FORMULA) else path
 
 
 def answers(

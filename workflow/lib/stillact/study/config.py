@@ -12,7 +12,7 @@ from stillact.config.evaluation import Explain, Predict, Report, Robustness, Swe
 from stillact.config.paper import Augmentations, Paper
 from stillact.config.synthetic import Pretrain, Synthetic
 from stillact.config.training import Plan
-from stillact.config.types import Block, Count, Name, Seed, fault
+from stillact.config.types import Block, Count, File, Label, Name, Seed, fault
 from stillact.core.runs import Run
 from stillact.recipes.base import Recipe, Resources
 from stillact.recipes.registry import RECIPES
@@ -90,7 +90,7 @@ ResourcesOfRecipes = _per_recipe(
 class Task(Block):
     renamed = {"beyond": "part of the list models"}  # noqa: RUF012
 
-    classes: Annotated[list[Name], Field(min_length=2, description="Classes to distinguish.")]
+    classes: Annotated[list[Label], Field(min_length=2, description="Classes to distinguish.")]
     models: Annotated[list[Name], Field(description="Models trained on this task.")]
 
 
@@ -108,6 +108,13 @@ class Config(Block):
         "statistics": "paper.anova and paper.t_test",
     }
 
+    labelled: Annotated[
+        File | None,
+        Field(
+            description="Your labelled photos, as in dataset.manifest: their classes, a task, "
+            "prompts, splits and models are set accordingly. null: all are set here."
+        ),
+    ] = None
     dataset: Dataset
     fetch: Fetch
     curate: Curate

@@ -1,6 +1,7 @@
 """The study that the files under results/ belong to."""
 
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,12 +19,14 @@ class Study(BaseModel):
 
     name: of the dataset.
     manifest: path as in the config, or relative to the workflow's own folder if it lies there.
+    labelled: whether it was given as `labelled`.
     configfiles: without the folder's own config.yaml.
     """
 
     name: str
     manifest: str
     configfiles: list[str]
+    labelled: bool = False
 
     @classmethod
     def of(cls, config: Config, configfiles: Sequence[str | Path], root: Path) -> "Study":
@@ -38,7 +41,12 @@ class Study(BaseModel):
         if (absolute := Path(os.path.abspath(manifest))).is_relative_to(root):
             manifest = absolute.relative_to(root)
         files = [_near(Path(file)) for file in configfiles if str(file) != "config.yaml"]
-        return cls(name=config.dataset.name, manifest=str(manifest), configfiles=files)
+        return cls(
+            name=config.dataset.name,
+            manifest=str(manifest),
+            configfiles=files,
+            labelled=config.labelled is not None,
+        )
 
     def __str__(self) -> str:
         return f"{self.name} ({self.manifest})"
@@ -57,7 +65,10 @@ class Study(BaseModel):
             raise InputError(f"{record}: cannot be read; delete it ({error})") from None
         if (there.name, there.manifest) == (self.name, self.manifest):
             return
-        given = f"--configfile {' '.join(there.configfiles)}" if there.configfiles else "no other"
+        options = [f"--configfile {' '.join(there.configfiles)}"] if there.configfiles else []
+        if there.labelled and not there.configfiles:
+            options.append(f"--config labelled={shlex.quote(there.manifest)}")
+        given = " ".join(options) or "no other"
         raise InputError(
             f"{record.parent}/ is of the study {there}, and the config of this command is of "
             f"{self}. To continue {there.name}, use its config ({given}). To run {self.name}, use "

@@ -1,6 +1,5 @@
 """Photos that are files of this machine: paths in the manifest, and files of `local_dirs`."""
 
-import csv
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
@@ -11,7 +10,7 @@ from stillact.core import user_csv
 from stillact.core.errors import InputError
 from stillact.core.tables import sha256_of
 from stillact.core.urls import shown
-from stillact.data import photo_files
+from stillact.data.labelled import source
 
 
 def path_of(url: str, base: Path) -> Path | None:
@@ -79,9 +78,9 @@ def state_of_photos(manifest: Path, folders: Sequence[Path]) -> str:
         manifest: as for `manifest.load`.
         folders: `dataset.local_dirs`.
     """
-    digest = hashlib.sha256()
+    digest, base = hashlib.sha256(), source.base(manifest)
     for url in _urls(manifest):
-        path = path_of(url, manifest.parent)
+        path = path_of(url, base)
         found = in_folders(url, folders)[:1] if path is None else [path]
         for file in found:
             digest.update(f"{url}\0{_state(file)}\0".encode(errors="surrogateescape"))
@@ -96,12 +95,12 @@ def state_of_files(path: Path) -> str:
 
 
 def content_of(path: Path) -> str:
-    """The SHA-256 of a small file, or of the names of the photos in a folder; "" if it cannot be
+    """The SHA-256 of a small file, or of the rows of a folder (`source.rows`); "" if it cannot be
     read."""
     try:
         if path.is_dir():
-            names = photo_files.files(path)
-            return hashlib.sha256("\0".join(names).encode(errors="surrogateescape")).hexdigest()
+            rows = "\0".join(map("\t".join, source.rows(path)))
+            return hashlib.sha256(rows.encode(errors="surrogateescape")).hexdigest()
         return sha256_of(path)
     except (OSError, InputError):
         return ""
@@ -117,8 +116,8 @@ def _state(file: Path) -> str:
 
 def _urls(manifest: Path) -> list[str]:
     try:
-        header, *rows = photo_files.labelled(manifest)
+        header, *rows = source.rows(manifest)
         column = user_csv.named(header).index("url")
         return [row[column] for row in rows if len(row) > column]
-    except (OSError, ValueError, csv.Error, InputError):
+    except (ValueError, InputError):
         return []

@@ -15,7 +15,7 @@ from stillact.config.training import (
     record,
     texts,
 )
-from stillact.config.types import Block, Name, Positive, Text
+from stillact.config.types import Block, Label, Positive, Text
 
 
 class FineTune(Training):
@@ -65,10 +65,10 @@ class FineTuneModel(Block):
 
 
 class FineTunePlan(FineTuneModel, Plan):
-    classes: list[Name]
+    classes: list[Label]
     training: FineTune
     probe: LinearProbe | None = None  # if the head starts from a linear probe
-    texts: dict[Name, list[Text]] | None = None  # per class, if the text tower is trained too
+    texts: dict[Label, list[Text]] | None = None  # per class, if the text tower is trained too
 
     @property
     def packages(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from pydantic import Field
 from stillact.config.augmentations import Augment
 from stillact.config.networks import CNN, FNN
 from stillact.config.training import Plan, Training
-from stillact.config.types import Block, Geometry, Name
+from stillact.config.types import Block, Geometry, Label
 
 
 class FromScratch(Training):
@@ -28,7 +28,7 @@ class FromScratchModel(Block):
 class FromScratchPlan(FromScratchModel, Plan):
     """Everything that the result of a run depends on, except its files, its split and its seed."""
 
-    classes: list[Name]
+    classes: list[Label]
     training: FromScratch
     matched: CNN | None
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from stillact.config.backbones import BackboneName
 from stillact.config.training import LinearProbe, Plan, embeddings, record
-from stillact.config.types import Block, Name
+from stillact.config.types import Block, Label
 
 
 class LinearProbeModel(Block):
@@ -13,7 +13,7 @@ class LinearProbeModel(Block):
 
 
 class LinearProbePlan(LinearProbeModel, Plan):
-    classes: list[Name]
+    classes: list[Label]
     training: LinearProbe
 
     @property

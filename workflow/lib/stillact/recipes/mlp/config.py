@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from stillact.config.backbones import BackboneName, Prompts, prompts_where_used
 from stillact.config.training import Plan, Training, embeddings, record, texts
-from stillact.config.types import Block, Count, Fraction, Name
+from stillact.config.types import Block, Count, Fraction, Label
 
 
 class MLP(Training):
@@ -31,7 +31,7 @@ class MLPModel(Block):
 
 
 class MLPPlan(MLPModel, Plan):
-    classes: list[Name]
+    classes: list[Label]
     training: MLP
 
     def reads(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from stillact.config.backbones import BackboneName, PromptsNeeded
 from stillact.config.training import Plan, Training, embeddings, record, texts
-from stillact.config.types import Block, Name
+from stillact.config.types import Block, Label
 
 
 class ProLIP(Training):
@@ -30,7 +30,7 @@ class ProLIPModel(Block):
 
 
 class ProLIPPlan(ProLIPModel, Plan):
-    classes: list[Name]
+    classes: list[Label]
     training: ProLIP
 
     def reads(self) -> dict[str, str]:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from stillact.config.backbones import BackboneName, PromptsNeeded
 from stillact.config.training import Plan, embeddings, record, texts
-from stillact.config.types import Block, Name
+from stillact.config.types import Block, Label
 
 
 class ZeroShotModel(Block):
@@ -16,7 +16,7 @@ class ZeroShotModel(Block):
 
 
 class ZeroShotPlan(ZeroShotModel, Plan):
-    classes: list[Name]
+    classes: list[Label]
 
     def reads(self) -> dict[str, str]:
         backbone = self.backbone
