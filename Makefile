@@ -18,8 +18,8 @@ demo-full: .venv/installed  ## the same with every recipe: far longer
 	@$(STUDY) --directory demo --workflow-profile profiles/demo --configfile profiles/demo/study.yaml --quiet rules
 	@echo "The report: file://$(CURDIR)/demo/results/report.html"
 
-study: .venv/installed  ## the study of config.yaml; fetches its photos
-	@$(STUDY) --resources gpu=1
+study: .venv/installed  ## the study of config.yaml; LABELLED=FOLDER: of your own photos
+	@$(STUDY) --resources gpu=1 $(if $(LABELLED),--config labelled="$(LABELLED)")
 	@echo "The report: file://$(CURDIR)/results/report.html"
 
 test: .venv/installed  ## the whole test suite
