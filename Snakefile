@@ -11,12 +11,6 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-# A study's own config, which needs to contain only the differences from the shipped config.yaml.
-if Path("config.yaml").exists():
-
-    configfile: "config.yaml"
-
-
 include: "workflow/rules/common.smk"
 
 

@@ -53,6 +53,11 @@ from stillact.study.folder import Study
 from stillact.study.load import load
 from stillact.training import run_dirs
 
+# A study's own config, which needs to contain only the differences from the shipped one.
+if os.path.exists("config.yaml") and not os.path.samefile("config.yaml", ROOT / "config.yaml"):
+
+    configfile: "config.yaml"
+
 
 def own(path):
     """A file of this workflow itself, never in a storage; all other files belong to a study."""
@@ -74,7 +79,7 @@ def settings():
 
 
 try:
-    for file in workflow.configfiles:
+    for file in [ROOT / "config.yaml", *workflow.configfiles]:
         yaml_files.check(Path(file))
     cfg = load(settings(), " + ".join(map(str, workflow.configfiles)) or "config.yaml")
     STUDY = Study.of(cfg, workflow.configfiles, ROOT)

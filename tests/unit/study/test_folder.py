@@ -45,6 +45,14 @@ def test_another_dataset_is_refused_with_both_names_and_the_way_back(study, othe
     assert "delete results/study.json" in message
 
 
+def test_a_study_of_labelled_photos_is_continued_by_the_same_option(study):
+    labelled = study()
+    labelled.manifest, labelled.labelled = "my photos", True
+    labelled.write()
+    with pytest.raises(InputError, match=r"\(--config labelled='my photos'\)"):
+        study().check()
+
+
 def test_the_shipped_manifest_is_the_same_from_every_folder(study, tmp_path):
     named = study(manifest=str(ROOT / "data/coco_activities.csv"))
     assert named.manifest == "data/coco_activities.csv"

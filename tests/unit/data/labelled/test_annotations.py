@@ -87,14 +87,14 @@ def task(url, *annotators):
 def test_label_studio(read, tmp_path):
     (tmp_path / "1a2b3c4d-b.jpg").write_bytes(b"x")
     tasks = [
-        task("/data/local-files/?d=photos/Z%C3%BCrich%201.jpg", "reading", None),
+        task("/data/local-files/?d=photos/Z%C3%BCrich%201 & 2.jpg", "reading", None),
         task("/data/upload/3/1a2b3c4d-b.jpg", "cooking", "cooking"),
         task("/data/upload/3/0a2b3c4d-c.jpg", "cooking"),
         task("https://example.org/d.jpg", "reading"),
         task("https://example.org/unlabelled.jpg"),
     ]
     expected = [
-        ["photos/Zürich 1.jpg", "reading", ""],
+        ["photos/Zürich 1 & 2.jpg", "reading", ""],
         ["1a2b3c4d-b.jpg", "cooking", ""],
         ["c.jpg", "cooking", ""],
         ["https://example.org/d.jpg", "reading", ""],

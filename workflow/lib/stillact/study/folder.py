@@ -66,7 +66,7 @@ class Study(BaseModel):
         if (there.name, there.manifest) == (self.name, self.manifest):
             return
         options = [f"--configfile {' '.join(there.configfiles)}"] if there.configfiles else []
-        if there.labelled and not there.configfiles:
+        if there.labelled:
             options.append(f"--config labelled={shlex.quote(there.manifest)}")
         given = " ".join(options) or "no other"
         raise InputError(

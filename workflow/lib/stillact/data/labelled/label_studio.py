@@ -2,11 +2,11 @@
 
 import re
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import unquote
 
 from stillact.core import user_csv
 
-_LOCAL = "/data/local-files/"  # of its local storage: ?d=PATH
+_LOCAL = "/data/local-files/?d="  # and a path in its local storage
 _UPLOADED = re.compile(r"/data/upload/\d+/(?:[0-9a-f]{8}-)?(?P<name>[^/]+)")
 
 
@@ -18,7 +18,7 @@ def local_path(url: str, folder: Path) -> str:
     uploaded with, and under that of Label Studio, which begins with eight hexadecimal digits.
     """
     if url.startswith(_LOCAL):
-        return parse_qs(urlsplit(url).query).get("d", [url])[0]
+        return unquote(url.removeprefix(_LOCAL))
     if uploaded := _UPLOADED.fullmatch(url):
         names = (uploaded["name"], url.rpartition("/")[2])
         places = [f"{below}{name}" for name in names for below in ("", "images/")]
