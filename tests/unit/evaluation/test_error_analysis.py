@@ -383,7 +383,7 @@ def test_wrong_by_all_is_what_no_model_gets_right():
     truth = [(0.2 + 0.05 + 0.01) / 3, 0.1, 0.1]
     assert table["probability_of_truth"].tolist() == pytest.approx(truth)
     assert error_analysis.wrong_by_all_sentence(table, 3, 4) == (
-        "All 3 models misclassify 3 of 4 photos. These photos are hard or mislabelled."
+        "All 3 models misclassify 3 of 4 photos."
     )
 
 

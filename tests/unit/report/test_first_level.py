@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from stillact.evaluation.shown import Shown
 from stillact.report import first_level
 from support.reports import ANSWER
 
@@ -75,8 +76,8 @@ def test_covering_people_is_judged_by_the_interval_of_the_difference(low, high, 
     assert text.endswith(told)
 
 
-def steps(found, wrong=0):
-    return dict(first_level.on_next(found, wrong))
+def steps(found, wrong=0, labelled=None):
+    return dict(first_level.on_next(found, wrong, labelled))
 
 
 def test_more_photos_are_asked_for_where_they_would_tell_something():
@@ -91,3 +92,20 @@ def test_more_photos_are_asked_for_where_they_would_tell_something():
 def test_photos_that_all_models_misclassify_are_to_be_checked():
     assert "the labels of the 3 photos above" in steps(ANSWER, 3)["Labels"]
     assert "Labels" not in steps(ANSWER, 0)
+
+
+def test_where_nothing_is_shown_misclassified_photos_say_nothing_of_their_labels():
+    nothing = ANSWER.model_copy(update={"verdict": "nothing_shown", "model": None, "needed": 9})
+    assert "Labels" not in steps(nothing, 3)
+    of = Shown("cv", ["a", "b"], 45, "45 photos")
+    assert first_level.on_wrong(of, 3, nothing).endswith("that may be chance.")
+    assert first_level.on_wrong(of, 3, ANSWER).endswith("2 models: hard, or mislabelled.")
+
+
+@pytest.mark.parametrize(
+    ("labelled", "options"),
+    [(None, "photos=FOLDER"), ("my photos", "labelled='my photos' photos=FOLDER")],
+)
+def test_the_command_for_new_photos_is_complete(labelled, options):
+    told = steps(ANSWER, labelled=labelled)["New photos"]
+    assert f"snakemake --cores 2 predict --config {options}, " in told

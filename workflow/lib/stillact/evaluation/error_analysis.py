@@ -312,7 +312,7 @@ def _on_different_photos(wrong: pd.DataFrame) -> pd.DataFrame:
 
 
 def wrong_by_all(models: Mapping[str, Predictions]) -> pd.DataFrame:
-    """The photos that all models misclassify: hard or mislabelled.
+    """The photos that all models misclassify.
 
     Args:
         models: from `predictions.by_model`.
@@ -348,7 +348,4 @@ def wrong_by_all_sentence(table: pd.DataFrame, models: int, photos: int) -> str:
         return "Errors common to all models require at least two models."
     if table.empty:
         return f"None of {photos} photos is misclassified by all {models} models."
-    return (
-        f"All {models} models misclassify {len(table)} of {photos} photos. These photos are hard "
-        "or mislabelled."
-    )
+    return f"All {models} models misclassify {len(table)} of {photos} photos."

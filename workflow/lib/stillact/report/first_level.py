@@ -1,6 +1,8 @@
 """The sentences of the report's first level, beside the answer: what is mistaken, whether models
 look at people, and what to do next."""
 
+import shlex
+
 import pandas as pd
 
 from stillact.core.text_tables import listed, percent
@@ -62,12 +64,16 @@ def on_mistakes(of: Shown, contrasts: pd.DataFrame, chosen: str | None) -> tuple
     )
 
 
-def on_wrong(of: Shown, wrong: int) -> str:
-    """The number of photos that all models shown misclassify; "" if there are none."""
+def on_wrong(of: Shown, wrong: int, found: Answer | None) -> str:
+    """The number of photos that all models shown misclassify, and what it says of these photos; ""
+    if there are none."""
     if not wrong:
         return ""
     photos = f"{wrong} of {of.images} photos {'is' if wrong == 1 else 'are'}"
-    return f"{photos} misclassified by each of the {len(of.models)} models: hard, or mislabelled."
+    text = f"{photos} misclassified by each of the {len(of.models)} models"
+    if found is not None and found.verdict == NOTHING_SHOWN:
+        return f"{text}. As none is shown to distinguish the classes, that may be chance."
+    return f"{text}: hard, or mislabelled."
 
 
 def on_people(
@@ -132,31 +138,35 @@ def _on_covered(table: pd.DataFrame, chosen: str | None) -> str:
     return text + "that it relies on people is not shown."
 
 
-def on_next(found: Answer, wrong_by_all: int) -> list[tuple[str, str]]:
+def on_next(found: Answer, wrong_by_all: int, labelled: str | None) -> list[tuple[str, str]]:
     """What to do next: a heading and a sentence each.
 
     Args:
         found: the answer.
         wrong_by_all: number of photos that all models misclassify.
+        labelled: of the config.
     """
     steps = [("More photos?", _more_photos(found))]
     if found.model and (cheaper := cheapest_equal(found)):
         steps.append(("Another model?", _cheaper(found, cheaper)))
-    if wrong_by_all:
+    if wrong_by_all and found.verdict != NOTHING_SHOWN:
         noun = "the photo" if wrong_by_all == 1 else f"the {wrong_by_all} photos"
-        steps.append(
-            ("Labels", f"Check the labels of {noun} above; correct the manifest and run again.")
-        )
+        steps.append(("Labels", f"Check the labels of {noun} above; correct them and run again."))
     if found.chosen is not None:
         warned = ", with a warning" if found.verdict == NOTHING_SHOWN else ""
         steps.append(
             (
                 "New photos",
-                f"Add predict --config photos=FOLDER to the command of the study: {found.chosen}, "
+                f"Run {_predict(labelled)}, with the other options of the study: {found.chosen}, "
                 f"trained on all {found.images} labelled photos, predicts them{warned}.",
             )
         )
     return steps
+
+
+def _predict(labelled: str | None) -> str:
+    of_study = f"labelled={shlex.quote(labelled)} " if labelled else ""
+    return f"snakemake --cores 2 predict --config {of_study}photos=FOLDER"
 
 
 def _more_photos(found: Answer) -> str:

@@ -134,7 +134,7 @@ def _first_level(study: Study) -> dict:
     if pooled is not None and not pooled.empty and wrong is not None:
         of = study.of(pooled)
         wrong_by_all = int((wrong["scheme"] == of.scheme).sum())
-        hard = first_level.on_wrong(of, wrong_by_all)
+        hard = first_level.on_wrong(of, wrong_by_all, study.answer)
         contrasts = shown[f"errors/{task}/contrasts"]
         mistakes, mistakes_shown = first_level.on_mistakes(of, contrasts, study.chosen)
     tables_of_people = (shown.get(f"explain/{task}/{name}") for name in ("localisation", "covered"))
@@ -144,7 +144,9 @@ def _first_level(study: Study) -> dict:
         "mistakes_shown": mistakes_shown,
         "people": first_level.on_people(*tables_of_people, chosen=study.chosen),
         "wrong": hard,
-        "next": first_level.on_next(study.answer, wrong_by_all) if study.answer else [],
+        "next": first_level.on_next(study.answer, wrong_by_all, study.config.labelled)
+        if study.answer
+        else [],
     }
 
 
