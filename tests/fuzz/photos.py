@@ -2,7 +2,7 @@
 
     .venv/bin/python tests/fuzz/photos.py [--images 16400] [--seconds 0] [--seed 0] [--image N]
 
-Small photos of six formats are changed at random, and each is looked at as `fetch` does. It is
+Small photos of nine formats are changed at random, and each is looked at as `fetch` does. It is
 refused with a FetchError, or every use of it succeeds and sees the size that `fetch` states.
 Anything else is a finding: another exception, a crash, `TIME_S` seconds, `MEMORY` bytes above what
 a worker has at its start. Exit status 1 if there is one; `--image` repeats one image of a seed.

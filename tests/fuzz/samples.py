@@ -5,11 +5,13 @@ import io
 import random
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageCms
 
 SIZE = (24, 16)
+_HEIC = Path(__file__).parents[1] / "support/photos"
 _SIGNATURE = 8  # bytes of a PNG before its chunks
 _NUMBERS = [0, 1, 2, 127, 128, 255, 256, 32_767, 32_768, 65_535, 2**31 - 1, 2**31, 2**32 - 1]
 
@@ -34,9 +36,13 @@ def samples() -> list[tuple[str, bytes]]:
     made += [("WEBP", "RGBA", {"lossless": True} | turned), ("WEBP", "RGB", animated | profiled)]
     made += [("TIFF", "RGB", {"compression": way}) for way in _COMPRESSIONS]
     made += [("TIFF", "1", {"compression": "group4"}), ("TIFF", "RGB", animated | profiled)]
+    made += [("AVIF", "RGB", turned | profiled), ("JPEG2000", "RGB", {"irreversible": True})]
     return [
-        (f"{form} {mode} {' '.join(how)}".strip(), _file(form, mode, how))
-        for form, mode, how in made
+        *(
+            (f"{form} {mode} {' '.join(how)}".strip(), _file(form, mode, how))
+            for form, mode, how in made
+        ),
+        *((f"HEIF {file.stem}", file.read_bytes()) for file in sorted(_HEIC.glob("*.heic"))),
     ]
 
 
@@ -46,6 +52,8 @@ _MODES = {
     "WEBP": ("RGB", "RGBA"),
     "GIF": ("L", "P"),
     "BMP": ("RGB", "L", "1", "P", "RGBA"),
+    "AVIF": ("RGB", "RGBA"),
+    "JPEG2000": ("RGB", "L", "RGBA", "LA", "I;16"),
     "TIFF": ("RGB", "L", "1", "P", "RGBA", "LA", "I;16", "I", "F", "CMYK", "YCbCr", "LAB"),
 }
 _COMPRESSIONS = ("jpeg", "tiff_lzw", "tiff_adobe_deflate", "packbits")

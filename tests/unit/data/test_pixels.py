@@ -3,11 +3,13 @@
 import io
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
 
+from stillact.data import pixels
 from stillact.data.pixels import SMAXSAMPLEVALUE, upright
 
 # Colorants of Display P3 and sRGB adapted to D50 (ICC), columns R, G, B; rows X, Y, Z.
@@ -155,3 +157,21 @@ def test_values_without_a_scale_are_an_error(value):
     image = stored(Image.fromarray(np.array([[0, value]], np.float32)), "TIFF")
     with pytest.raises(ValueError, match="have no known scale; save it with 8 or 16 bits"):
         upright(image)
+
+
+HEIC = Path(__file__).parents[2] / "support/photos"
+
+
+@pytest.mark.parametrize(
+    ("name", "quadrants"),
+    [
+        ("quadrants", [(200, 30, 30), (30, 180, 30), (30, 30, 200), (230, 230, 230)]),
+        ("quadrants_turned", [(30, 30, 200), (200, 30, 30), (230, 230, 230), (30, 180, 30)]),
+    ],
+)
+def test_heic_is_upright_and_has_its_colours(name, quadrants):
+    with pixels.stored(HEIC / f"{name}.heic") as image:
+        photo = upright(image)
+    width, height = photo.size
+    places = [(8, 8), (width - 8, 8), (8, height - 8), (width - 8, height - 8)]
+    np.testing.assert_allclose([photo.getpixel(at) for at in places], quadrants, atol=3)

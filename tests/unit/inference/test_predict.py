@@ -170,7 +170,7 @@ BAD = {
     "page.jpg": (lambda path: path.write_text("=1+1"), "not an image (text)"),
     "photo.heic": (
         lambda path: path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(40)),
-        "not an image (HEIC, AVIF or a video)",
+        "not an image (a video, or a damaged HEIC or AVIF)",
     ),
     "folder.jpg": (lambda path: path.mkdir(), "a folder"),
     "gone.jpg": (lambda path: path.symlink_to("nowhere"), "no such file"),

@@ -34,6 +34,7 @@ from stillact.data.fetch import cache, decode, fetcher, network, progress
 from support.fault_server import FaultServer, huge_png, photo
 
 LIBRARY = Path(fetcher.__file__).parents[3]
+PHOTOS = Path(__file__).parents[3] / "support/photos"
 
 # Fetches, once or more, in a process of its own: what it is given, and what it tells, are JSON.
 DRIVER = """
@@ -262,14 +263,21 @@ def test_page_in_place_of_a_photo(reason, server):
     assert reason("/given/icon") == "not an image (of an unknown format)"
 
 
-@pytest.mark.parametrize("kind", decode.FORMATS)
+@pytest.mark.parametrize("kind", [kind for kind in decode.FORMATS if kind != "HEIF"])
 def test_formats(get, server, kind):
     server.contents["x"] = image(kind)
     table = get([f"{server.url}/given/x"])
     assert table.loc[0, ["status", "width", "height"]].tolist() == ["ok", 5, 3]
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+@pytest.mark.parametrize(("turned", "size"), [("", [64, 48]), ("_turned", [48, 64])])
+def test_heic(get, server, turned, size):
+    server.contents["x"] = (PHOTOS / f"quadrants{turned}.heic").read_bytes()
+    table = get([f"{server.url}/given/x"])
+    assert table.loc[0, ["status", "width", "height"]].tolist() == ["ok", *size]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF", "AVIF"])
 def test_size_is_that_of_the_upright_photo(get, server, kind):
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees
@@ -687,7 +695,7 @@ def test_failures_are_told_by_reason(get, server, tmp_path):
         "  HTTP 500 Internal Server Error: 1. Try again: photos fetched so far are kept.\n"
         f"    row9  {server.url}/status/500/y\n"
         "  not an image: 1. Open it in a browser; the url must lead to a photo "
-        "(JPEG, PNG, WEBP, GIF, BMP, TIFF).\n"
+        "(JPEG, PNG, WEBP, GIF, BMP, TIFF, HEIF, AVIF, JPEG2000).\n"
         f"    row7  {server.url}/html/x  (a web page)\n"
         "To continue without them, set dataset.on_missing: drop in config.yaml."
     )

@@ -11,7 +11,8 @@ from stillact.core.errors import InputError
 # Suffixes of the supported formats (`decode.FORMATS`), and of some unsupported ones, which are
 # reported instead of ignored.
 READ = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-SUFFIXES = (*READ, ".avif", ".heic", ".heif", ".jp2", ".jxl")
+READ += (".heic", ".heif", ".avif", ".jp2")
+SUFFIXES = (*READ, ".jxl", ".svg", ".dng")
 
 
 def files(folder: Path) -> list[str]:

@@ -4,11 +4,13 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pi_heif
 from PIL import Image, ImageCms, ImageOps
 
 DEEP = ("I", "F")  # modes whose values say how they are scaled
 SMAXSAMPLEVALUE = 341  # TIFF 6.0: the largest value of a sample
 JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
+pi_heif.register_heif_opener()  # HEIC, for Pillow; upright, with 8 bits per channel
 _SRGB = ImageCms.createProfile("sRGB")
 
 

@@ -19,7 +19,7 @@ from stillact.data.fetch.failures import ADDRESS, FetchError
 from stillact.data.fetch.jpeg_end import completed
 from stillact.data.pixels import DEEP, upright
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF", "JPEG2000")
 # Sides of a photo: scaling the shorter one of a thinner photo to that of a model's input would
 # enlarge the other one to gigabytes.
 LONGEST = 100
@@ -182,7 +182,7 @@ def _kind(content: bytes) -> str:
         if start.startswith(mark):
             return kind
     if content[4:8] == b"ftyp":
-        return "HEIC, AVIF or a video"
+        return "a video, or a damaged HEIC or AVIF"
     return "text" if b"\0" not in content[:512] and start.isascii() else "of an unknown format"
 
 
