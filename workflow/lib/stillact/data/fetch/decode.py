@@ -135,7 +135,10 @@ def look(content: bytes, settings: Fetch, decode: bool, url: str) -> Photo:
         width, height = upright_size(image)
         mode = image.mode
         if decode:
+            stated = image.size
             image.load()
+            if image.size != stated:  # a damaged HEIC's may be that of its pixels only after this
+                raise FetchError("damaged image", _DAMAGED, wait_s=0.0)
             if mode in DEEP:
                 _scaled(image)
     return Photo(sha256_of(content), width, height, mode, len(content))
