@@ -150,7 +150,15 @@ def siglip2(folder: Path) -> Case:
     model = transformers.SiglipModel(transformers.SiglipConfig(text_config=settings))
     transformers.SiglipImageProcessor(resample=2).save_pretrained(folder)
     last = {"tower.post_layernorm", "tower.head"}
-    return transformers_case(folder, "siglip", model, 64, {"tower.embeddings"}, last)
+    return transformers_case(
+        folder,
+        "siglip",
+        model,
+        64,
+        {"tower.embeddings"},
+        last,
+        open_clip.tokenizer.canonicalize_text,
+    )
 
 
 def transformers_clip(folder: Path) -> Case:
@@ -162,7 +170,7 @@ def transformers_clip(folder: Path) -> Case:
     return transformers_case(folder, "clip", model, 77, first, last)
 
 
-def transformers_case(folder, name, model, length, first, last) -> Case:
+def transformers_case(folder, name, model, length, first, last, clean=str.lower) -> Case:
     model.save_pretrained(folder)
     tokenizer(folder)
     model = transformers.AutoModel.from_pretrained(folder)
@@ -171,7 +179,7 @@ def transformers_case(folder, name, model, length, first, last) -> Case:
     pixels = torch.stack([preprocess(photo) for photo in seen])
     settings = dict(padding="max_length", max_length=length, return_tensors="pt")
     tokens = transformers.AutoTokenizer.from_pretrained(folder)(
-        [text.lower() for text in TEXTS], **settings
+        [clean(text) for text in TEXTS], **settings
     )
     return Case(
         made,

@@ -77,26 +77,32 @@ class _Pooled(nn.Module):
 def _clip(model: nn.Module, folder: Path) -> Backbone:
     image = _Pooled(model.vision_model, model.visual_projection)
     text = _Pooled(model.text_model, model.text_projection)
-    return _contrastive(model, folder, image, text, model.config.projection_dim)
+    return _contrastive(model, folder, image, text, model.config.projection_dim, str.lower)
 
 
 def _siglip(model: nn.Module, folder: Path) -> Backbone:
+    from open_clip.tokenizer import canonicalize_text
+
     image, text = _Pooled(model.vision_model), _Pooled(model.text_model)
-    return _contrastive(model, folder, image, text, model.config.vision_config.hidden_size)
+    width = model.config.vision_config.hidden_size
+    return _contrastive(model, folder, image, text, width, canonicalize_text)
 
 
-def _contrastive(model: nn.Module, folder: Path, image, text, embedding_width: int) -> Backbone:
-    """A model of photos and texts, without the parts needed only for training."""
+def _contrastive(
+    model: nn.Module, folder: Path, image, text, width: int, clean: Callable[[str], str]
+) -> Backbone:
+    """A model of photos and texts, without the parts needed only for training; with the width of
+    its embeddings, and how its texts are cleaned."""
     blocks, after = "tower.encoder.layers", ("tower.post_layernorm.", "tower.head.", "projection.")
     length = model.config.text_config.max_position_embeddings
     return Backbone(
         image,
         _preprocessing(folder),
-        embedding_width,
+        width,
         blocks,
         layers(image, blocks, after),
         text,
-        functools.cache(lambda: _tokenizer(folder, length)),
+        functools.cache(lambda: _tokenizer(folder, length, clean)),
         model.logit_scale.exp().item(),
     )
 
@@ -155,12 +161,18 @@ def _sides(processor) -> tuple[tuple[int, int], str]:
     return (size.height, size.width), "squash" if whole else "crop"
 
 
-def _tokenizer(folder: Path, length: int) -> Callable[[list[str]], torch.Tensor]:
-    """Tokenise as in SigLIP's training: lower case, padded to full length, without a mask. For
-    CLIP, which ignores tokens after the end of the text, padding and case make no difference."""
+def _tokenizer(
+    folder: Path, length: int, clean: Callable[[str], str]
+) -> Callable[[list[str]], torch.Tensor]:
+    """Tokenise as the models were trained, padded on the right to full length, without a mask.
+
+    CLIP's own tokenizer reads lower case. SigLIP and SigLIP2 are evaluated by their authors on
+    texts in lower case without punctuation (big_vision, `prompt_engineering.canonicalize`); of
+    transformers' tokenizers, SigLIP's does this by itself, and SigLIP2's pads on the left.
+    """
     import transformers
 
     with tokenizer_there(folder):
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, padding_side="right")
     settings = dict(padding="max_length", truncation=True, max_length=length, return_tensors="pt")
-    return lambda texts: tokenizer([t.lower() for t in texts], **settings)["input_ids"]
+    return lambda texts: tokenizer([clean(text) for text in texts], **settings)["input_ids"]
