@@ -1,10 +1,10 @@
 """The finished tiny study asked about other photos: a folder, URLs, and a second dataset."""
 
 import re
-import shutil
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from stillact.core.tables import read_csv
 from stillact.synthetic import rendering
@@ -108,7 +108,8 @@ def dataset(project, rows):
         scene.image.save(folder / f"{number}.jpg")
         made.append((f"{number}.jpg", label))
     own = read_csv(project.folder / "results/synthetic/manifest.csv").iloc[0]
-    shutil.copy(project.folder / "results/synthetic" / own["url"], folder / "own.jpg")
+    with Image.open(project.folder / "results/synthetic" / own["url"]) as photo:
+        photo.resize((photo.width * 2, photo.height * 2)).save(folder / "own.jpg")  # a copy
     made.append(("own.jpg", own["label"]))
     pd.DataFrame(made, columns=["url", "label"]).to_csv(folder / "there.csv", index=False)
     return {"external": {"name": "there", "manifest": "there/there.csv"}}

@@ -44,6 +44,31 @@ if cfg.external:
             photos=EXTERNAL["photos"],
             code=digest_of("data/fetch.py"),
 
+    rule external_duplicates:
+        """Find photos of the external dataset that the study has, also as copies."""
+        input:
+            study=rules.fetch.output[0],
+            external=rules.external_fetch.output[0],
+        output:
+            "results/external/duplicates.csv",
+        log:
+            "results/logs/external/duplicates.log",
+        benchmark:
+            "results/benchmarks/external/duplicates.tsv"
+        conda:
+            "../../envs/data.yaml"
+        threads: 1
+        resources:
+            mem_mb=scaled_by_attempt(2000),
+            runtime=scaled_by_attempt(60),
+        params:
+            dict(cache=cfg.dataset.cache, **cfg.duplicates.model_dump()),
+            code=digest_of("data/external_duplicates.py"),
+        message:
+            f"Finding photos of {cfg.external.name} that the study has"
+        script:
+            "../scripts/data/external_duplicates.py"
+
     rule external_predict:
         """Predictions of a model on the external photos that are not in the study."""
         input:
@@ -54,7 +79,7 @@ if cfg.external:
             ],
             external=rules.external_manifest.output[0],
             external_images=rules.external_fetch.output[0],
-            study_images=rules.fetch.output[0],
+            copies=rules.external_duplicates.output[0],
         output:
             "results/external/answers/{model}.csv",
         log:
@@ -91,7 +116,7 @@ if cfg.external:
             asked=expand("results/external/answers/{model}.csv", model=cfg.usable),
             manifest=rules.external_manifest.output[0],
             images=rules.external_fetch.output[0],
-            study_images=rules.fetch.output[0],
+            copies=rules.external_duplicates.output[0],
             predictions=f"results/predictions/{MAIN}.csv",
         output:
             predictions="results/external/predictions.csv",

@@ -7,7 +7,7 @@ import imagehash
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageEnhance
 
 from stillact.core.errors import InputError
 from stillact.data import duplicates
@@ -57,10 +57,66 @@ def test_copies_are_found_and_others_are_not(tmp_path):
     }
     pairs = find(tmp_path, photos, 8)
     assert ("b_first", "a_same", "exact", 0) in pairs  # in the order of the table, not of names
-    family = ["b_first", "a_same", "small", "png"]
+    family = ["b_first", "a_same", "small", "png", "mirrored"]
     assert [(a, b) for a, b, _, _ in pairs] == list(itertools.combinations(family, 2))
     assert [kind for _, _, kind, _ in pairs].count("exact") == 1
     assert all(0 <= distance <= 8 for _, _, _, distance in pairs)
+
+
+@pytest.mark.parametrize("way", Image.Transpose)
+def test_mirrored_and_turned_copies_are_found_and_other_photos_are_not(tmp_path, way):
+    turned = {f"turned_{i}": scene(i).transpose(way).resize((90, 90)) for i in range(40)}
+    photos = {f"photo_{i}": scene(i) for i in range(40)} | turned
+    pairs = find(tmp_path, {name: encoded(photo) for name, photo in photos.items()}, 8)
+    assert {(a, b) for a, b, _, _ in pairs} == {(f"photo_{i}", f"turned_{i}") for i in range(40)}
+
+
+def room(places: list[int]) -> dict[str, bytes]:
+    """Photos of one camera: the same background, and a figure at places from left to right."""
+    background = scene(8, (320, 240)).convert("L").convert("RGB")
+    photos = {}
+    for place in places:
+        photo = background.copy()
+        figure = scene(100 + place, (40, 90))
+        photo.paste(figure, (place, 120))
+        photos[f"at_{place}"] = encoded(photo, quality=85)
+    return photos
+
+
+def test_photos_of_one_camera_are_not_copies(tmp_path, caplog):
+    places = list(range(0, 280, 45))
+    photos = room(places)
+    darker = ImageEnhance.Brightness(Image.open(io.BytesIO(photos["at_45"]))).enhance(0.9)
+    pairs = find(tmp_path, photos | {"copy": encoded(darker, quality=75)}, 16)
+    assert [(a, b) for a, b, _, _ in pairs] == [("at_45", "copy")]
+    (warning,) = caplog.messages
+    assert " pairs of photos have one background, and figures in other places" in warning
+    hashes = [imagehash.phash(Image.open(io.BytesIO(photo))) for photo in photos.values()]
+    near = [a - b <= 16 for a, b in itertools.combinations(hashes, 2)]
+    assert sum(near) > len(near) / 2  # which the comparison of pixels had to reject
+
+
+def test_what_two_datasets_have_in_common(tmp_path):
+    def dataset(name, photos):
+        (tmp_path / name).mkdir()
+        paths = [tmp_path / name / photo_id for photo_id in photos]
+        for path, content in zip(paths, photos.values(), strict=True):
+            path.write_bytes(content)
+        hashes = [hashlib.sha256(content).hexdigest() for content in photos.values()]
+        return pd.DataFrame({"id": list(photos), "sha256": hashes}), paths
+
+    one, two, other = encoded(scene(1)), encoded(scene(2)), encoded(scene(3))
+    enlarged = encoded(scene(1).resize((400, 300)))
+    study = dataset("study", {"a": one, "b": two, "twin_of_b": two})
+    # an id of the study for another photo; copies within each dataset are no matter of both
+    there = dataset("there", {"a": other, "large": enlarged, "again": other, "same": two})
+    found = duplicates.between(study, there, 8)
+    assert found.columns.tolist() == duplicates.COLUMNS
+    assert list(found.drop(columns="distance").itertuples(index=False, name=None)) == [
+        ("a", "large", "near"),
+        ("b", "same", "exact"),
+        ("twin_of_b", "same", "exact"),
+    ]
 
 
 def test_the_hash_is_that_of_imagehash_on_the_upright_photo(tmp_path):
@@ -70,9 +126,12 @@ def test_the_hash_is_that_of_imagehash_on_the_upright_photo(tmp_path):
     turned = upright.transpose(Image.Transpose.ROTATE_90)
     (tmp_path / "a").write_bytes(encoded(upright, "PNG"))
     (tmp_path / "b").write_bytes(encoded(turned, quality=100, exif=exif))
-    expected = int(str(imagehash.phash(upright)), 16)
-    assert duplicates._hash(tmp_path / "a", "a") == expected
-    assert (duplicates._hash(tmp_path / "b", "b") ^ expected).bit_count() <= 2
+    images = pd.DataFrame({"id": ["a", "b"]})
+    (first, *others), second = duplicates._looks(images, [tmp_path / "a", tmp_path / "b"]).hashes
+    assert first == int(str(imagehash.phash(upright)), 16)
+    assert int(second[0] ^ first).bit_count() <= 2
+    grey = upright.convert("L").resize((32, 32), Image.Resampling.LANCZOS)
+    assert others == [int(str(imagehash.phash(grey.transpose(t))), 16) for t in Image.Transpose]
 
 
 def test_a_grey_of_16_bits_matches_that_of_8_bits(tmp_path):
@@ -99,20 +158,21 @@ def test_blocks_find_what_a_plain_loop_finds():
     rng = np.random.default_rng(0)
     count = 2 * duplicates.BLOCK + 37
     # Few distinct bits, so that all distances from 0 to 6 occur.
-    bits = rng.integers(2**12, size=count).astype(np.uint64) << np.uint64(52)
+    bits = rng.integers(2**12, size=(count, 8)).astype(np.uint64) << np.uint64(52)
     flat = rng.random(count) < 0.1
     content = rng.integers(count * 4, size=count)
-    ids = np.array([f"i{i}" for i in range(count)])
-    found = duplicates._pairs(ids, bits, flat, content, 2)
+    looks = duplicates._Looks(bits, flat, np.empty(0, np.uint8))
+    found = duplicates._candidates(looks, content, 1)
     expected = []
     for a, b in itertools.combinations(range(count), 2):
-        distance = int(bits[a] ^ bits[b]).bit_count()
-        if content[a] == content[b]:
-            expected.append((ids[a], ids[b], "exact", 0))
-        elif distance <= 2 and not flat[a] and not flat[b]:
-            expected.append((ids[a], ids[b], "near", distance))
-    assert {kind for _, _, kind, _ in expected} == {"exact", "near"}
-    assert list(found.itertuples(index=False, name=None)) == expected
+        distances = [int(bits[a, 0] ^ turned).bit_count() for turned in bits[b]]
+        exact = content[a] == content[b]
+        if exact or (min(distances) <= 1 and not flat[a] and not flat[b]):
+            nearest = int(np.argmin(distances))
+            expected.append((a, b, exact, 0 if exact else distances[nearest], nearest))
+    assert {exact for _, _, exact, _, _ in expected} == {False, True}
+    assert {turn for _, _, _, _, turn in expected} == set(range(8))
+    assert found.tolist() == expected
 
 
 def test_no_photos_and_no_pairs_give_an_empty_table(tmp_path):

@@ -11,8 +11,8 @@ from stillact.figures import style
 with logs.job(snakemake.log[0]):
     source, out = snakemake.input, snakemake.output
     predictions = pd.concat(map(read_csv, source.asked), ignore_index=True)
-    images, study = read_csv(source.images), read_csv(source.study_images)
-    _, left_out = external.photos(read_csv(source.manifest), images, study)
+    tables = [read_csv(source[name]) for name in ("manifest", "images", "copies")]
+    _, left_out = external.photos(*tables)
     summary = external_metrics.summary(predictions, read_csv(source.predictions), left_out)
     classes = external_metrics.by_class(predictions)
     for table, path in ((predictions, out.predictions), (summary, out.summary)):

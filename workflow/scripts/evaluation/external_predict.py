@@ -26,7 +26,7 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
         pixels = torch.from_numpy(photos).permute(0, 3, 1, 2)
         return np.stack(trained.of_runs(runs, pixels), 1)
 
-    tables = [read_csv(files[name]) for name in ("external", "external_images", "study_images")]
+    tables = [read_csv(files[name]) for name in ("external", "external_images", "copies")]
     photos, left_out = external.photos(*tables)
     logs.logger.info("%d photos, %d excluded because the study has them", len(photos), left_out)
     cached_photos = [(str(cached(Path(params["cache"]), sha)), "") for sha in photos["sha256"]]

@@ -106,7 +106,7 @@ class Duplicates(Block):
             ge=0,
             le=64,
             description="Largest Hamming distance between the 64-bit perceptual hashes of "
-            "near-duplicates, bits.",
+            "near-duplicates, bits; pairs within it are held against each other pixel by pixel.",
         ),
     ]
 

@@ -12,23 +12,24 @@ EXTERNAL = "external"  # the split of its predictions
 
 
 def photos(
-    manifest: pd.DataFrame, images: pd.DataFrame, study: pd.DataFrame
+    manifest: pd.DataFrame, images: pd.DataFrame, copies: pd.DataFrame
 ) -> tuple[pd.DataFrame, int]:
     """The photos to evaluate on: available ones that are not part of the study.
 
     Args:
         manifest: of the dataset: id, label.
         images: of the dataset: id, status, sha256.
-        study: images.csv of the study.
+        copies: of photos of the study, from `duplicates.between`: image_id_b.
 
     Returns:
-        image_id, label, sha256; and how many photos were excluded because the study has them.
+        image_id, label, sha256; and how many photos were excluded because the study has them, or
+        copies of them.
 
     Raises:
         InputError: none is left.
     """
     had = images[images["status"] == "ok"]
-    known = had["sha256"].isin(study.loc[study["status"] == "ok", "sha256"])
+    known = had["id"].isin(copies["image_id_b"])
     labels = manifest.set_index("id")["label"]
     table = had.loc[~known, ["id", "sha256"]].reset_index(drop=True)
     table.insert(1, "label", table["id"].map(labels))
