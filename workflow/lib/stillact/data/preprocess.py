@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from stillact.core import arrays
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.core.tables import read_csv, replacing, write_csv
@@ -177,11 +178,13 @@ def pack(
     letterboxed = preprocessing.letterboxed()
     hows = [preprocessing if region is None else letterboxed for region in regions_of]
     size = preprocessing.size
-    with replacing(target) as part, open(part, "wb") as file:
-        shape = (len(paths), size, size, 3)
-        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, header)
-        _fill(file, paths, hows, regions_of, threads)
+    with replacing(target) as part:
+        with open(part, "wb") as file:
+            shape = (len(paths), size, size, 3)
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            _fill(file, paths, hows, regions_of, threads)
+        arrays.seal(part)
     seconds = time.perf_counter() - start
     how = preprocessing.geometry if regions is None else "around the person"
     logger.info(
