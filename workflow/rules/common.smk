@@ -183,7 +183,7 @@ def local_weights(wildcards):
     """The backbone's weights if they are a local path that exists or is made by a rule."""
     block = cfg.backbones[wildcards.backbone]
     made = block.weights.startswith("results/")
-    there = block.repository is None and (made or os.path.exists(block.weights))
+    there = block.local and (made or os.path.exists(block.weights))
     return local(block.weights) if there else []
 
 

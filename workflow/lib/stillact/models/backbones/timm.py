@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from stillact.config.backbones import Backbone as Block
+from stillact.core.errors import InputError
 from stillact.models import weights
 from stillact.models.backbones.base import (
     LOCAL,
@@ -27,7 +29,10 @@ def load(block: Block, folder: Path) -> Backbone:
     name = f"{LOCAL}{folder}" if block.name == LOCAL else block.name
     model = timm.create_model(name, pretrained=False, num_classes=0)
     (file,) = weights.weight_files(block, folder)
-    got = _without_classifier(weights.read(file), model.pretrained_cfg.get("classifier"))
+    got = weights.read(file)
+    if block.tensors == "order":
+        got = _by_order(timm, name, file, got)
+    got = _without_classifier(got, model.pretrained_cfg.get("classifier"))
     weights.require_fit(file, name, *weights.differences(model.state_dict(), got))
     model.load_state_dict(got)
     data = timm.data.resolve_model_data_config(model)
@@ -45,6 +50,18 @@ def load(block: Block, folder: Path) -> Backbone:
         getattr(model, "head_hidden_size", None) or model.num_features,
         *_layers(timm, model),
     )
+
+
+def _by_order(timm, name: str, file: Path, state: dict) -> dict:
+    """Name the tensors of a file as the architecture, with its classifier, does."""
+    if file.suffix not in weights.PICKLES:
+        raise InputError(f"{file} keeps no order of its tensors; set tensors: name, or use a .pth")
+    with torch.device("meta"):
+        want = timm.create_model(name, pretrained=False).state_dict()
+    pairs = list(zip(want.items(), state.values(), strict=False))
+    reshaped = [(key, got.shape, w.shape) for (key, w), got in pairs if got.shape != w.shape]
+    weights.require_fit(file, name, [*want][len(state) :], [*state][len(want) :], reshaped)
+    return {key: got for (key, _), got in pairs}
 
 
 def _without_classifier(state: dict, classifier: str | tuple[str, ...] | None) -> dict:
