@@ -5,12 +5,14 @@ colours, classes are identified only by name.
 """
 
 import textwrap
+import warnings
 from pathlib import Path
 
-from matplotlib import rc_context
+from matplotlib import font_manager, get_cachedir, rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from stillact.core.logs import logger
 from stillact.core.tables import replacing
 
 # Okabe and Ito's colours, which are safe for colour-blind readers; a class has the colour and the
@@ -19,10 +21,26 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "^", "s", "D", "v", "P")
 INK, QUIET = "#222222", "#767676"
 
+# Fonts of the common systems for letters that DejaVu Sans lacks, as in names of classes. Matplotlib
+# takes each letter from the first font that has it; it warns of names that are not installed.
+OTHER_FONTS = (
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Zen Hei"),
+    *("WenQuanYi Micro Hei", "Microsoft YaHei", "SimHei", "PingFang SC", "Hiragino Sans"),
+    *("Malgun Gothic", "Apple SD Gothic Neo", "Noto Sans Devanagari", "Noto Sans Thai"),
+    *("Nirmala UI", "Leelawadee UI"),
+)
+
+
+def fonts() -> list[str]:
+    """The fonts of all figures: the one that comes with Matplotlib, and installed ones."""
+    installed = set(font_manager.get_font_names())
+    return ["DejaVu Sans", *(name for name in OTHER_FONTS if name in installed)]
+
+
 STYLE = {
     "figure.constrained_layout.use": True,
     "savefig.dpi": 160,
-    "font.family": "DejaVu Sans",  # comes with Matplotlib
+    "font.family": fonts(),
     "font.size": 11,
     "axes.titlesize": 11,
     "axes.labelsize": 11,
@@ -50,8 +68,19 @@ def save(figure: Figure, path: str | Path) -> None:
     """Write `figure` in the format of the path's suffix (.png or .svg), atomically."""
     kind = Path(path).suffix.removeprefix(".")
     undated = {"svg": {"Date": None}, "png": {"Software": None}}
-    with rc_context(STYLE), replacing(path) as part:
+    with warnings.catch_warnings(record=True) as caught, rc_context(STYLE), replacing(path) as part:
+        warnings.simplefilter("always")
         figure.savefig(part, format=kind, metadata=undated[kind])
+    texts = [str(warning.message) for warning in caught]
+    if any(text.startswith("Glyph") and "missing from font" in text for text in texts):
+        logger.warning(
+            "%s: some letters are drawn as boxes, as no known font that is installed has them; "
+            "install one, such as Noto Sans CJK (Debian, Ubuntu: fonts-noto-cjk), and remove "
+            "Matplotlib's list of fonts, %s/fontlist*",
+            *(Path(path).name, get_cachedir()),
+        )
+    for text in dict.fromkeys(text for text in texts if not text.startswith("Glyph")):
+        logger.warning("%s: %s", Path(path).name, text)
 
 
 def broken(text: str, letters: int) -> str:
