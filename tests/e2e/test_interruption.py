@@ -68,6 +68,20 @@ def test_killed_while_fetching(project, server):
     assert (pd.read_csv(images)["status"] == "ok").all()
 
 
+def test_a_second_start_in_the_folder_ends_at_once(project, server):
+    urls = [f"{server.url}/drip/{i}" for i in range(30)]
+    table = pd.DataFrame({"url": urls, "label": ["walking_running", "sitting", "standing"] * 10})
+    table.to_csv(project.folder / "own.csv", index=False)
+    project.configure({"dataset": {"manifest": "own.csv"}})
+    process = project.start("--", "results/data/images.csv", start_new_session=True)
+    wait_for(lambda: server.requests, process, "request")
+    printed = project.fail("--", "results/data/images.csv")
+    assert "Directory cannot be locked" in printed
+    assert "--unlock" in printed
+    assert process.poll() is None  # the first goes on
+    kill(process)
+
+
 def test_a_new_row_fetches_one_photo(project, server):
     urls = [f"{server.url}/photo/{i}" for i in range(12)]
     table = pd.DataFrame({"url": urls, "label": ["walking_running", "sitting", "standing"] * 4})

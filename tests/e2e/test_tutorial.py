@@ -88,7 +88,7 @@ def reader(project):
 
 
 def test_the_tutorial(reader):
-    dry, run, predict, more = blocks("sh")
+    dry, run, predict, more, without_hub = blocks("sh")
     assert "This was a dry-run" in reader.enter(dry)
     assert not (reader.folder / "results").exists()
     reader.enter(run)
@@ -107,6 +107,9 @@ def test_the_tutorial(reader):
     assert "train_fine_tune_holdout_seed_0" in planned
     for done in ("linear_probe_", "zero_shot_", "mlp_", "embed_images", "fetch", "split"):
         assert f"\n{done}" not in planned
+    planned = reader.enter(without_hub.replace("snakemake", "snakemake -n"))
+    assert "train_linear_probe_holdout_seed_0" in planned
+    assert "Fetching the weights of efficientnet_lite0" in planned
 
 
 def assert_it_is_about_the_readers_classes(reader):

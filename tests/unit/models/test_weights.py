@@ -180,7 +180,7 @@ def test_a_hub_that_cannot_be_reached_is_told_with_the_two_ways_out(tmp_path):
         COMMIT,
         "http://127.0.0.1:9",
         "local path",
-        "make demo",
+        "own_classes.md, section 6",
     ):
         assert part in failed.stderr
     assert not list(tmp_path.glob("weights/*/*/weights.json"))
@@ -190,7 +190,7 @@ def test_a_model_that_the_hub_does_not_have(hub, tmp_path):
     failed = fetch(hub.url, tmp_path, revision=COMMIT, weights="hub:some/other")
     assert failed.returncode == 1
     assert "some/other" in failed.stderr
-    assert "make demo" in failed.stderr
+    assert "own_classes.md, section 6" in failed.stderr
 
 
 def test_a_pickle_from_the_hub_is_refused_when_fetched(hub, tmp_path):
@@ -199,7 +199,7 @@ def test_a_pickle_from_the_hub_is_refused_when_fetched(hub, tmp_path):
     failed = fetch(hub.url, tmp_path, revision=COMMIT)
     assert failed.returncode == 1
     assert "pytorch_model.bin: refused" in failed.stderr
-    assert "make demo" not in failed.stderr
+    assert "own_classes.md, section 6" not in failed.stderr
 
 
 @pytest.fixture
@@ -214,7 +214,7 @@ def refused(hub, tmp_path, monkeypatch):
         with pytest.raises(InputError) as error:
             weights.fetch(block(weights="hub:some/model", revision=COMMIT), "mine", tmp_path)
         told = str(error.value)
-        assert all(word in told for word in ("backbones.mine.weights", "local path", "make demo"))
+        assert all(word in told for word in ("backbones.mine.weights", "local path", "own_classes.md, section 6"))
         assert not list(tmp_path.glob("weights/*/*/weights.json"))
         return told
 

