@@ -65,7 +65,8 @@ lint: .venv/installed  ## formatting, lint, types and the lock, as in CI
 .venv/installed: requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "stillact needs Python 3.11 to 3.13, and $(PYTHON) is %d.%d: make PYTHON=python3.11 $(MAKECMDGOALS)" % v)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --progress-bar off --quiet --no-deps --require-hashes \
+	@echo "Installing the packages of requirements.lock into .venv: some minutes, 7 GB of disk"
+	$(BIN)/python -m pip install --no-deps --require-hashes \
 		--requirement requirements.lock
 	@touch $@
 

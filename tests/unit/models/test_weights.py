@@ -214,7 +214,10 @@ def refused(hub, tmp_path, monkeypatch):
         with pytest.raises(InputError) as error:
             weights.fetch(block(weights="hub:some/model", revision=COMMIT), "mine", tmp_path)
         told = str(error.value)
-        assert all(word in told for word in ("backbones.mine.weights", "local path", "own_classes.md, section 6"))
+        assert all(
+            word in told
+            for word in ("backbones.mine.weights", "local path", "own_classes.md, section 6")
+        )
         assert not list(tmp_path.glob("weights/*/*/weights.json"))
         return told
 

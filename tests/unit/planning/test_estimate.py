@@ -73,3 +73,19 @@ def test_a_job_goes_on_after_the_last_look_as_before(tmp_path):
     )  # the last look was after 45 seconds
     assert found.cpu_s == pytest.approx(40)
     assert estimate.taken(benchmark(tmp_path, "short", 0.2, "NA")) is None
+
+
+@pytest.mark.parametrize(
+    ("cpu_hours", "gpu_hours", "cores", "told"),
+    [
+        (0.5, 0, 2, "about 15 minutes on 2 cores, 1.5 GB"),
+        (284, 0, 1, "about 284 hours on 1 core, 1.5 GB"),
+        (8, 5, 4, "about 5 hours on 4 cores and one GPU, 1.5 GB"),
+    ],
+)
+def test_the_total_in_a_sentence(cpu_hours, gpu_hours, cores, told):
+    total = {"rule": "all", "cpu_hours": cpu_hours, "gpu_hours": gpu_hours}
+    table = pd.DataFrame([total | {"memory_mb": 1500, "disk_mb": 2340}])
+    text = estimate.sentence(table, cores)
+    assert told in text
+    assert text.endswith("and 2.3 GB of disk.")

@@ -1,5 +1,6 @@
 """Rule plan: cost estimate of the study before it runs."""
 
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -21,5 +22,6 @@ with logs.job(snakemake.log[0]):
     table = estimate.table(parts, pd.read_csv(snakemake.input.costs), past, params["gpu_rules"])
     write_csv(table, "results/plan.csv")
     print(table.to_string(index=False))
+    print(f"\n{estimate.sentence(table, os.cpu_count() or 1)}")
     if ANSWER.exists():
         print(f"\nSo far: {sentences(Answer.read(ANSWER))[0]}")

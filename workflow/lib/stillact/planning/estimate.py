@@ -340,6 +340,23 @@ def table(
     )
 
 
+def sentence(table: pd.DataFrame, cores: int) -> str:
+    """The total of a `table` in one sentence.
+
+    Args:
+        table: from `table`.
+        cores: cores that work at the same time.
+    """
+    total = table.set_index("rule").loc["all"]
+    hours = max(total.cpu_hours / cores, total.gpu_hours)
+    time = f"{hours:.0f} hours" if hours >= 3 else f"{60 * hours:.0f} minutes"
+    on = f"{cores} core{'s' * (cores > 1)}" + (" and one GPU" if total.gpu_hours else "")
+    return (
+        f"A new study takes about {time} on {on}, {total.memory_mb / 1e3:.1f} GB of memory for its "
+        f"largest job, and {total.disk_mb / 1e3:.1f} GB of disk."
+    )
+
+
 def _estimate(part: JobGroup, cost: pd.Series, past: Past, gpu: bool) -> dict:
     """The row of a job group. Times of past jobs are scaled after subtraction of start-up times."""
     before = past.taken(part)
