@@ -18,6 +18,7 @@ RECORD = Record(
     scheme="cv",
     temperature=1.7,
     threshold=0.5,
+    set_limit=0.2,
     accuracy_wanted=0.9,
     answered=0.625,
     warning="",

@@ -198,3 +198,26 @@ def test_no_cross_validation_is_an_empty_table():
     table = rows(*drawn(30, np.random.default_rng(9)))
     assert calibration.scores(table, scheme="cv").empty
     assert "calibrated_low" in calibration.reliability(table, scheme="cv")
+
+
+@pytest.mark.parametrize("sharp", [1.0, 0.3])
+@pytest.mark.parametrize(("photos", "repeats"), [(45, 1), (100, 1), (285, 1), (100, 3)])
+def test_prediction_sets_have_the_coverage_asked_for(photos, repeats, sharp):
+    """500 studies, whose labels are drawn from known probabilities; the model states them, or
+    others (sharp), which a guarantee must not depend on."""
+    rng = np.random.default_rng(photos + repeats)
+    covered = []
+    for _ in range(500):
+        truth = rng.dirichlet([0.5] * 3, photos + 400)
+        labels = (truth.cumsum(1) < rng.random((len(truth), 1))).sum(1)
+        stated = truth**sharp / (truth**sharp).sum(1, keepdims=True)
+        true = stated[range(len(labels)), labels]
+        limit = calibration.set_limit(np.repeat(true[:photos], repeats), 0.9, photos)
+        covered.append((true[photos:] >= limit).mean())
+    assert 0.9 - 0.005 < np.mean(covered) < 0.9 + 0.02
+
+
+def test_too_few_photos_give_sets_of_all_classes():
+    assert calibration.set_limit(np.full(8, 0.7), 0.9, 8) == 0
+    assert calibration.set_limit(np.linspace(0.1, 0.9, 9), 0.9, 9) == pytest.approx(0.1)
+    assert calibration.set_limit(np.linspace(0.1, 0.9, 9), 0.5, 9) == pytest.approx(0.5)

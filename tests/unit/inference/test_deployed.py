@@ -311,6 +311,10 @@ def test_temperature_and_threshold_are_those_of_all_photos(repeats, groups_of, s
     assert record.threshold == pytest.approx(expected, rel=1e-9)
     assert record.answered == pytest.approx((confidence >= expected).mean())
     assert 0.1 < record.answered < 1 or groups_of > 1
+    true = softmax(logs / record.temperature, axis=1)[range(len(rows)), labels]
+    below = round(240 // groups_of * (1 - accuracy))  # of the independent photos
+    outside = (true < record.set_limit).mean() * 240 // groups_of
+    assert outside in (below - 1, below)
 
 
 def lower_end(right: np.ndarray, share: float) -> float:

@@ -261,7 +261,7 @@ TOLD = [
 
 def test_the_table_of_predictions(tmp_path):
     target = tmp_path / "out" / "predictions.csv"
-    predict.write(PHOTOS, TOLD, CLASSES, 0.75, target)
+    predict.write(PHOTOS, TOLD, CLASSES, 0.75, 0.25, target)
     table = read_csv(target)
     assert table.columns.tolist() == [
         "path",
@@ -272,6 +272,13 @@ def test_the_table_of_predictions(tmp_path):
         "prob_standing",
         "confidence",
         "abstain",
+        "prediction_set",
+    ]
+    assert table["prediction_set"].tolist() == [
+        "standing/sitting",
+        "",
+        "standing",
+        "sitting/standing",
     ]
     assert table["path"].tolist() == PHOTOS["path"].tolist()
     assert table["status"].tolist() == ["ok", "unreadable", "ok", "ok"]
@@ -286,7 +293,9 @@ def test_the_table_of_predictions(tmp_path):
 
 def test_a_model_that_is_never_sure_enough_abstains_on_all(tmp_path):
     target = tmp_path / "predictions.csv"
-    predict.write(PHOTOS.head(1), [(np.array([0.0, 1.0]), "")], CLASSES, np.nextafter(1, 2), target)
+    predict.write(
+        PHOTOS.head(1), [(np.array([0.0, 1.0]), "")], CLASSES, np.nextafter(1, 2), 0.5, target
+    )
     assert read_csv(target)["abstain"].tolist() == ["yes"]
 
 
@@ -294,7 +303,7 @@ def test_where_nothing_can_be_read_there_is_no_table(tmp_path):
     target = tmp_path / "predictions.csv"
     told = [(None, "no such file"), (None, "damaged image"), (None, "damaged image")]
     with pytest.raises(InputError) as error:
-        predict.write(PHOTOS.head(3), told, CLASSES, 0.5, target)
+        predict.write(PHOTOS.head(3), told, CLASSES, 0.5, 0.5, target)
     assert str(error.value).splitlines() == [
         "photos: none of the 3 photos can be read:",
         '  damaged image: b, c.jpg, d "e".jpg',
@@ -312,6 +321,6 @@ def test_an_interrupted_table_leaves_the_one_before(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        predict.write(PHOTOS, told(), CLASSES, 0.5, target)
+        predict.write(PHOTOS, told(), CLASSES, 0.5, 0.5, target)
     assert target.read_text() == "before"
     assert list(tmp_path.iterdir()) == [target]

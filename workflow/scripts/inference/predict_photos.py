@@ -21,7 +21,7 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
 
     photos = read_csv(snakemake.input.photos)
     found = list(zip(photos["file"], photos["reason"], strict=True))
-    limits = Fetch(**params["fetch"])
-    rows = predict.answers(found, used.preprocessing, limits, probabilities, snakemake.threads)
-    threshold = used.record.threshold
-    predict.write(photos, rows, used.classes, threshold, Path(snakemake.output[0]))
+    fetch = Fetch(**params["fetch"])
+    rows = predict.answers(found, used.preprocessing, fetch, probabilities, snakemake.threads)
+    limits = used.record.threshold, used.record.set_limit
+    predict.write(photos, rows, used.classes, *limits, Path(snakemake.output[0]))

@@ -124,7 +124,8 @@ class Predict(Block):
         Fraction,
         Field(
             description="Abstain below the lowest confidence from which on the accuracy of "
-            "out-of-fold predictions is shown to reach this value."
+            "out-of-fold predictions is shown to reach this value; prediction sets have the true "
+            "class of at least this share of new photos."
         ),
     ] = 0.9
     gallery: Annotated[

@@ -211,6 +211,27 @@ def threshold(confidence: np.ndarray, right: np.ndarray, accuracy: float, photos
     return float(confidence[order][enough[-1]]) if len(enough) else math.nextafter(1, 2)
 
 
+def set_limit(true: np.ndarray, coverage: float, photos: int) -> float:
+    """The probability from which on a class belongs to the prediction set of a photo, such that
+    sets contain the true class of at least a share of new photos.
+
+    Split conformal prediction (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random
+    World", 2005) with the probability of the true class as score, which gives the smallest sets
+    (Sadinle, Lei and Wasserman, JASA 114, 2019). The guarantee is of photos that are exchangeable
+    with the labelled ones, over the draw of both.
+
+    Args:
+        true: (predictions,), out-of-fold probability of the true class.
+        coverage: share of the new photos whose set has the true class, 0 to 1.
+        photos: number of independent photos among the predictions, which may be fewer.
+
+    Returns:
+        In [0, 1]; 0, with which sets have all classes, where there are too few photos.
+    """
+    rank = math.floor((photos + 1) * (1 - coverage) + 1e-9)
+    return float(np.sort(true)[rank * len(true) // photos - 1]) if rank else 0.0
+
+
 def log_loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Mean of -log p of the true class, in nats.
 

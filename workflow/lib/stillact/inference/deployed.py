@@ -16,7 +16,12 @@ from stillact.core.runs import Run
 from stillact.data.preprocessing import Preprocessing
 from stillact.evaluation import bootstrap
 from stillact.evaluation.answer import NOTHING_SHOWN, Answer
-from stillact.evaluation.calibration import apply_temperature, fit_temperature, threshold
+from stillact.evaluation.calibration import (
+    apply_temperature,
+    fit_temperature,
+    set_limit,
+    threshold,
+)
 from stillact.evaluation.predictions import Predictions, by_model, rows_of
 from stillact.evaluation.proportions import clustered_wilson
 from stillact.recipes.setups import plan_of, setup_of
@@ -40,6 +45,8 @@ class Record(BaseModel):
     temperature: fitted on its predictions in that scheme.
     threshold: of the confidence, as calibrated; predictions below it are marked as uncertain. Just
         above 1 where no threshold is shown to reach accuracy_wanted.
+    set_limit: probability from which on a class belongs to a prediction set, whose coverage is
+        accuracy_wanted.
     answered: share of those predictions at or above the threshold.
     warning: '' or why its predictions may be worthless, without a full stop.
     """
@@ -62,6 +69,7 @@ class Record(BaseModel):
     temperature: float
     threshold: float
     accuracy_wanted: float
+    set_limit: float
     answered: float
     warning: str
 
@@ -159,7 +167,9 @@ def record(
     temperature = fit_temperature(probabilities, labels)
     scaled = apply_temperature(probabilities, temperature)
     confidence, right = scaled.max(1), scaled.argmax(1) == labels
-    limit = threshold(confidence, right, accuracy, len(np.unique(given.clusters)))
+    independent = len(np.unique(given.clusters))
+    limit = threshold(confidence, right, accuracy, independent)
+    true = scaled[range(len(labels)), labels]
     return Record(
         task=run.task,
         model=run.model,
@@ -171,6 +181,7 @@ def record(
         temperature=temperature,
         threshold=limit,
         accuracy_wanted=accuracy,
+        set_limit=set_limit(true, accuracy, independent),
         answered=float((confidence >= limit).mean()),
         warning=_warning(found, run.model),
     )

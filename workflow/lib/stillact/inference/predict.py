@@ -175,20 +175,22 @@ def write(
     predicted: Iterable[tuple[np.ndarray | None, str]],
     classes: Sequence[str],
     threshold: float,
+    set_limit: float,
     target: Path,
 ) -> None:
     """Write predictions.csv row by row, atomically.
 
     Its columns: path or url; status, "ok" or "unreadable", and reason; predicted, the class with
     the highest probability; prob_<class>, in [0, 1]; confidence, the highest of them; abstain,
-    "yes" where that is below the threshold, else "no". For unreadable photos the columns from
-    predicted on are empty.
+    "yes" where that is below the threshold, else "no"; prediction_set, the predicted class and all
+    others from `set_limit` on, the most probable first, joined by "/" (which no class name has).
+    For unreadable photos the columns from predicted on are empty.
 
     Args:
         photos: from `in_folder` or `of_urls`.
         predicted: from `answers`: the probability of each class.
         classes: in the order of the probabilities.
-        threshold: in [0, 1].
+        threshold, set_limit: in [0, 1]; see `deployed.Record`.
         target: path of the file.
 
     Raises:
@@ -199,17 +201,20 @@ def write(
         table = csv.writer(file, lineterminator="\n")
         probabilities = [f"prob_{name}" for name in classes]
         head = [photos.columns[0], "status", "reason", "predicted", *probabilities]
-        table.writerow([*head, "confidence", "abstain"])
+        table.writerow([*head, "confidence", "abstain", "prediction_set"])
         for name, (row, reason) in zip(photos.iloc[:, 0], predicted, strict=True):
             if row is None:
                 reasons[reason].append(name)
-                table.writerow([name, "unreadable", reason, *[""] * (len(classes) + 3)])
+                table.writerow([name, "unreadable", reason, *[""] * (len(classes) + 4)])
                 continue
             shown = [round(float(p), 8) for p in row]
-            best = max(range(len(classes)), key=shown.__getitem__)
+            order = sorted(range(len(classes)), key=shown.__getitem__, reverse=True)
+            best = order[0]
+            likely = [classes[i] for i in order if i == best or shown[i] >= set_limit]
             abstain = "yes" if shown[best] < threshold else "no"
             counts[abstain] += 1
-            table.writerow([name, "ok", "", classes[best], *shown, shown[best], abstain])
+            answer = [classes[best], *shown, shown[best], abstain, "/".join(likely)]
+            table.writerow([name, "ok", "", *answer])
         if not counts:
             raise InputError(_none_read(reasons))
     logger.info(
