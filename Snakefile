@@ -82,6 +82,7 @@ rule predict:
     input:
         rules.predict_photos.output,
         rules.gallery.output,
+        rules.sort_photos.output[0] if cfg.sort_into else [],
 
 
 rule weights:

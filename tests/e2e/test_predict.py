@@ -72,7 +72,9 @@ def test_a_folder_is_answered_and_the_study_stays_as_it_is(asked):
 def test_photos_by_url_and_a_model_without_maps(asked, server):
     urls = [f"{server.url}/photo/a", f"{server.url}/status/404/b", "new photos/a b.jpg"]
     pd.DataFrame({"url": urls}).to_csv(asked.folder / "urls.csv", index=False)
-    predict(asked, photos="urls.csv", deploy="clip_probe")
+    predict(asked, photos="urls.csv", deploy="clip_probe", sort_into="sorted")
+    copies = read_csv(asked.folder / "sorted/sorted.csv")["copy"]
+    assert sum((asked.folder / "sorted" / copy).is_file() for copy in copies if copy) == 2
     table = read_csv(asked.folder / "results/predict/predictions.csv")
     assert table["url"].tolist() == urls
     assert table["status"].tolist() == ["ok", "unreadable", "ok"]

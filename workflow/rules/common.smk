@@ -45,7 +45,7 @@ from stillact.core.dependencies import source_digest
 from stillact.core.errors import InputError
 from stillact.data.fetch import local_files
 from stillact.data.labelled import source
-from stillact.inference import listing
+from stillact.inference import listing, sorting
 from stillact.recipes.registry import RECIPES
 from stillact.study.config import AFTERWARDS
 from stillact.study import labelled_photos, yaml_files
@@ -291,3 +291,13 @@ def photos_asked(wildcards):
     except InputError as error:
         raise WorkflowError(str(error)) from None
     return dict(photos=cfg.photos, fetch=cfg.fetch.model_dump(), dataset=cfg.dataset.model_dump())
+
+
+def folder_sorted_into(wildcards):
+    """The parameters of sort_photos, checked before any job runs."""
+    target = Path(cfg.sort_into)
+    try:
+        sorting.check(target, Path(cfg.photos))
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+    return dict(target=cfg.sort_into)

@@ -97,6 +97,35 @@ rule predict_photos:
         "../scripts/inference/predict_photos.py"
 
 
+if cfg.sort_into:
+
+    rule sort_photos:
+        """Copy the input photos into one folder per predicted class."""
+        input:
+            photos=rules.find_photos.output[0],
+            predictions=rules.predict_photos.output[0],
+        output:
+            update(local(f"{cfg.sort_into}/sorted.csv")),  # lists the copies to replace
+        log:
+            "results/logs/predict/sort_photos.log",
+        benchmark:
+            "results/benchmarks/predict/sort_photos.tsv"
+        localrule: True
+        conda:
+            "../../envs/data.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=60,
+        params:
+            folder_sorted_into,
+            code=digest_of("inference/sort_photos.py"),
+        message:
+            f"Copying the photos into {cfg.sort_into}"
+        script:
+            "../scripts/inference/sort_photos.py"
+
+
 rule gallery:
     """HTML page of selected photos with predictions and saliency maps."""
     input:

@@ -81,7 +81,11 @@ def test_the_study_of_the_paper_loads():
 
 
 def test_a_study_is_whole_without_what_comes_afterwards():
-    cfg = load(changed(("photos", "new"), ("deploy", "clip_ic"), ("predict.accuracy", 0.5)))
+    cfg = load(
+        changed(
+            ("photos", "new"), ("sort_into", "s"), ("deploy", "clip_ic"), ("predict.accuracy", 0.5)
+        )
+    )
     study = load(cfg.model_dump(mode="json", exclude=set(AFTERWARDS)))
     assert (study.photos, study.deploy, study.predict) == (None, None, Predict())
     assert study == load(RAW).model_copy(update={"predict": Predict()})

@@ -19,7 +19,7 @@ from stillact.recipes.registry import RECIPES
 from stillact.study import checks
 
 # Config keys that are not part of the study: the use of the model afterwards.
-AFTERWARDS = ("photos", "deploy", "predict")
+AFTERWARDS = ("photos", "sort_into", "deploy", "predict")
 
 Repeats = Annotated[int, Field(ge=0, description="Number of repeats of splits.kfold.")]
 if TYPE_CHECKING:
@@ -158,6 +158,14 @@ class Config(Block):
     photos: Annotated[
         str | None,
         Field(description="Input of `predict`: a folder, or a CSV with a column url."),
+    ] = None
+    sort_into: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            description="Folder into which `predict` copies the photos, one folder per predicted "
+            "class; null: none.",
+        ),
     ] = None
     deploy: Annotated[
         Name | None,
