@@ -25,7 +25,7 @@ study: .venv/installed  ## the study of config.yaml; LABELLED=FOLDER: of your ow
 test: .venv/installed  ## the whole test suite
 	@$(BIN)/python -m pytest tests/unit --numprocesses auto --maxprocesses 4
 	@$(BIN)/python -m pytest tests/dag tests/e2e --numprocesses 2 --dist worksteal
-	@$(BIN)/python tests/fuzz/photos.py --images 4000
+	@$(BIN)/python tests/fuzz/photos.py --images 16400
 
 BENCHES := imports starts decode fetch heads embed step seeds
 
@@ -48,7 +48,7 @@ test-slurm: .venv/installed  ## a small study through the SLURM of this machine
 torture: .venv/installed  ## a demo killed twenty times, and one that was not: an hour
 	@$(BIN)/python tests/torture/kills.py
 
-fuzz: .venv/installed  ## 16,400 damaged photos, each used or refused: minutes
+fuzz: .venv/installed  ## 16,400 damaged photos, each used or refused: a minute
 	@$(BIN)/python tests/fuzz/photos.py $(FUZZ)
 
 lint: .venv/installed  ## formatting, lint, types and the lock, as in CI

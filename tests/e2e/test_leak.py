@@ -53,6 +53,7 @@ def study(project):
                 "mlp": {"max_epochs": 20, "batch_size": 32},
                 "prolip": {"max_epochs": 10},
             },
+            "resources": dict.fromkeys(("linear_probe", "prolip", "mlp"), {"folds_per_job": FOLDS}),
             "seeds": [0],
         }
     )
