@@ -48,6 +48,7 @@ include: "workflow/rules/planning.smk"
 
 
 onstart:
+    cancel_left_jobs()
     STUDY.write()
 
 

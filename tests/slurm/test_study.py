@@ -1,5 +1,5 @@
 """A small study through a real SLURM (`make test-slurm`): the CSVs of a local run, to the byte,
-with one job cancelled on the way."""
+with one job cancelled on the way; and after Snakemake was killed, no job runs twice."""
 
 import shutil
 import subprocess
@@ -62,10 +62,44 @@ def test_the_bytes_of_a_local_run_though_a_job_is_cancelled(slurm, project, tmp_
     assert sent.csv_bytes() == expected
 
 
-def begun(process: subprocess.Popen, unfinished) -> str:
-    """The number of the job that trains cnn_base, once it does."""
+@pytest.mark.timeout(900)
+def test_what_a_killed_snakemake_left_in_the_queue_is_cancelled(slurm, project, tmp_path):
+    project.configure(STUDY)
+    ready = ("results/splits/activity3/holdout.csv", "results/data/pack/resize_crop_32.npy")
+    project.run("--", *ready)
+    targets = [f"{RUNS}/{name}/holdout/seed_0/history.csv" for name in ("cnn_base", "cnn_gen")]
+    with open(tmp_path / "first", "w") as said:
+        first = project.start(*PROFILE, "--", *targets, stdout=said)
+        begun(first, project.folder / "results/unfinished", "cnn_")
+        first.kill()
+        first.wait()
+    left = queued(project.folder)
+    assert len(left) == 2
+    project.run("--unlock")
+    with open(tmp_path / "second", "w+") as said:
+        second = project.start(*PROFILE, "--", *targets, stdout=said)
+        end = time.monotonic() + 120
+        while not (now := queued(project.folder)) or now & left:
+            assert time.monotonic() < end, now
+            time.sleep(0.5)
+        second.wait(800)
+        said.seek(0)
+        output = said.read()
+    assert second.returncode == 0, output
+    assert "cancelled 2 SLURM jobs of an earlier start" in output
+    assert output.count("has been submitted") == len(targets)
+
+
+def queued(folder) -> set[str]:
+    """The numbers of the jobs in the queue that were submitted from a folder."""
+    jobs = told("squeue", "--noheader", "--format", "%i %Z").splitlines()
+    return {job.split()[0] for job in jobs if job.split(maxsplit=1)[1] == str(folder)}
+
+
+def begun(process: subprocess.Popen, unfinished, model: str = "cnn_base") -> str:
+    """The number of the job that trains a model, once it does."""
     end = time.monotonic() + 600
-    while not list(unfinished.glob("*cnn_base*/made_from")):
+    while not list(unfinished.glob(f"*{model}*/made_from")):
         assert process.poll() is None, "ended before a training began"
         assert time.monotonic() < end, "no training began"
         time.sleep(0.1)
