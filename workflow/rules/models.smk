@@ -49,6 +49,8 @@ rule pack_backbone:
         "results/logs/pack_backbone/{backbone}.log",
     benchmark:
         "results/benchmarks/pack_backbone/{backbone}.tsv"
+    group:
+        "pack"
     conda:
         "../../envs/data.yaml"
     threads: 2
@@ -78,6 +80,8 @@ rule pack_view:
         "results/benchmarks/pack_view/{backbone}/{view}.tsv"
     wildcard_constraints:
         view="letterbox|person",
+    group:
+        "pack"
     conda:
         "../../envs/data.yaml"
     threads: 2
@@ -106,6 +110,8 @@ rule embed_images:
         "results/logs/embed_images/{backbone}.log",
     benchmark:
         "results/benchmarks/embed_images/{backbone}.tsv"
+    group:
+        "embed"
     conda:
         "../../envs/backbones.yaml"
     threads: 2
@@ -133,6 +139,8 @@ rule embed_unprojected:
         "results/logs/embed_unprojected/{backbone}.log",
     benchmark:
         "results/benchmarks/embed_unprojected/{backbone}.tsv"
+    group:
+        "embed"
     conda:
         "../../envs/backbones.yaml"
     threads: 2
@@ -159,6 +167,8 @@ rule embed_texts:
         "results/logs/embed_texts/{backbone}/{prompts}.log",
     benchmark:
         "results/benchmarks/embed_texts/{backbone}/{prompts}.tsv"
+    group:
+        "embed"
     conda:
         "../../envs/backbones.yaml"
     threads: 1
