@@ -52,7 +52,12 @@ onstart:
     STUDY.write()
 
 
+onerror:
+    tell_ended_jobs()
+
+
 onsuccess:
+    tell_ended_jobs()
     run_dirs.clear(Path("results/unfinished"))
 
 

@@ -57,7 +57,7 @@ def test_the_bytes_of_a_local_run_though_a_job_is_cancelled(slurm, project, tmp_
         said.seek(0)
         output = said.read()
     assert process.returncode == 0, output
-    assert f"SLURM-job '{number}' failed, SLURM status is: 'CANCELLED'" in output
+    assert f"SLURM ended job {number} (attempt 1, 3000 MB), because it was cancelled" in output
     assert output.count("has been submitted") == len(TARGETS) + 1
     assert sent.csv_bytes() == expected
 
@@ -88,6 +88,21 @@ def test_what_a_killed_snakemake_left_in_the_queue_is_cancelled(slurm, project, 
     assert second.returncode == 0, output
     assert "cancelled 2 SLURM jobs of an earlier start" in output
     assert output.count("has been submitted") == len(targets)
+
+
+@pytest.mark.timeout(600)
+def test_a_job_beyond_its_time_is_told(slurm, project):
+    project.configure(STUDY, {"runs_per_job": 1})
+    ready = ("results/splits/activity3/holdout.csv", "results/data/pack/resize_crop_32.npy")
+    project.run("--", *ready)
+    endless = {"from_scratch": {"size": 32, "max_epochs": 10**6, "patience": None}}
+    minute = {"from_scratch": {"minutes": 1, "mem_mb": 2500}}
+    project.configure(STUDY, {"runs_per_job": 1, "recipes": endless, "resources": minute})
+    output = project.fail(*PROFILE, "--retries", "0", "--", TARGETS[0])
+    (told,) = [line for line in output.splitlines() if line.startswith("SLURM ended job")]
+    assert "(attempt 1, 2500 MB), because it took longer than it requested" in told
+    assert ": Training cnn_base on activity3" in told
+    assert (project.folder / told.rsplit("log: ")[1]).exists()
 
 
 def queued(folder) -> set[str]:

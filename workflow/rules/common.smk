@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from pathlib import Path
 
 import yaml
@@ -34,6 +35,7 @@ def checkout():
     return folder
 
 
+STARTED = time.time()
 ROOT = checkout()
 LIB = ROOT / "workflow" / "lib"
 sys.path.insert(0, str(LIB))
@@ -73,6 +75,16 @@ def cancel_left_jobs():
             f"cancelled {len(jobs)} SLURM jobs of an earlier start, which was killed: "
             f"{', '.join(jobs)}; this start submits again what is left of them"
         )
+
+
+def tell_ended_jobs():
+    """Say which jobs SLURM ended and why, which its executor does not."""
+    for sentence in slurm.ended(Path(".snakemake", "slurm_logs"), STARTED):
+        logger.error(sentence)
+
+
+if workflow.remote_exec and slurm.requested():
+    logger.info(slurm.requested())
 
 
 def own(path):

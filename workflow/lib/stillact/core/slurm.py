@@ -1,5 +1,6 @@
-"""The jobs of a study in the queue of SLURM."""
+"""The jobs of a study in the queue of SLURM, and why SLURM ended one."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -13,6 +14,20 @@ _NAME = re.compile(r"(.+_)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # SLURM kills a job that ignores its signal after KillWait, 30 s by default.
 END_S = 180
 POLL_S = 1.0
+
+# What SLURM itself writes into a job's log when it ends the job, of versions 20 to 25.
+_ENDED = {
+    "it needed more memory than it requested": re.compile(
+        r"(?mi)^(slurmstepd|srun).*(oom.?kill|out of memory|exceeded .*memory limit)"
+    ),
+    "it took longer than it requested": re.compile(r"(?m)^slurmstepd.* DUE TO TIME LIMIT"),
+    "it was preempted": re.compile(r"(?m)^slurmstepd.* DUE TO PREEMPTION"),
+    "its node failed": re.compile(r"(?m)^slurmstepd.* DUE TO NODE FAILURE"),
+    "it was cancelled": re.compile(r"(?m)^slurmstepd.* JOB .* CANCELLED AT"),
+}
+_STEP = re.compile(r"(?m)^ *Job \d+: (.+)$")
+_ATTEMPT = re.compile(r"--attempt (\d+)")
+_REQUESTED = re.compile(r"(?m)^SLURM job: (.+)$")
 
 
 def cancel_jobs(folder: Path) -> list[str]:
@@ -36,6 +51,35 @@ def cancel_jobs(folder: Path) -> list[str]:
             )
         time.sleep(POLL_S)
     return cancelled
+
+
+def requested() -> str | None:
+    """A line for the log of a job of SLURM, which `ended` reads; None outside of one."""
+    megabytes = os.environ.get("SLURM_MEM_PER_NODE")
+    return f"SLURM job: {megabytes} MB" if megabytes else None
+
+
+def ended(logs: Path, since: float) -> list[str]:
+    """A sentence for each job that SLURM ended, from its log, which else nobody reads.
+
+    Args:
+        logs: folder of SLURM's logs, {...}/{job's number}.log; those of jobs without a failure are
+            not kept.
+        since: time of the start, seconds since the epoch; older logs are of earlier starts.
+    """
+    recent = [path for path in logs.rglob("*.log") if path.stat().st_mtime >= since]
+    sentences = []
+    for path in sorted(recent, key=lambda path: path.stat().st_mtime):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        reason = next((why for why, words in _ENDED.items() if words.search(text)), None)
+        if reason is not None:
+            steps, attempt, asked = (p.findall(text) for p in (_STEP, _ATTEMPT, _REQUESTED))
+            sentences.append(
+                f"SLURM ended job {path.stem} (attempt {(attempt or ['?'])[0]}, "
+                f"{(asked or ['memory unknown'])[0]}), because {reason}: "
+                f"{(steps or ['before its first step'])[-1]}; log: {path}"
+            )
+    return sentences
 
 
 def _jobs(folder: Path) -> list[str]:
