@@ -18,6 +18,7 @@ STUDY = {
 }
 PROFILE = ["--workflow-profile", "profiles/slurm", "--slurm-status-command", "squeue"]
 PROFILE += ["--slurm-init-seconds-before-status-checks", "5"]
+EACH = ["--group-components", "train_from_scratch=1"]
 
 
 def told(*command: str) -> str:
@@ -69,7 +70,7 @@ def test_what_a_killed_snakemake_left_in_the_queue_is_cancelled(slurm, project, 
     project.run("--", *ready)
     targets = [f"{RUNS}/{name}/holdout/seed_0/history.csv" for name in ("cnn_base", "cnn_gen")]
     with open(tmp_path / "first", "w") as said:
-        first = project.start(*PROFILE, "--", *targets, stdout=said)
+        first = project.start(*PROFILE, *EACH, "--", *targets, stdout=said)
         begun(first, project.folder / "results/unfinished", "cnn_")
         first.kill()
         first.wait()
@@ -77,7 +78,7 @@ def test_what_a_killed_snakemake_left_in_the_queue_is_cancelled(slurm, project, 
     assert len(left) == 2
     project.run("--unlock")
     with open(tmp_path / "second", "w+") as said:
-        second = project.start(*PROFILE, "--", *targets, stdout=said)
+        second = project.start(*PROFILE, *EACH, "--", *targets, stdout=said)
         end = time.monotonic() + 120
         while not (now := queued(project.folder)) or now & left:
             assert time.monotonic() < end, now
