@@ -60,6 +60,11 @@ def test_the_bytes_of_a_local_run_though_a_job_is_cancelled(slurm, project, tmp_
     assert process.returncode == 0, output
     assert f"SLURM ended job {number} (attempt 1, 3000 MB), because it was cancelled" in output
     assert output.count("has been submitted") == len(TARGETS) + 1
+    log = sent.folder / "results/logs/train/activity3/cnn_base/holdout/seed_0.log"
+    assert [f"SLURM job {number}" in log.read_text(), log.read_text().count("attempt:")] == [
+        True,
+        2,
+    ]
     assert sent.csv_bytes() == expected
 
 

@@ -3,6 +3,9 @@ import errno
 import logging
 import os
 import platform
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -39,21 +42,32 @@ def test_a_job_logs_to_stderr_and_to_its_file(tmp_path, capsys, caplog):
     assert given is logging.getLogger("stillact")
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", "fetched 3 photos\n")
-    started, line, finished = path.read_text().splitlines()
+    started, line = path.read_text().splitlines()
     assert started.endswith(f"INFO === attempt: process {os.getpid()} on {platform.node()}")
     assert line.endswith("INFO fetched 3 photos")
-    assert finished.endswith("INFO === finished")
     assert caplog.records == []  # the root logger, Snakemake's own, would say it again
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from stillact.core import logs
+with logs.job(Path(sys.argv[1])) as logger:
+    logger.info("first")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
 @pytest.mark.parametrize("killed", [True, False])
 def test_a_job_keeps_the_lines_of_attempts_that_failed(monkeypatch, tmp_path, killed):
     path = tmp_path / "job.log"
     if killed:
-        path.write_text("first\n")
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+        assert subprocess.run([sys.executable, "-c", KILLED, path]).returncode == -signal.SIGKILL
     else:
         with pytest.raises(SystemExit), logs.job(path):
             raise InputError("first")
+    path.unlink()  # as Snakemake does before an attempt
     monkeypatch.setenv("SLURM_JOB_ID", "31")
     with logs.job(path):
         logger.info("second")
@@ -63,6 +77,7 @@ def test_a_job_keeps_the_lines_of_attempts_that_failed(monkeypatch, tmp_path, ki
         logger.info("third")
     assert "first" not in path.read_text()
     assert "second" not in path.read_text()
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_job_starts_its_file_anew_and_logs_once(tmp_path, capsys):

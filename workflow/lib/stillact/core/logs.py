@@ -28,7 +28,6 @@ _FULL = re.compile(r"No space left on device|requested and \d+ written|inline_co
 _MEMORY = re.compile(r"can't allocate memory|CUDA out of memory")
 _KEPT = "start again: finished results are kept"
 _STARTED = "=== attempt: process"
-_FINISHED = "=== finished"
 
 
 @contextlib.contextmanager
@@ -52,7 +51,7 @@ def job(path: str | Path) -> Iterator[logging.Logger]:
         logger.handlers = [_to_file(Path(path)), to_stderr]
         logger.info("%s %s", _STARTED, _here(), extra={"file_only": True})
         yield logger
-        logger.info(_FINISHED, extra={"file_only": True})
+        _kept(Path(path)).unlink(missing_ok=True)
     except InputError as error:
         _end(f"error: {error}")
     except KeyboardInterrupt:
@@ -68,10 +67,21 @@ def job(path: str | Path) -> Iterator[logging.Logger]:
                 handler.flush()
 
 
+def _kept(path: Path) -> Path:
+    """A second link to the log of an attempt that has not succeeded, since Snakemake deletes the
+    log itself before the next attempt."""
+    return path.with_name(f".{path.name}")
+
+
 def _to_file(path: Path) -> logging.Handler:
     path.parent.mkdir(parents=True, exist_ok=True)
-    finished = path.is_file() and path.read_bytes().endswith(f"{_FINISHED}\n".encode())
-    to_file = logging.FileHandler(path, mode="w" if finished else "a", encoding="utf-8")
+    mode = "w"
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(_kept(path), path)
+        mode = "a"
+    to_file = logging.FileHandler(path, mode=mode, encoding="utf-8")
+    with contextlib.suppress(OSError):  # a file system without hard links
+        os.link(path, _kept(path))
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     to_file.handleError = lambda record: None  # on a full disk, log to stderr only
     return to_file
