@@ -48,10 +48,16 @@ include: "workflow/rules/planning.smk"
 
 
 onstart:
+    cancel_left_jobs()
     STUDY.write()
 
 
+onerror:
+    tell_ended_jobs()
+
+
 onsuccess:
+    tell_ended_jobs()
     run_dirs.clear(Path("results/unfinished"))
 
 

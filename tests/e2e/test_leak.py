@@ -53,7 +53,9 @@ def study(project):
                 "mlp": {"max_epochs": 20, "batch_size": 32},
                 "prolip": {"max_epochs": 10},
             },
-            "resources": dict.fromkeys(("linear_probe", "prolip", "mlp"), {"folds_per_job": FOLDS}),
+            "resources": {
+                recipe: {"folds_per_job": FOLDS} for recipe in ("linear_probe", "prolip", "mlp")
+            },
             "seeds": [0],
         }
     )

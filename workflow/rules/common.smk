@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from pathlib import Path
 
 import yaml
@@ -34,13 +35,14 @@ def checkout():
     return folder
 
 
+STARTED = time.time()
 ROOT = checkout()
 LIB = ROOT / "workflow" / "lib"
 sys.path.insert(0, str(LIB))
 found = filter(None, [str(LIB), os.getenv("PYTHONPATH")])
 os.environ |= {"PYTHONPATH": os.pathsep.join(found)}  # for the scripts
 
-from stillact.core import runs
+from stillact.core import runs, slurm
 from stillact.core.dependencies import source_digest
 from stillact.core.errors import InputError
 from stillact.data.fetch import local_files
@@ -57,6 +59,32 @@ from stillact.training import run_dirs
 if os.path.exists("config.yaml") and not os.path.samefile("config.yaml", ROOT / "config.yaml"):
 
     configfile: "config.yaml"
+
+
+def cancel_left_jobs():
+    """Cancel what a killed Snakemake left in SLURM's queue, since this start submits it again.
+    Another Snakemake of this folder, on other targets, may be alive: then there are two locks, and
+    nothing is cancelled."""
+    alone = len(list(Path(".snakemake", "locks").glob("*.output.lock"))) == 1
+    try:
+        jobs = slurm.cancel_jobs(Path.cwd()) if workflow.non_local_exec and alone else []
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+    if jobs:
+        logger.warning(
+            f"cancelled {len(jobs)} SLURM jobs of an earlier start, which was killed: "
+            f"{', '.join(jobs)}; this start submits again what is left of them"
+        )
+
+
+def tell_ended_jobs():
+    """Say which jobs SLURM ended and why, which its executor does not."""
+    for sentence in slurm.ended(Path(".snakemake", "slurm_logs"), STARTED):
+        logger.error(sentence)
+
+
+if workflow.remote_exec and slurm.requested():
+    logger.info(slurm.requested())
 
 
 def own(path):

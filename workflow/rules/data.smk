@@ -104,6 +104,8 @@ rule pack:
         "results/logs/pack/{geometry}_{size}.log",
     benchmark:
         "results/benchmarks/pack/{geometry}_{size}.tsv"
+    group:
+        "pack"
     conda:
         "../../envs/data.yaml"
     threads: 2
@@ -129,6 +131,8 @@ rule duplicates:
         "results/logs/duplicates.log",
     benchmark:
         "results/benchmarks/duplicates.tsv"
+    group:
+        "pack"
     conda:
         "../../envs/data.yaml"
     threads: 1

@@ -116,6 +116,8 @@ rule evaluate:
         "results/logs/statistics/{task}.log",
     benchmark:
         "results/benchmarks/statistics/{task}.tsv"
+    group:
+        "statistics"
     conda:
         "../../envs/report.yaml"
     threads: 1
@@ -312,6 +314,8 @@ rule errors:
         "results/logs/errors/{task}.log",
     benchmark:
         "results/benchmarks/errors/{task}.tsv"
+    group:
+        "statistics"
     conda:
         "../../envs/report.yaml"
     threads: 1

@@ -50,6 +50,8 @@ rule pack_backbone:
         "results/logs/pack_backbone/{backbone}.log",
     benchmark:
         "results/benchmarks/pack_backbone/{backbone}.tsv"
+    group:
+        "pack"
     conda:
         "../../envs/data.yaml"
     threads: 2
@@ -79,6 +81,8 @@ rule pack_view:
         "results/benchmarks/pack_view/{backbone}/{view}.tsv"
     wildcard_constraints:
         view="letterbox|person",
+    group:
+        "pack"
     conda:
         "../../envs/data.yaml"
     threads: 2
@@ -107,6 +111,8 @@ rule embed_images:
         "results/logs/embed_images/{backbone}.log",
     benchmark:
         "results/benchmarks/embed_images/{backbone}.tsv"
+    group:
+        "embed"
     conda:
         "../../envs/backbones.yaml"
     threads: 2
@@ -134,6 +140,8 @@ rule embed_unprojected:
         "results/logs/embed_unprojected/{backbone}.log",
     benchmark:
         "results/benchmarks/embed_unprojected/{backbone}.tsv"
+    group:
+        "embed"
     conda:
         "../../envs/backbones.yaml"
     threads: 2
@@ -160,6 +168,8 @@ rule embed_texts:
         "results/logs/embed_texts/{backbone}/{prompts}.log",
     benchmark:
         "results/benchmarks/embed_texts/{backbone}/{prompts}.tsv"
+    group:
+        "embed"
     conda:
         "../../envs/backbones.yaml"
     threads: 1

@@ -20,6 +20,8 @@ rule occlude:
         "results/logs/cover/{task}/{model}.log",
     benchmark:
         "results/benchmarks/cover/{task}/{model}.tsv"
+    group:
+        "explain"
     conda:
         "../../envs/backbones.yaml"
     threads: 2
@@ -59,6 +61,8 @@ rule occlusion:
         "results/logs/explain/{task}/covered.log",
     benchmark:
         "results/benchmarks/explain/{task}/covered.tsv"
+    group:
+        "statistics"
     conda:
         "../../envs/report.yaml"
     threads: 1
@@ -91,6 +95,8 @@ rule corrupt:
         "results/logs/robustness/{task}/{model}.log",
     benchmark:
         "results/benchmarks/robustness/{task}/{model}.tsv"
+    group:
+        "explain"
     conda:
         "../../envs/backbones.yaml"
     threads: 2
@@ -138,6 +144,8 @@ rule robustness:
         "results/logs/robustness/{task}.log",
     benchmark:
         "results/benchmarks/robustness/{task}.tsv"
+    group:
+        "statistics"
     conda:
         "../../envs/report.yaml"
     threads: 1

@@ -30,6 +30,8 @@ rule saliency_maps:
         "results/benchmarks/explain/{task}/{model}.tsv"
     wildcard_constraints:
         model="|".join(cfg.explained) or "-",
+    group:
+        "explain"
     conda:
         "../../envs/backbones.yaml"
     threads: cfg.resources_of("fine_tune").threads

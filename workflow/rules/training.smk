@@ -15,6 +15,7 @@ RUN = "results/runs/{{task}}/{{model}}/{split}/seed_{seed}"
 for recipe in RECIPES.values():
     needs = cfg.resources_of(recipe.name)
     seeds = cfg.seeds[:1] if recipe.of_seeds else cfg.seeds
+    kind = "derived" if recipe.derived else "frozen" if recipe.frozen else recipe.name
     # A derived run has a separate job, so that its inputs depend on nothing else.
     seeds_per_job = 1 if recipe.derived else cfg.runs_per_job
     batches = [
@@ -52,6 +53,8 @@ for recipe in RECIPES.values():
                 f"results/benchmarks/train/{{task}}/{{model}}/{split}/{seed}.tsv"
             wildcard_constraints:
                 model="|".join(cfg.models_by(recipe.name)) or "-",
+            group:
+                f"train_{kind}"
             conda:
                 f"../../envs/{recipe.env}.yaml"
             threads: needs.threads

@@ -2,6 +2,10 @@ import contextlib
 import errno
 import logging
 import os
+import platform
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -38,9 +42,42 @@ def test_a_job_logs_to_stderr_and_to_its_file(tmp_path, capsys, caplog):
     assert given is logging.getLogger("stillact")
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", "fetched 3 photos\n")
-    (line,) = path.read_text().splitlines()
+    started, line = path.read_text().splitlines()
+    assert started.endswith(f"INFO === attempt: process {os.getpid()} on {platform.node()}")
     assert line.endswith("INFO fetched 3 photos")
     assert caplog.records == []  # the root logger, Snakemake's own, would say it again
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from stillact.core import logs
+with logs.job(Path(sys.argv[1])) as logger:
+    logger.info("first")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_job_keeps_the_lines_of_attempts_that_failed(monkeypatch, tmp_path, killed):
+    path = tmp_path / "job.log"
+    if killed:
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+        assert subprocess.run([sys.executable, "-c", KILLED, path]).returncode == -signal.SIGKILL
+    else:
+        with pytest.raises(SystemExit), logs.job(path):
+            raise InputError("first")
+    path.unlink()  # as Snakemake does before an attempt
+    monkeypatch.setenv("SLURM_JOB_ID", "31")
+    with logs.job(path):
+        logger.info("second")
+    text = path.read_text()
+    assert text.index("first") < text.index("SLURM job 31") < text.index("second")
+    with logs.job(path):
+        logger.info("third")
+    assert "first" not in path.read_text()
+    assert "second" not in path.read_text()
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_job_starts_its_file_anew_and_logs_once(tmp_path, capsys):

@@ -3,6 +3,8 @@
 import contextlib
 import errno
 import logging
+import os
+import platform
 import re
 import sys
 from collections.abc import Iterator
@@ -25,6 +27,7 @@ _REFUSED = {
 _FULL = re.compile(r"No space left on device|requested and \d+ written|inline_container\.cc")
 _MEMORY = re.compile(r"can't allocate memory|CUDA out of memory")
 _KEPT = "start again: finished results are kept"
+_STARTED = "=== attempt: process"
 
 
 @contextlib.contextmanager
@@ -34,6 +37,9 @@ def job(path: str | Path) -> Iterator[logging.Logger]:
     An InputError, a lack of memory or disk space, and Ctrl-C end the process with one message on
     stderr and exit status 1, or 130 for Ctrl-C (shell convention); the traceback goes to the file.
     Any other exception propagates to the caller, with its traceback in the file as well.
+
+    The file starts anew after an attempt that succeeded; those that failed or were killed stay in
+    it, each under a line with its process and node.
     """
     to_stderr = logging.StreamHandler(sys.stderr)
     to_stderr.setFormatter(logging.Formatter("%(message)s"))
@@ -42,8 +48,10 @@ def job(path: str | Path) -> Iterator[logging.Logger]:
     logger.setLevel(logging.INFO)
     logger.propagate = False
     try:
-        logger.handlers = [_to_file(path), to_stderr]
+        logger.handlers = [_to_file(Path(path)), to_stderr]
+        logger.info("%s %s", _STARTED, _here(), extra={"file_only": True})
         yield logger
+        _kept(Path(path)).unlink(missing_ok=True)
     except InputError as error:
         _end(f"error: {error}")
     except KeyboardInterrupt:
@@ -59,12 +67,29 @@ def job(path: str | Path) -> Iterator[logging.Logger]:
                 handler.flush()
 
 
-def _to_file(path: str | Path) -> logging.Handler:
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    to_file = logging.FileHandler(path, mode="w", encoding="utf-8")
+def _kept(path: Path) -> Path:
+    """A second link to the log of an attempt that has not succeeded, since Snakemake deletes the
+    log itself before the next attempt."""
+    return path.with_name(f".{path.name}")
+
+
+def _to_file(path: Path) -> logging.Handler:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mode = "w"
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(_kept(path), path)
+        mode = "a"
+    to_file = logging.FileHandler(path, mode=mode, encoding="utf-8")
+    with contextlib.suppress(OSError):  # a file system without hard links
+        os.link(path, _kept(path))
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     to_file.handleError = lambda record: None  # on a full disk, log to stderr only
     return to_file
+
+
+def _here() -> str:
+    job = os.environ.get("SLURM_JOB_ID")
+    return f"{os.getpid()} on {platform.node()}" + (f", SLURM job {job}" if job else "")
 
 
 def _end(message: str, status: int = 1) -> NoReturn:

@@ -24,7 +24,7 @@ class Resources:
 
 
 TUNING = Resources(threads=4, mem_mb=16000, minutes=60)
-FROZEN = Resources(threads=1, mem_mb=2000, minutes=10, folds_per_job=10)
+FROZEN = Resources(threads=1, mem_mb=2000, minutes=3, folds_per_job=10)
 
 
 class StudyConfig(Protocol):

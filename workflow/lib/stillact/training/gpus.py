@@ -1,6 +1,5 @@
 """One GPU per job, for parallel jobs on a machine with several GPUs."""
 
-import fcntl
 import os
 import re
 import subprocess
@@ -8,6 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from stillact.core import locks
 from stillact.core.logs import logger
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -53,9 +53,7 @@ def _lock(device: str) -> bool:
     releases the lock when the process ends, however it ends."""
     LOCKS.mkdir(mode=0o700, exist_ok=True)
     file = os.open(LOCKS / device.replace("/", "_"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not locks.lock(file, LOCKS, wait=False):
         os.close(file)
         return False
     os.environ[VISIBLE] = device

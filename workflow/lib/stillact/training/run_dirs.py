@@ -1,11 +1,14 @@
 """Working folders of runs in training, one per run, from which a restarted job resumes."""
 
 import contextlib
-import fcntl
 import os
+import platform
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from stillact.core import locks
+from stillact.core.logs import logger
 
 HANDED_OVER = "its files are outputs\n"
 
@@ -24,8 +27,16 @@ def locked(folder: Path, made_from: str) -> Iterator[Path]:
     made from other inputs are deleted.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with open(folder / "lock", "a+") as lock:
+        if not locks.lock(lock.fileno(), folder / "lock", wait=False):
+            lock.seek(0)
+            logger.warning(
+                "waiting for %s, which trains this run: it has locked %s", lock.read(), lock.name
+            )
+            locks.lock(lock.fileno(), folder / "lock", wait=True)
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} on {platform.node()}")
+        lock.flush()
         key = folder / "made_from"
         if not key.exists() or key.read_text() != made_from:
             for stale in [p for p in folder.iterdir() if p.name != "lock"]:

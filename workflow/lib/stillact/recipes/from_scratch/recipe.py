@@ -14,7 +14,7 @@ class FromScratch(Recipe):
     name = "from_scratch"
     summary = "a network from random weights"
     Model, Plan, Settings = FromScratchModel, FromScratchPlan, Settings
-    resources = Resources(threads=1, mem_mb=3000, minutes=60)
+    resources = Resources(threads=1, mem_mb=3000, minutes=20)
     gpu = True
 
     def more(

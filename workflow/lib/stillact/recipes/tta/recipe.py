@@ -11,7 +11,7 @@ class TTA(Recipe):
     name = "tta"
     summary = "nothing: average the predictions over several views of a photo"
     Model, Plan = TTAModel, TTAPlan
-    resources = replace(TUNING, minutes=30, folds_per_job=10)
+    resources = replace(TUNING, minutes=10, folds_per_job=10)
     gpu = True
     env = "backbones"
 
