@@ -50,6 +50,8 @@ include: "workflow/rules/planning.smk"
 onstart:
     cancel_left_jobs()
     STUDY.write()
+    if cfg.labelled and cfg.device == "auto" and gpu():
+        logger.info(labelled_photos.HINT)
 
 
 onerror:

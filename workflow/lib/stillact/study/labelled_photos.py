@@ -10,6 +10,10 @@ from stillact.data.labelled import source
 # Models whose backbone is frozen, which take minutes without a GPU, and those that need one.
 FAST = ("clip_zero_photo", "clip_zero_ensemble", "clip_probe", "clip_em")
 ON_GPU = ("clip_prolip", "clip_text", "clip_lp_ft")
+HINT = (
+    f"A GPU can be used: device=cuda after labelled=... adds models that need one "
+    f"({', '.join(ON_GPU)})."
+)
 LARGE = 300  # photos, from which on the fractions and folds of the shipped config are used
 
 
