@@ -285,6 +285,61 @@ rule recipes_figure:
         "../scripts/figures/recipes_figure.py"
 
 
+# The linear probes whose learning curve can be drawn; their folds choose the penalties.
+PROBES = {
+    model: dict(
+        embeddings=f"results/embeddings/{cfg.models[model].backbone}/images",
+        metas={
+            fold: f"results/runs/{MAIN}/{model}/cv_0_{fold}/seed_{cfg.seeds[0]}/meta.json"
+            for fold in range(cfg.splits.kfold.folds)
+        },
+    )
+    for model in cfg.candidates
+    if cfg.models[model].recipe == "linear_probe"
+}
+
+
+if PROBES:
+
+    rule more_photos:
+        """Learning curve of a linear probe: how much more labelled photos would help."""
+        input:
+            answer=rules.answer.output.json,
+            kfold=f"results/splits/{MAIN}/kfold.csv",
+            embeddings=[
+                f"{probe['embeddings']}.{kind}"
+                for probe in PROBES.values()
+                for kind in ("npy", "csv")
+            ],
+            metas=[meta for probe in PROBES.values() for meta in probe["metas"].values()],
+        output:
+            csv="results/selection/more_photos.csv",
+            png="results/figures/more_photos.png",
+            svg=report(
+                "results/figures/more_photos.svg",
+                caption="../report/captions/more_photos.rst",
+                category="Answer",
+            ),
+        log:
+            "results/logs/more_photos.log",
+        benchmark:
+            "results/benchmarks/more_photos.tsv"
+        localrule: True
+        conda:
+            "../../envs/report.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=30,
+        params:
+            dict(probes=PROBES),
+            code=digest_of("evaluation/more_photos.py"),
+        message:
+            "Measuring how the accuracy depends on the number of photos"
+        script:
+            "../scripts/evaluation/more_photos.py"
+
+
 # Figure 5 is for the main task; each other task has a separate figure.
 FAILURES = {
     "figure_5" if task == MAIN else f"figure_5_{task}": task

@@ -22,6 +22,7 @@ SMALL = dict(
     recipes=["selection/recipes"] if ANSWERS else [],
     answer=["answer"] if ANSWERS else [],
     recipes_figure=["figures/recipes"] if ANSWERS else [],
+    more_photos=["more_photos"] if PROBES else [],
     alpha_curve=[f"figures/wise_ft_{model}" for model in WISE_FT],
     occlusion=[f"explain/{task}/covered" for task in COVERED],
     localisation=["explain/localisation"] if cfg.explained else [],

@@ -34,6 +34,7 @@ rule report:
                 task=JUDGED,
             ),
             *([rules.recipes_figure.output.svg] if ANSWERS else []),
+            *([rules.more_photos.output.svg] if PROBES else []),
             *expand("results/figures/wise_ft_{model}.svg", model=WISE_FT),
             *expand("results/figures/covered_{task}.svg", task=COVERED),
             *expand("results/figures/wrong_by_all_{task}.png", task=JUDGED),
@@ -44,6 +45,7 @@ rule report:
         ],
         shown=[
             *([rules.recipes.output.recipes] if ANSWERS else []),
+            *([rules.more_photos.output.csv] if PROBES else []),
             *([rules.recipes.output.views] if VIEWS else []),
             *expand("results/tables/{name}.csv", name=CONFUSIONS),
             *(rules.paper_tests.output if cfg.paper else []),

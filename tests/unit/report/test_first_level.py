@@ -76,8 +76,8 @@ def test_covering_people_is_judged_by_the_interval_of_the_difference(low, high, 
     assert text.endswith(told)
 
 
-def steps(found, wrong=0, labelled=None):
-    return dict(first_level.on_next(found, wrong, labelled))
+def steps(found, wrong=0, labelled=None, gain=""):
+    return dict(first_level.on_next(found, wrong, labelled, gain))
 
 
 def test_more_photos_are_asked_for_where_they_would_tell_something():
@@ -87,6 +87,18 @@ def test_more_photos_are_asked_for_where_they_would_tell_something():
     enough = ANSWER.model_copy(update=nothing | {"images": 450, "needed": 120})
     assert "rarest classes" in steps(enough)["More photos?"]
     assert f"label about {3 * ANSWER.images} more" in steps(ANSWER)["More photos?"]
+
+
+def test_what_more_photos_would_bring_is_told_where_something_is_shown():
+    last = {"model": "probe", "gain": 0.0234, "gain_low": 0.004, "gain_high": 0.051}
+    curve = pd.DataFrame([{"model": "probe"}, last])
+    told = first_level.on_gain(ANSWER, curve)
+    assert "probe would gain 2.3 points from twice as many photos" in told
+    assert "(95 % interval 0.4 to 5.1)" in told
+    assert steps(ANSWER, gain=told)["More photos?"].endswith(told)
+    nothing = ANSWER.model_copy(update={"verdict": "nothing_shown", "model": None})
+    assert first_level.on_gain(nothing, curve) == ""
+    assert first_level.on_gain(ANSWER, curve[:0]) == first_level.on_gain(None, curve) == ""
 
 
 def test_photos_that_all_models_misclassify_are_to_be_checked():

@@ -53,3 +53,36 @@ def recipes(table: pd.DataFrame, largest_class_rate: float) -> Figure:
     axes.grid(axis="both", color=QUIET, alpha=0.25, linewidth=0.7)
     figure.legend(loc="outside upper left", alignment="left")
     return figure
+
+
+@rc_context(STYLE)
+def more_photos(table: pd.DataFrame) -> Figure:
+    """The accuracy by number of training photos, and what is expected of more.
+
+    Args:
+        table: from `more_photos.curve`, with the column model; without rows, the figure says so.
+    """
+    figure = Figure(figsize=(WIDTH, 2.8))
+    axes = figure.subplots()
+    if table.empty:
+        axes.text(0.5, 0.5, "too few photos for a learning curve", ha="center", va="center")
+        axes.set_axis_off()
+        return figure
+    measured, expected = table[:-1], table[-1:]
+    for rows, look in (
+        (measured, dict(fmt="o-", color=COLOURS[0], label="measured")),
+        (expected, dict(fmt="o", color=COLOURS[1], mfc="white", label="expected")),
+    ):
+        value = 100 * rows["accuracy"]
+        reach = value - 100 * rows["ci_low"], 100 * rows["ci_high"] - value
+        axes.errorbar(rows["photos"], value, yerr=np.clip(reach, 0, None), ms=5, **look)
+    last = table[-2:]
+    axes.plot(last["photos"], 100 * last["accuracy"], "--", color=COLOURS[1], linewidth=1)
+    axes.set(
+        xlabel=f"training photos of {table['model'].iloc[0]}",
+        ylabel="accuracy (%)",
+        xlim=(0, None),
+    )
+    axes.grid(color=QUIET, alpha=0.25, linewidth=0.7)
+    axes.legend(loc="lower right")
+    return figure

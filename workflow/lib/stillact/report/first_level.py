@@ -138,15 +138,18 @@ def _on_covered(table: pd.DataFrame, chosen: str | None) -> str:
     return text + "that it relies on people is not shown."
 
 
-def on_next(found: Answer, wrong_by_all: int, labelled: str | None) -> list[tuple[str, str]]:
+def on_next(
+    found: Answer, wrong_by_all: int, labelled: str | None, gain: str
+) -> list[tuple[str, str]]:
     """What to do next: a heading and a sentence each.
 
     Args:
         found: the answer.
         wrong_by_all: number of photos that all models misclassify.
         labelled: of the config.
+        gain: from `on_gain`.
     """
-    steps = [("More photos?", _more_photos(found))]
+    steps = [("More photos?", f"{_more_photos(found)} {gain}".rstrip())]
     if found.model and (cheaper := cheapest_equal(found)):
         steps.append(("Another model?", _cheaper(found, cheaper)))
     if wrong_by_all and found.verdict != NOTHING_SHOWN:
@@ -185,6 +188,23 @@ def _more_photos(found: Answer) -> str:
     if found.equals:
         text += " More may also show a difference from the models not shown to be worse."
     return text
+
+
+def on_gain(found: Answer | None, curve: pd.DataFrame | None) -> str:
+    """What twice as many photos would bring; '' where there is no curve, or nothing is shown.
+
+    Args:
+        found: the answer.
+        curve: table of `more_photos.curve`, with the column model.
+    """
+    if found is None or found.verdict == NOTHING_SHOWN or curve is None or curve.empty:
+        return ""
+    last = curve.iloc[-1]
+    low, high = 100 * last["gain_low"], 100 * last["gain_high"]
+    return (
+        f"By its learning curve, {last['model']} would gain {100 * last['gain']:.1f} points from "
+        f"twice as many photos (95 % interval {low:.1f} to {high:.1f})."
+    )
 
 
 def cheapest_equal(found: Answer) -> Compared | None:

@@ -137,6 +137,7 @@ def _first_level(study: Study) -> dict:
         hard = first_level.on_wrong(of, wrong_by_all, study.answer)
         contrasts = shown[f"errors/{task}/contrasts"]
         mistakes, mistakes_shown = first_level.on_mistakes(of, contrasts, study.chosen)
+    gain = first_level.on_gain(study.answer, shown.get("selection/more_photos"))
     tables_of_people = (shown.get(f"explain/{task}/{name}") for name in ("localisation", "covered"))
     return {
         "confusion": first_level.on_confusion(shown.get(f"tables/confusion_{task}"), study.chosen),
@@ -144,7 +145,8 @@ def _first_level(study: Study) -> dict:
         "mistakes_shown": mistakes_shown,
         "people": first_level.on_people(*tables_of_people, chosen=study.chosen),
         "wrong": hard,
-        "next": first_level.on_next(study.answer, wrong_by_all, study.config.labelled)
+        "more_photos": gain,
+        "next": first_level.on_next(study.answer, wrong_by_all, study.config.labelled, gain)
         if study.answer
         else [],
     }
