@@ -48,6 +48,7 @@ include: "workflow/rules/planning.smk"
 
 
 onstart:
+    gpu()  # its error comes before anything is done
     cancel_left_jobs()
     STUDY.write()
     if cfg.labelled and cfg.device == "auto" and gpu():
