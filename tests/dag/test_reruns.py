@@ -31,6 +31,7 @@ JUDGED = {
     "recipes",
     "recipes_figure",
     "answer",
+    "more_photos",
 }
 ERRORS = {"errors", "error_figures", "failures_figure"}
 AFTER_TRAINING = {"predictions", "metrics", "model_table", "report", "figure_4"}
@@ -271,7 +272,7 @@ def test_older_weights_in_place_of_others_are_noticed(rerun):
             "workflow/lib/stillact/figures/style.py",
             {"figure_1", "figure_2", "figure_4", "evaluation_figures", "occlusion", "localisation"}
             | {"error_figures", "failures_figure", "report"}
-            | {"recipes_figure", "alpha_curve", "robustness"}
+            | {"recipes_figure", "more_photos", "alpha_curve", "robustness"}
             | FIGURES,
         ),
         ("workflow/report/report.css", {"report"}),
