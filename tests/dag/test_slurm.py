@@ -133,7 +133,7 @@ def test_a_group_asks_for_the_sum_of_the_minutes_and_the_most_of_all_else(rerun,
     ]
 
 
-LOCAL = re.compile(r"^rule (\w+):\n(?:(?!^rule )[^\n]*\n)*?    localrule: True", re.MULTILINE)
+LOCAL = re.compile(r"^ *rule (\w+):\n(?:(?! *rule )[^\n]*\n)*? +localrule: True", re.MULTILINE)
 
 
 def test_the_papers_study_submits_at_most_60_jobs(project):
