@@ -1,14 +1,11 @@
 """Rule duplicates: exact and near-duplicate photos."""
 
-from pathlib import Path
-
 from stillact.core import logs
-from stillact.core.tables import read_csv, write_csv
+from stillact.core.tables import write_csv
 from stillact.data import duplicates
-from stillact.data.fetch.cache import cached
+from stillact.data.preprocess import available
 
 with logs.job(snakemake.log[0]):
     params = snakemake.params[0]
-    images = read_csv(snakemake.input.images).query("status == 'ok'")
-    paths = [cached(Path(params["cache"]), sha256) for sha256 in images["sha256"]]
+    images, paths = available(snakemake.input.images, params["cache"])
     write_csv(duplicates.find(images, paths, params["max_distance"]), snakemake.output[0])

@@ -2,7 +2,7 @@
 
 import zlib
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 
@@ -24,9 +24,7 @@ def save(array: np.ndarray, path: str | Path) -> None:
 def seal(path: str | Path) -> None:
     """Append its checksum to a .npy file."""
     with open(path, "r+b") as file:
-        checksum = 0
-        while chunk := file.read(CHUNK):
-            checksum = zlib.crc32(chunk, checksum)
+        checksum = _checksum(file, file.seek(0, 2))
         file.write(MARK + checksum.to_bytes(4))
 
 
@@ -54,9 +52,14 @@ def _check(path: str | Path) -> None:
         if file.read(len(MARK)) != MARK:
             return
         expected = int.from_bytes(file.read())
-        file.seek(0)
-        checksum = 0
-        for start in range(0, content, CHUNK):
-            checksum = zlib.crc32(file.read(min(CHUNK, content - start)), checksum)
-    if checksum != expected:
-        raise ValueError("its content changed after it was written")
+        if _checksum(file, content) != expected:
+            raise ValueError("its content changed after it was written")
+
+
+def _checksum(file: BinaryIO, size: int) -> int:
+    """The CRC-32 of the first `size` bytes, after which the file is left."""
+    file.seek(0)
+    checksum = 0
+    for start in range(0, size, CHUNK):
+        checksum = zlib.crc32(file.read(min(CHUNK, size - start)), checksum)
+    return checksum

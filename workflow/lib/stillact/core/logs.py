@@ -38,8 +38,8 @@ def job(path: str | Path) -> Iterator[logging.Logger]:
     stderr and exit status 1, or 130 for Ctrl-C (shell convention); the traceback goes to the file.
     Any other exception propagates to the caller, with its traceback in the file as well.
 
-    The file starts anew after an attempt that succeeded; those that failed or were killed stay in
-    it, each under a line with its process and node.
+    An attempt after one that succeeded overwrites the file; after those that failed or were killed,
+    it is appended, each under a line with its process and node.
     """
     to_stderr = logging.StreamHandler(sys.stderr)
     to_stderr.setFormatter(logging.Formatter("%(message)s"))

@@ -102,9 +102,9 @@ def pack_fetched(
     Raises:
         InputError: a photo is not in the cache, or cannot be decoded.
     """
-    available, paths = _available(images, cache)
+    photos, paths = available(images, cache)
     pack(paths, preprocessing, target, threads)
-    write_csv(available[["id", "sha256"]].rename(columns={"id": "image_id"}), index)
+    write_csv(photos[["id", "sha256"]].rename(columns={"id": "image_id"}), index)
 
 
 def pack_view(
@@ -128,13 +128,13 @@ def pack_view(
     Raises:
         InputError: as for `pack_fetched`.
     """
-    available, paths = _available(images, cache)
+    photos, paths = available(images, cache)
     if view == "letterbox":
         return pack(paths, preprocessing.letterboxed(), target, threads)
     boxes = read_csv(manifest).set_index("id")["person_boxes"]
     regions = [
         person_region(parse_boxes(boxes[photo.id]), int(photo.width), int(photo.height))
-        for photo in available.itertuples()
+        for photo in photos.itertuples()
     ]
     if without := regions.count(None):
         logger.warning(
@@ -145,8 +145,8 @@ def pack_view(
     pack(paths, preprocessing, target, threads, regions)
 
 
-def _available(images: str | Path, cache: str | Path) -> tuple[pd.DataFrame, list[Path]]:
-    """The rows of the available photos, and their files."""
+def available(images: str | Path, cache: str | Path) -> tuple[pd.DataFrame, list[Path]]:
+    """The rows of the available photos in a table of rule fetch, and their files in the cache."""
     rows = read_csv(images).query("status == 'ok'")
     return rows, [cached(Path(cache), sha256) for sha256 in rows["sha256"]]
 
