@@ -14,23 +14,23 @@ from PIL import Image, ImageOps
 
 FOLDER = Path(__file__).parent
 CONFIG = json.loads((FOLDER / "config.json").read_text(encoding="utf-8"))
-SETTINGS = CONFIG["preprocessing"]
 
 
-def square(photo):
-    """The photo upright, in RGB, and square, preprocessed as in training."""
+def upright(photo):
+    """The photo upright, in RGB."""
     photo = ImageOps.exif_transpose(photo)
     if photo.mode.startswith("I;16"):
         photo = Image.fromarray((np.asarray(photo) >> 8).astype(np.uint8))
-    photo = photo.convert("RGB")
-    (width, height), size = photo.size, SETTINGS["size"]
-    side, how = (
-        math.floor(size / SETTINGS["crop"]),
-        Image.Resampling[SETTINGS["interpolation"].upper()],
-    )
-    if SETTINGS["geometry"] == "squash":
+    return photo.convert("RGB")
+
+
+def square(photo, view):
+    """An upright photo as a square, preprocessed as in training."""
+    (width, height), size = photo.size, view["size"]
+    side, how = math.floor(size / view["crop"]), Image.Resampling[view["interpolation"].upper()]
+    if view["geometry"] == "squash":
         photo = photo.resize((side, side), how)
-    elif SETTINGS["geometry"] == "resize_crop":
+    elif view["geometry"] == "resize_crop":
         short = min(width, height)
         photo = photo.resize((side * width // short, side * height // short), how)
     else:  # letterbox
@@ -45,9 +45,12 @@ def square(photo):
 
 model = onnxruntime.InferenceSession(FOLDER / "model.onnx")
 for file in sys.argv[1:]:
-    with Image.open(file) as photo:
-        pixels = np.asarray(square(photo)).transpose(2, 0, 1)[None]  # uint8 (1, 3, size, size)
-    ((probabilities,),) = model.run(["probabilities"], {"photos": pixels})
+    with Image.open(file) as opened:
+        photo = upright(opened)
+    views = {view["input"]: np.asarray(square(photo, view)) for view in CONFIG["views"]}
+    # uint8 (1, 3, size, size)
+    inputs = {name: pixels.transpose(2, 0, 1)[None] for name, pixels in views.items()}
+    ((probabilities,),) = model.run(["probabilities"], inputs)
     best = probabilities.argmax()
     unsure = " (unsure)" if probabilities[best] < CONFIG["threshold"] else ""
     print(f"{file}: {CONFIG['classes'][best]} {probabilities[best]:.4f}{unsure}")

@@ -200,11 +200,8 @@ def made_of(folders):
 
 def seen_by(wildcards):
     """The photos packed for a model, which models on embeddings do not read in training."""
-    files = trained_on(wildcards)
-    if "array" in files:
-        return dict(photos=files["array"], photos_index=files["index"])
-    packed = os.path.dirname(files["record"])
-    return dict(photos=f"{packed}/photos.npy", photos_index=f"{packed}/photos.csv")
+    files, index = cfg.plan(wildcards.task, wildcards.model).photos()
+    return dict(photos=files, photos_index=index)
 
 
 def local_weights(wildcards):

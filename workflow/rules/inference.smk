@@ -175,6 +175,7 @@ rule export:
         predictions=rules.deploy.input.predictions,
         holdout=f"results/splits/{MAIN}/holdout.csv",
         manifest=rules.manifest.output[0],
+        people=rules.people.output[0],
         source=local(cfg.dataset.manifest),
         images=rules.fetch.output[0],
         factors=f"results/errors/{MAIN}/factors.csv" if cfg.tasks[MAIN].models else [],

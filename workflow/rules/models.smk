@@ -71,7 +71,7 @@ rule pack_view:
     """Decode all photos as an alternative view for a backbone (test-time augmentation)."""
     input:
         images=rules.fetch.output[0],
-        manifest=lambda wildcards: rules.manifest.output[0] if wildcards.view == "person" else [],
+        people=lambda wildcards: [] if wildcards.view == "letterbox" else rules.people.output[0],
         record=rules.fetch_weights.output[0],
     output:
         "results/backbones/{backbone}/views/{view}.npy",
@@ -80,7 +80,7 @@ rule pack_view:
     benchmark:
         "results/benchmarks/pack_view/{backbone}/{view}.tsv"
     wildcard_constraints:
-        view="letterbox|person",
+        view="letterbox|person|around",
     group:
         "pack"
     conda:

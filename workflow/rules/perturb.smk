@@ -8,7 +8,7 @@ rule occlude:
         unpack(trained_on),
         unpack(seen_by),
         split=rules.split.output.holdout,
-        manifest=rules.manifest.output[0],
+        people=rules.people.output[0],
         images=rules.fetch.output[0],
         weights=lambda wildcards: [
             f"results/runs/{wildcards.task}/{wildcards.model}/holdout/seed_{seed}/weights.safetensors"
@@ -83,7 +83,7 @@ rule corrupt:
         unpack(trained_on),
         unpack(seen_by),
         split=rules.split.output.holdout,
-        manifest=rules.manifest.output[0],
+        people=rules.people.output[0],
         images=rules.fetch.output[0],
         weights=lambda wildcards: [
             f"results/runs/{wildcards.task}/{wildcards.model}/holdout/seed_{seed}/weights.safetensors"

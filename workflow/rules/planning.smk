@@ -6,6 +6,7 @@
 # of each. They are listed here because they depend on the inputs of the report.
 SMALL = dict(
     manifest=["manifest"],
+    people=["people"] if JUDGED else [],
     **{rule: [rule] for rule in ("table_1", "figure_1", "figure_2", "audit", "metrics", "report")},
     predictions=[f"predictions/{task}" for task in TASKS],
     paper_tests=["statistics/paper_tests"] if cfg.paper else [],

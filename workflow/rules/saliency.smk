@@ -17,7 +17,7 @@ rule saliency_maps:
         unpack(seen_by),
         **OF_SHUFFLED,
         split=rules.split.output.holdout,
-        manifest=rules.manifest.output[0],
+        people=rules.people.output[0],
         images=rules.fetch.output[0],
         weights=RUNS.format(split="holdout", seed=cfg.seeds[0]),
     output:
@@ -96,7 +96,7 @@ rule figure_4:
         maps=expand(f"{LOOKED}.npz", task=MAIN, model=cfg.explained),
         predictions=f"results/predictions/{MAIN}.csv",
         summary=rules.metrics.output.summary,
-        manifest=rules.manifest.output[0],
+        people=rules.people.output[0],
         images=rules.fetch.output[0],
     output:
         png=report(

@@ -8,7 +8,7 @@ from torchvision.transforms import InterpolationMode, v2
 from stillact.core.errors import InputError
 from stillact.core.tables import write_csv
 from stillact.data import preprocess
-from stillact.data.boxes import Box
+from stillact.data.boxes import Box, person_region
 from stillact.data.preprocessing import Preprocessing
 
 GREY = (127, 127, 127)
@@ -69,7 +69,8 @@ def test_what_was_fetched_is_packed_in_the_tables_order(tmp_path):
             photo(30, 20, seed).save(tmp_path / sha256[:2] / sha256, "png")
     write_csv(pd.DataFrame(rows), tmp_path / "images.csv")
     made = tmp_path / "photos.npy", tmp_path / "photos.csv"
-    preprocess.pack_fetched(tmp_path / "images.csv", tmp_path, *made, Preprocessing(12, "squash"))
+    how = Preprocessing(12, "squash")
+    preprocess.pack_fetched(tmp_path / "images.csv", tmp_path, made[0], how, index=made[1])
     for seed, row in zip((0, 2), np.load(made[0]), strict=True):
         assert same(row, photo(30, 20, seed).resize((12, 12), Image.Resampling.BICUBIC))
     assert made[1].read_text() == (f"image_id,sha256\nphoto_2,{'0' * 64}\nphoto_0,{'2' * 64}\n")
@@ -233,7 +234,7 @@ REGIONS = {
 @pytest.mark.parametrize(("shape", "boxes", "region"), REGIONS.values(), ids=REGIONS)
 def test_the_region_of_the_person(shape, boxes, region):
     boxes = [Box.of_size(*sides) for sides in boxes]
-    assert preprocess.person_region(boxes, *shape) == region
+    assert person_region(boxes, *shape) == region
 
 
 def test_views_are_packed_in_the_rows_of_the_photos(tmp_path, caplog, monkeypatch):
@@ -251,14 +252,15 @@ def test_views_are_packed_in_the_rows_of_the_photos(tmp_path, caplog, monkeypatc
             stored.save(tmp_path / sha256[:2] / sha256, "png", exif=exif)
     table = pd.DataFrame(rows)
     write_csv(table.drop(columns="person_boxes"), tmp_path / "images.csv")
-    write_csv(table[["id", "person_boxes"]][::-1], tmp_path / "manifest.csv")
+    write_csv(table[["id", "person_boxes"]][::-1], tmp_path / "people.csv")
     cropped = Preprocessing(16, "resize_crop", "bilinear", 0.8)
     boxed_in = Preprocessing(16, "letterbox", "bilinear")
     made = tmp_path / "view.npy"
     monkeypatch.setattr(preprocess.logger, "propagate", True)
-    given = (tmp_path / "images.csv", tmp_path / "manifest.csv", tmp_path, made)
+    given = tmp_path / "images.csv", tmp_path, made
+    people = tmp_path / "people.csv"
 
-    preprocess.pack_view("person", *given, cropped)
+    preprocess.pack_fetched(*given, cropped.view("person"), people=people)
     cut = photo(40, 24).crop((0, 2, 25, 16))  # 3 and 1.5 px more; to the edge on the left
     boxed = [
         preprocess.square(cut, boxed_in),
@@ -268,6 +270,6 @@ def test_views_are_packed_in_the_rows_of_the_photos(tmp_path, caplog, monkeypatc
     assert np.array_equal(np.load(made), np.stack([np.asarray(image) for image in boxed]))
     assert "1 of 3 photos have no person box" in caplog.text
 
-    preprocess.pack_view("letterbox", given[0], None, *given[2:], cropped)
+    preprocess.pack_fetched(*given, cropped.view("letterbox"))
     for seen, seed in zip(np.load(made), (0, 2, 3), strict=True):
         assert same(seen, preprocess.square(photo(40, 24, seed), boxed_in))

@@ -70,7 +70,7 @@ def saved(tmp_path):
 def test_it_answers_with_the_temperature_and_says_how_it_looks(saved):
     used = deployed.load(*saved, torch.device("cpu"))
     assert used.classes == CLASSES
-    assert used.preprocessing == Preprocessing(16, "letterbox")
+    assert used.sees == (Preprocessing(16, "letterbox"),)
     photos = torch.randint(0, 256, (5, 3, 16, 16), dtype=torch.uint8)
     plain = used.trained.probabilities(photos)
     expected = softmax(log_softmax(np.log(plain), axis=1) / 2.5, axis=1)

@@ -129,7 +129,7 @@ def some_photos(count: int, seed: int = 1) -> np.ndarray:
 
 def exported(used: deployed.Deployed, folder: Path) -> dict:
     folder.mkdir()
-    return export.write(used, some_photos(3), folder)
+    return export.write(used, [some_photos(3)], folder)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -263,7 +263,7 @@ def test_another_answer_of_onnx_ends_the_export(made):
     one = made("linear_probe")
     other = changed(one.used, temperature=1.9)
     with pytest.raises(InputError, match=r"model\.onnx: .* nothing is exported"):
-        export.largest_difference(one.graph, other, some_photos(3))
+        export.largest_difference(one.graph, other, [some_photos(3)])
 
 
 def test_so_does_an_answer_that_is_no_number(clip, tmp_path):
@@ -283,7 +283,7 @@ def test_photos_alone_are_compared_as_well(made, monkeypatch):
         return own(self, photos)
 
     monkeypatch.setattr(deployed.Deployed, "probabilities", counted)
-    export.largest_difference(one.graph, one.used, some_photos(6))
+    export.largest_difference(one.graph, one.used, [some_photos(6)])
     assert sizes == [4, 2, 1, 1, 1, 1, 1, 1]
 
 
@@ -343,11 +343,17 @@ def test_test_photos_are_those_of_the_split_as_the_model_sees_them(tmp_path):
     had = pd.DataFrame({"id": list("abc"), "sha256": [f"ab{name}" for name in "abc"]})
     write_csv(had, tmp_path / "images.csv")
     preprocessing = Preprocessing(20, "squash", "bilinear")
-    found = export.test_photos(
-        tmp_path / "split.csv", tmp_path / "images.csv", cache, preprocessing, 1
-    )
+    boxes = pd.DataFrame({"id": list("bca"), "person_boxes": ["0 0 10 20", "", "9 9 3 3"]})
+    write_csv(boxes, tmp_path / "people.csv")
+    tables = [tmp_path / f"{name}.csv" for name in ("split", "images", "people")]
+    sees = [preprocessing, preprocessing.view("person")]
+    whole, person = export.test_photos(*tables, cache, sees, 1)
     expected = [np.asarray(photos[n].resize((20, 20), Image.Resampling.BILINEAR)) for n in "cb"]
-    np.testing.assert_array_equal(found, np.stack(expected).transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(whole, np.stack(expected).transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(person[0], whole[0])  # nobody is there
+    cut = photos["b"].crop((0, 0, 12, 23))
+    letterboxed = preprocess.square(cut, preprocessing.letterboxed())
+    np.testing.assert_array_equal(person[1], np.asarray(letterboxed).transpose(2, 0, 1))
 
 
 # The example, which knows nothing of this project
@@ -389,8 +395,8 @@ LOOKS = {
 def test_the_example_answers_as_the_study_does(look, made, tmp_path):
     one = made("from_scratch")
     trained, setup = one.used.trained, one.used.trained.setup
-    preprocessing = dataclasses.replace(setup.preprocessing, **LOOKS[look])
-    setup = dataclasses.replace(setup, preprocessing=preprocessing)
+    preprocessing = dataclasses.replace(setup.sees[0], **LOOKS[look])
+    setup = dataclasses.replace(setup, sees=(preprocessing,))
     used = dataclasses.replace(one.used, trained=dataclasses.replace(trained, setup=setup))
     folder = shutil.copytree(one.folder, tmp_path / "out")
     files = odd_photos(tmp_path / "photos")
@@ -439,7 +445,7 @@ def test_the_config_says_how_to_feed_it(clip, tmp_path):
     made = export.described(used, clip, {"largest_difference": 0.0})
     assert made["classes"] == CLASSES
     facts = json.loads(clip["record"].read_text())["facts"]
-    look = {name: made["preprocessing"][name] for name in ("size", "geometry", "crop", "mean")}
+    look = {name: made["views"][0][name] for name in ("size", "geometry", "crop", "mean")}
     assert look == {name: facts[name] for name in look}
     assert (made["temperature"], made["threshold"], made["recipe"]) == (1.7, 0.5, "mlp")
     assert [made[name] for name in ("task", "model", "seed")] == ["activity3", "tiny", 4]
@@ -469,7 +475,7 @@ def test_a_network_from_scratch_is_fed_from_minus_one_to_one(clip, tmp_path):
         torch.zeros(1, 3, SIZE, SIZE, dtype=torch.uint8),
         torch.full((1, 3, SIZE, SIZE), 255, dtype=torch.uint8),
     )
-    mean, std = (np.array(made["preprocessing"][name]) for name in ("mean", "std"))
+    mean, std = (np.array(made["views"][0][name]) for name in ("mean", "std"))
     for photo, level in zip(extremes, (0.0, 1.0), strict=True):
         seen = used.trained.setup.prepare(photo, False)[0].amax((1, 2)).numpy()
         np.testing.assert_allclose((level - mean) / std, seen, atol=1e-6)

@@ -69,7 +69,9 @@ def contents(cv=True, factors=None, plan=PROBE, licences=(), rows=None, **change
     names = ("task", "model", "recipe", "seed", "temperature", "threshold")
     exported = {name: getattr(record, name) for name in names}
     exported |= dict(classes=CLASSES, backbone=backbone)
-    exported |= dict(preprocessing=dict(size=224), prompts={"sitting": ["a seat", "sits"]})
+    exported |= dict(
+        views=[dict(input="photos", size=224)], prompts={"sitting": ["a seat", "sits"]}
+    )
     exported["export"] = dict(parameters=87_849_219, image_tower="image.", checked_photos=29)
     exported["export"] |= dict(largest_difference=3.21e-6)
     exported |= {name: value for name, value in changes.items() if name in exported}

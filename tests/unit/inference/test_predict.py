@@ -31,14 +31,15 @@ def photo(path, size=(40, 30), colour="red", **save):
     return path
 
 
-def redness(photos):
+def redness(views):
     """A model that sees how red a photo is: the probabilities of 2 classes."""
+    (photos,) = views
     share = photos[..., 0].mean((1, 2)) / 255
     return np.stack([share, 1 - share], 1)
 
 
 def asked(files, ask=redness, **changes):
-    options = dict(preprocessing=SEEN, settings=LIMITS, threads=2) | changes
+    options = dict(sees=[SEEN], settings=LIMITS, threads=2) | changes
     return list(predict.answers([(str(file), "") for file in files], ask=ask, **options))
 
 
@@ -91,7 +92,7 @@ def test_the_photos_of_urls_come_into_the_cache(tmp_path, server):
     assert table["file"][1] == ""
     told = list(
         predict.answers(
-            list(zip(table["file"], table["reason"], strict=True)), SEEN, LIMITS, redness, 1
+            list(zip(table["file"], table["reason"], strict=True)), [SEEN], LIMITS, redness, 1
         )
     )
     assert [row is None for row, _ in told] == [False, True, False]
@@ -121,11 +122,11 @@ def test_photos_are_seen_as_packed_photos_are(tmp_path):
         preprocess.pack(files, preprocessing, tmp_path / "pack.npy")
         seen = []
 
-        def ask(photos, seen=seen):
-            seen.append(photos)
-            return photos
+        def ask(views, seen=seen):
+            seen.extend(views)
+            return views[0]
 
-        asked(files, ask, preprocessing=preprocessing)
+        asked(files, ask, sees=[preprocessing])
         np.testing.assert_array_equal(np.concatenate(seen), np.load(tmp_path / "pack.npy"))
         (tmp_path / "pack.npy").unlink()
 
@@ -134,7 +135,7 @@ def test_a_photos_size_is_that_of_the_upright_one(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     path = photo(tmp_path / "turned.jpg", (40, 30), exif=exif)
-    pixels, size = predict.seen(path, SEEN, LIMITS)
+    (pixels,), size = predict.seen(path, [SEEN], LIMITS)
     assert size == (30, 40)
     assert pixels.shape == (16, 16, 3)
 
@@ -206,8 +207,8 @@ def test_answers_keep_the_order_and_go_by_batches(tmp_path, monkeypatch):
     sizes = []
 
     def ask(photos):
-        sizes.append(len(photos))
-        return photos[:, 0, 0, 0]
+        sizes.append(len(photos[0]))
+        return photos[0][:, 0, 0, 0]
 
     told = asked(files, ask)
     assert [row for row, _ in told] == [0, 1, 2, 3, 4, None, 6, 7, None, None, None]
@@ -228,7 +229,7 @@ def test_few_photos_wait_in_memory_however_slow_the_model(tmp_path, monkeypatch)
 
     def ask(photos):
         time.sleep(0.05)  # long enough to decode all of them
-        used[0] += len(photos)
+        used[0] += len(photos[0])
         return redness(photos)
 
     monkeypatch.setattr(predict, "seen", counted)

@@ -155,7 +155,7 @@ def test_people_are_covered_by_the_mean_and_nothing_else_is(geometry):
     seen = Preprocessing(40, geometry)
     pixels = photos(4, 40)
     asked = corruption.asked(["person_covered"], [1, 3])
-    clean, covered = corruption.versions(pixels, known(), seen, asked)
+    clean, covered = corruption.versions(pixels, known(), [seen], asked)
     assert (covered.corruption, covered.severity) == ("person_covered", 0)
     assert covered.rows.tolist() == [0, 2]  # no box, and one beyond the photo
     view = View.of(seen, 80, 40)
@@ -179,7 +179,7 @@ def test_the_clean_photos_come_first_and_severities_where_there_are_some():
     ]
     seen = Preprocessing(40, "squash")
     pixels = photos(4, 40)
-    made = list(corruption.versions(pixels, known(), seen, asked))
+    made = list(corruption.versions(pixels, known(), [seen], asked))
     assert [(version.corruption, version.severity) for version in made] == asked
     assert made[0].pixels is pixels
     assert all(version.rows.tolist() == [0, 1, 2, 3] for version in made)
@@ -188,7 +188,7 @@ def test_the_clean_photos_come_first_and_severities_where_there_are_some():
 def test_without_boxes_nobody_is_covered():
     seen = Preprocessing(40, "squash")
     asked = corruption.asked(["person_covered"], [1])
-    (only,) = corruption.versions(photos(2, 40), known(["", ""]), seen, asked)
+    (only,) = corruption.versions(photos(2, 40), known(["", ""]), [seen], asked)
     assert only.corruption == "clean"
 
 
@@ -199,7 +199,7 @@ def test_the_answers_are_those_of_each_run_and_the_photos_are_seen_once_for_all(
         seen.append(len(some))
         return some.float().mean((2, 3)) / 255
 
-    setup = Setup(None, None, lambda given, training: given, inputs, Preprocessing(40, "squash"))
+    setup = Setup(None, None, lambda given, training: given, inputs, (Preprocessing(40, "squash"),))
     runs = {}
     for seed in (3, 4):
         torch.manual_seed(seed)

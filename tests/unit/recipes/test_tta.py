@@ -9,7 +9,6 @@ import torch
 from scipy.special import log_softmax, softmax
 
 from stillact.core import arrays
-from stillact.core.errors import InputError
 from stillact.core.tables import read_csv, write_csv
 from stillact.models import embed
 from stillact.models.backbones import loading
@@ -61,15 +60,15 @@ def files(tmp_path_factory):
     split["subset"] = ["train"] * 18 + ["validation"] * 9 + ["test"] * 9
     index = split[["image_id"]].sample(frac=1, random_state=1)
     made = {}
-    for view in ("photos", "letterbox", "person"):
+    for view in ("whole", "letterbox", "person"):
         photos = rng.integers(0, 256, (COUNT, SIZE, SIZE, 3), np.uint8)
-        if view == "photos":
+        if view == "whole":
             photos[::2, :, SIZE // 2 :] = photos[::2, :, : SIZE // 2][:, :, ::-1]
         np.save(folder / f"{view}.npy", photos[index.index])
         made[view] = photos[index.index]
     backbone = loading.from_record(tiny_backbones.record("open_clip", folder))
-    arrays.save(embed.of_photos(backbone, made["photos"]), folder / "images.npy")
-    unprojected = embed.of_photos(backbone, made["photos"], projected=False)
+    arrays.save(embed.of_photos(backbone, made["whole"]), folder / "images.npy")
+    unprojected = embed.of_photos(backbone, made["whole"], projected=False)
     arrays.save(unprojected, folder / "unprojected.npy")
     arrays.save(backbone.projection.numpy(), folder / "projection.npy")
     np.save(folder / "texts.npy", rng.normal(size=(3, backbone.embedding_width)).astype("f4"))
@@ -78,10 +77,10 @@ def files(tmp_path_factory):
     write_csv(split, folder / "split.csv")
     folds = split.drop(columns="subset").assign(repeat=0, fold=[i // 3 % 3 for i in range(COUNT)])
     write_csv(folds, folder / "folds.csv")
-    names = dict(array="photos.npy", index="index.csv", split="split.csv", record="weights.json")
+    names = dict(array="whole.npy", index="index.csv", split="split.csv", record="weights.json")
     names |= dict(embeddings="images.npy", texts="texts.npy", texts_index="texts.csv")
     names |= dict(features="unprojected.npy", projection="projection.npy")
-    names |= dict(photos="photos.npy", photos_index="index.csv")
+    names |= dict(whole="whole.npy", packed_index="index.csv")
     names |= dict(letterbox="letterbox.npy", person="person.npy")
     return {name: folder / file for name, file in names.items()}
 
@@ -163,7 +162,7 @@ def test_logits_are_averaged_over_views_and_each_is_judged_alone(files, base, tm
     wanted = ("person", "whole", "letterbox", "flip")
     places = {name: i for i, name in enumerate(read_csv(files["index"])["image_id"])}
     shown = {view: np.load(files[view]) for view in ("person", "letterbox")}
-    shown |= {"whole": np.load(files["photos"]), "flip": np.load(files["photos"])[:, :, ::-1]}
+    shown |= {"whole": np.load(files["whole"]), "flip": np.load(files["whole"])[:, :, ::-1]}
     for made, of_model in asked(files, base, tmp_path, recipe, *wanted):
         table = predictions(made)
         rows = [places[name] for name in table["image_id"]]
@@ -185,22 +184,22 @@ def test_logits_are_averaged_over_views_and_each_is_judged_alone(files, base, tm
             assert row.validation_accuracy == pytest.approx((told.argmax(1) == truth).mean())
 
 
-def test_new_photos_have_the_views_that_can_be_made_of_them(files, base, tmp_path):
-    ((made, _), _) = asked(files, base, tmp_path, "linear_probe", "whole", "flip")
-    set_up = tta.setup(plan("linear_probe", "whole", "flip"), files, CPU)
+@pytest.mark.parametrize("views", [("whole", "flip"), ("flip", "person", "letterbox")])
+def test_new_photos_are_predicted_as_those_of_the_study(views, files, base, tmp_path):
+    ((made, _), _) = asked(files, base, tmp_path, "linear_probe", *views)
+    set_up = tta.setup(plan("linear_probe", *views), files, CPU)
     run = trained.load(set_up, made / "weights.safetensors")
     table = predictions(made).query("subset == 'test'")
     places = {name: i for i, name in enumerate(read_csv(files["index"])["image_id"])}
-    photos = torch.from_numpy(np.load(files["photos"])).permute(0, 3, 1, 2)
-    found = run.probabilities(photos[[places[name] for name in table["image_id"]]])
+    rows = [places[name] for name in table["image_id"]]
+    names = ["whole", *(view for view in ("letterbox", "person") if view in views)]
+    assert [how.region for how in set_up.sees] == [
+        "person" if name == "person" else "photo" for name in names
+    ]
+    assert ("letterbox" in names) == any(how.geometry == "letterbox" for how in set_up.sees)
+    packed = (torch.from_numpy(np.load(files[name])[rows]).permute(0, 3, 1, 2) for name in names)
+    found = run.probabilities(*packed)
     np.testing.assert_allclose(found, table[PROBABILITIES], rtol=0, atol=1e-5)
-
-
-@pytest.mark.parametrize("view", ["letterbox", "person"])
-def test_new_photos_without_such_a_view_are_told(files, view):
-    set_up = tta.setup(plan("zero_shot", "whole", view), files, CPU)
-    with pytest.raises(InputError, match=f"{view} is unavailable for photos outside the study"):
-        set_up.inputs(torch.zeros(2, 3, SIZE, SIZE), None)
 
 
 def test_a_backbone_sees_a_few_photos_at_a_time(files, monkeypatch):

@@ -114,13 +114,19 @@ def test_weights_that_do_not_fit_are_named(ran):
 def test_test_photos_come_with_what_is_known_of_them(files, tmp_path):
     ids = [f"{i:02}" for i in range(36)][::-1]
     boxes = pd.DataFrame({"id": ids, "person_boxes": [f"{int(i)} 0 5 5" for i in ids]})
-    write_csv(boxes, tmp_path / "manifest.csv")
+    write_csv(boxes, tmp_path / "people.csv")
     write_csv(pd.DataFrame({"id": ids, "width": 40, "height": 30}), tmp_path / "images.csv")
-    named = {name: tmp_path / f"{name}.csv" for name in ("manifest", "images")}
-    named |= {"photos": files["array"], "photos_index": files["index"], "split": files["split"]}
+    named = {name: tmp_path / f"{name}.csv" for name in ("people", "images")}
+    named |= {
+        "photos": [files["array"]] * 2,
+        "photos_index": files["index"],
+        "split": files["split"],
+    }
     pixels, photos = trained.test_photos(named, CLASSES)
     assert photos["image_id"].tolist() == [f"{i}" for i in range(30, 36)]
     assert photos["person_boxes"].tolist() == [f"{i} 0 5 5" for i in range(30, 36)]
     assert (photos["width"] == 40).all()
     packed = np.load(files["array"])[30:]
-    np.testing.assert_array_equal(pixels.permute(0, 2, 3, 1), packed)
+    assert pixels.shape[1] == 6
+    for view in pixels.split(3, dim=1):
+        np.testing.assert_array_equal(view.permute(0, 2, 3, 1), packed)

@@ -9,7 +9,7 @@ with logs.job(snakemake.log[0]):
         snakemake.input.images,
         snakemake.params[0]["cache"],
         snakemake.output.array,
-        snakemake.output.index,
         Preprocessing(int(snakemake.wildcards.size), snakemake.wildcards.geometry),
         snakemake.threads,
+        snakemake.output.index,
     )

@@ -24,7 +24,7 @@ with logs.job(snakemake.log[0]):
         photo.id: error_factors.mean_luma(cached(cache, photo.sha256))
         for photo in images.itertuples()
     }
-    factors = error_factors.factors(read_csv(snakemake.input.manifest), images, brightness)
+    factors = error_factors.factors(read_csv(snakemake.input.people), images, brightness)
     write_csv(factors, out.factors)
     given = {scheme: by_model(predictions, scheme=scheme) for scheme in SCHEMES}
 

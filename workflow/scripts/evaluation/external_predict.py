@@ -22,8 +22,8 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     setup = setup_of(plan)(plan, files, device)
     runs = [trained.load(setup, weights) for weights in files["asked"]]
 
-    def probabilities(photos: np.ndarray) -> np.ndarray:
-        pixels = torch.from_numpy(photos).permute(0, 3, 1, 2)
+    def probabilities(views: list[np.ndarray]) -> np.ndarray:
+        pixels = torch.from_numpy(np.concatenate(views, 3)).permute(0, 3, 1, 2)
         return np.stack(trained.of_runs(runs, pixels), 1)
 
     tables = [read_csv(files[name]) for name in ("external", "external_images", "copies")]
@@ -31,8 +31,6 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     logs.logger.info("%d photos, %d excluded because the study has them", len(photos), left_out)
     cached_photos = [(str(cached(Path(params["cache"]), sha)), "") for sha in photos["sha256"]]
     limits = Fetch(**params["fetch"])
-    predicted = predict.answers(
-        cached_photos, setup.preprocessing, limits, probabilities, snakemake.threads
-    )
+    predicted = predict.answers(cached_photos, setup.sees, limits, probabilities, snakemake.threads)
     names = [Run.at(weights.parent) for weights in files["asked"]]
     write_csv(external.table(photos, predicted, names, plan.classes), snakemake.output[0])

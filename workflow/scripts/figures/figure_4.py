@@ -29,7 +29,7 @@ with logs.job(snakemake.log[0]):
         for name in ("grids", "regions")
     )
     images = read_csv(source.images).set_index("id")
-    boxes = read_csv(source.manifest).set_index("id")["person_boxes"].map(parse_boxes)
+    boxes = read_csv(source.people).set_index("id")["person_boxes"].map(parse_boxes)
     cache = Path(params["cache"])
     paths = {image: cached(cache, images.loc[image, "sha256"]) for image in examples["image_id"]}
     run = f"{model}, seed {params['seed']}"

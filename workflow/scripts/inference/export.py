@@ -21,8 +21,9 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     photos = export.test_photos(
         files["holdout"],
         files["images"],
+        files["people"],
         Path(dataset["cache"]),
-        used.preprocessing,
+        used.sees,
         snakemake.threads,
     )
     tables = {name: read_csv(files[name]) if files[name] else None for name in TABLES}

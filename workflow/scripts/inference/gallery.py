@@ -23,8 +23,8 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     files = files[shown.iloc[:, 0]].map(Path)
     limits = Fetch(**params["fetch"])
     with pillow_limit(limits.max_pixels):
-        seen = [predict.seen(file, used.preprocessing, limits) for file in files]
-    maps, note = saliency_maps.overlaid(used.trained, seen, used.preprocessing, params["layers"])
+        seen = [predict.seen(file, used.sees, limits) for file in files]
+    maps, note = saliency_maps.overlaid(used.trained, seen, params["layers"])
     sizes = pd.DataFrame([size for _, size in seen], columns=["width", "height"])
     overlays = browser.overlays(
         maps | {"image_ids": list(files.index)},

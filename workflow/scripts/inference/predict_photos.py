@@ -16,12 +16,12 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
     used = deployed.load(Path(snakemake.input.used), params["models"], device)
 
-    def probabilities(photos: np.ndarray) -> np.ndarray:
-        return used.probabilities(torch.from_numpy(photos).permute(0, 3, 1, 2))
+    def probabilities(views: list[np.ndarray]) -> np.ndarray:
+        return used.probabilities(*(torch.from_numpy(v).permute(0, 3, 1, 2) for v in views))
 
     photos = read_csv(snakemake.input.photos)
     found = list(zip(photos["file"], photos["reason"], strict=True))
     fetch = Fetch(**params["fetch"])
-    rows = predict.answers(found, used.preprocessing, fetch, probabilities, snakemake.threads)
+    rows = predict.answers(found, used.sees, fetch, probabilities, snakemake.threads)
     limits = used.record.threshold, used.record.set_limit
     predict.write(photos, rows, used.classes, *limits, Path(snakemake.output[0]))

@@ -12,7 +12,7 @@ with logs.job(snakemake.log[0]):
         snakemake.input.images,
         snakemake.params[0]["cache"],
         snakemake.output.array,
-        snakemake.output.index,
         record.facts.preprocessing,
         snakemake.threads,
+        snakemake.output.index,
     )

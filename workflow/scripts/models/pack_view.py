@@ -8,12 +8,11 @@ from stillact.models.records import BackboneRecord
 
 with logs.job(snakemake.log[0]):
     record = BackboneRecord.read(Path(snakemake.input.record))
-    preprocess.pack_view(
-        snakemake.wildcards.view,
+    preprocess.pack_fetched(
         snakemake.input.images,
-        snakemake.input.manifest,
         snakemake.params[0]["cache"],
         snakemake.output[0],
-        record.facts.preprocessing,
+        record.facts.preprocessing.view(snakemake.wildcards.view),
         snakemake.threads,
+        people=snakemake.input.people or None,
     )

@@ -25,7 +25,7 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     for batch in batches(files["weights"], TOGETHER):
         runs = {Run.at(path.parent): trained.load(setup, path) for path in batch}
         start = time.perf_counter()
-        for version in corruption.versions(pixels, photos, setup.preprocessing, corruptions):
+        for version in corruption.versions(pixels, photos, setup.sees, corruptions):
             tables.append(corruption.ask(runs, version, photos, plan.classes))
             logs.logger.info(
                 "%s, severity %d: predictions of %d runs on %d photos, after %.1f s",

@@ -15,7 +15,7 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
     setup = setup_of(plan)(plan, files, device)
     pixels, photos = trained.test_photos(files, plan.classes)
-    regions = occlusion.regions_of(photos, setup.preprocessing)
+    regions = occlusion.regions_of(photos, setup.sees[0])
     photos["person_share"] = [region.share for region in regions]
     versions = occlusion.versions(pixels, regions)
     tables = []

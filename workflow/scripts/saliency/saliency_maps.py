@@ -21,7 +21,7 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
         trained.load(setup, files["weights"]),
         photos,
         pixels,
-        setup.preprocessing,
+        setup.sees[0],
         plan.classes,
         settings["layers"],
         settings["steps"],

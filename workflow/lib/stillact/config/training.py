@@ -62,6 +62,7 @@ class Plan(Block):
     if TYPE_CHECKING:
         classes: list[str]
         training: Any
+        backbone: str
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -71,6 +72,16 @@ class Plan(Block):
     def reads(self) -> dict[str, str]:
         """Input files of the recipe, by name, relative to the study's folder."""
         raise NotImplementedError
+
+    @property
+    def squares(self) -> tuple[str, ...]:
+        """The views of a photo that the model needs as packed photos; see `Preprocessing.view`."""
+        return ("whole",)
+
+    def photos(self) -> tuple[list[str], str]:
+        """Files of the packed photos, one per view of `squares`, and of their rows."""
+        files = [packed_view(self.backbone, view) for view in self.squares]
+        return files, packed(self.backbone)["index"]
 
 
 class DerivedPlan(Plan):
@@ -86,6 +97,10 @@ class DerivedPlan(Plan):
     def packages(self) -> tuple[str, ...]:
         return self.of.packages
 
+    @property
+    def backbone(self) -> str:
+        return self.of.backbone
+
     def reads(self) -> dict[str, str]:
         return self.of.reads()
 
@@ -99,6 +114,13 @@ def packed(backbone: str) -> dict[str, str]:
     """Files of the photos preprocessed for a backbone."""
     folder = f"results/backbones/{backbone}"
     return {"array": f"{folder}/photos.npy", "index": f"{folder}/photos.csv"}
+
+
+def packed_view(backbone: str, view: str) -> str:
+    """The file of the photos packed for a backbone in a view; its rows are those of `packed`."""
+    if view == "whole":
+        return packed(backbone)["array"]
+    return f"results/backbones/{backbone}/views/{view}.npy"
 
 
 def embeddings(backbone: str) -> dict[str, str]:

@@ -16,12 +16,16 @@ class Preprocessing:
     interpolation: "bicubic" or "bilinear".
     crop: timm's crop_pct; below 1 the photo is scaled to floor(size / crop) instead of `size`, and
         its centre is cropped.
+    region: "photo", all of it; "person", its `preprocess.person_region`, letterboxed; or "around",
+        its `preprocess.square_around`. A photo without a person is used as a whole: as the other
+        settings say, for "around" letterboxed.
     """
 
     size: int
     geometry: str
     interpolation: str = "bicubic"
     crop: float = 1.0
+    region: str = "photo"
 
     @property
     def side(self) -> int:
@@ -46,3 +50,10 @@ class Preprocessing:
     def letterboxed(self) -> "Preprocessing":
         """The same, but that nothing is cropped."""
         return replace(self, geometry="letterbox", crop=1.0)
+
+    def view(self, name: str) -> "Preprocessing":
+        """The preprocessing of a view of the photo: "whole", this one; "letterbox"; "person" or
+        "around", as `region`."""
+        if name == "letterbox":
+            return self.letterboxed()
+        return self if name == "whole" else replace(self, region=name)

@@ -71,14 +71,14 @@ def mean_luma(path: Path) -> float:
 
 
 def factors(
-    manifest: pd.DataFrame, images: pd.DataFrame, brightness: Mapping[str, float]
+    people: pd.DataFrame, images: pd.DataFrame, brightness: Mapping[str, float]
 ) -> pd.DataFrame:
     """The factors of each photo.
 
     The person is the one with the largest box; boxes are clipped to the photo.
 
     Args:
-        manifest: of `manifest.load`: id, person_boxes.
+        people: of rule people: id, person_boxes.
         images: images.csv: id, status, width and height in pixels of the upright photo.
         brightness: of `mean_luma`, by id.
 
@@ -92,7 +92,7 @@ def factors(
         that depend on boxes are NaN without a box on the photo.
     """
     had = images.loc[images["status"] == "ok", ["id", "width", "height"]]
-    boxes = manifest.set_index("id")["person_boxes"]
+    boxes = people.set_index("id")["person_boxes"]
     rows = []
     for photo in had.itertuples():
         of_boxes = _of_boxes(boxes[photo.id], photo.width, photo.height)

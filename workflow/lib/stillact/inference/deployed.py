@@ -88,22 +88,22 @@ class Deployed:
     trained: Trained
 
     @property
-    def preprocessing(self) -> Preprocessing:
-        """Preprocessing of its input photos."""
-        return self.trained.setup.preprocessing
+    def sees(self) -> tuple[Preprocessing, ...]:
+        """Preprocessing of each view of a photo that it takes."""
+        return self.trained.sees
 
     @property
     def classes(self) -> list[str]:
         """Class names in the order of the probabilities."""
         return self.plan.classes
 
-    def probabilities(self, photos: torch.Tensor) -> np.ndarray:
+    def probabilities(self, *views: torch.Tensor) -> np.ndarray:
         """The calibrated probability of each class, float64 (photos, classes).
 
         Args:
-            photos: uint8 (photos, 3, size, size), RGB, preprocessed with `preprocessing`.
+            views: of the photos, uint8 (photos, 3, size, size), RGB, preprocessed as in `sees`.
         """
-        return apply_temperature(self.trained.probabilities(photos), self.record.temperature)
+        return apply_temperature(self.trained.probabilities(*views), self.record.temperature)
 
 
 def load(record: Path, models: Mapping[str, Mapping], device: torch.device) -> Deployed:

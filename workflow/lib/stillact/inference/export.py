@@ -26,6 +26,7 @@ from stillact.core.logs import logger
 from stillact.core.tables import read_csv
 from stillact.data import preprocess
 from stillact.data.fetch.cache import cached
+from stillact.data.manifest import parse_boxes
 from stillact.data.preprocessing import Preprocessing
 from stillact.evaluation.predictions import SMALLEST
 from stillact.inference.deployed import Deployed
@@ -42,13 +43,14 @@ BATCH = 32  # batch size of the check
 TOOLS = (torch, onnx, onnxscript, onnxruntime)  # torch.onnx imports onnxscript
 
 CPU = torch.device("cpu")  # device for export and check
+LAYOUT = "uint8 (batch, 3, size, size), RGB from 0 to 255; normalised in the graph"
 EXCLUDED = {"classes": True, "texts": True}  # of a plan: they have their own keys
 HALVES = dict(mean=[0.5] * 3, std=[0.5] * 3)  # normalisation of recipe from_scratch
 
 
 class Answering(nn.Module):
-    """Photos, uint8 (batch, 3, size, size), to probabilities, float32 (batch, classes), as
-    `Deployed.probabilities`; includes normalisation and temperature.
+    """Views of photos, uint8 (batch, 3, size, size) each, to probabilities, float32 (batch,
+    classes), as `Deployed.probabilities`; includes normalisation and temperature.
 
     image: the backbone's image tower if it is not part of the network, else None.
     network: the trained network of the run.
@@ -62,15 +64,23 @@ class Answering(nn.Module):
         self._backbone = (backbone,)  # in a tuple, so that its text tower is not a submodule
         self._setup, self._temperature = used.trained.setup, used.record.temperature
 
-    def forward(self, photos: torch.Tensor) -> torch.Tensor:
+    def forward(self, *views: torch.Tensor) -> torch.Tensor:
+        photos = torch.cat(views, 1) if len(views) > 1 else views[0]
         inputs = self._setup.prepare(self._setup.inputs(photos, *self._backbone), False)
         logs = self.network(inputs).log_softmax(1).clamp_min(math.log(SMALLEST))
         return (logs / self._temperature).softmax(1)
 
 
-def _blank(used: Deployed, photos: int) -> torch.Tensor:
-    size = used.preprocessing.size
-    return torch.zeros(photos, 3, size, size, dtype=torch.uint8)
+def inputs_of(used: Deployed) -> list[str]:
+    """The names of the graph's inputs, one per view."""
+    if len(used.sees) == 1:
+        return [INPUT]
+    return [f"{INPUT}_{place}" for place in range(1, len(used.sees) + 1)]
+
+
+def _blank(used: Deployed, photos: int) -> tuple[torch.Tensor, ...]:
+    shapes = [(photos, 3, how.size, how.size) for how in used.sees]
+    return tuple(torch.zeros(shape, dtype=torch.uint8) for shape in shapes)
 
 
 @torch.no_grad()
@@ -85,13 +95,13 @@ def _with_plain_head(network: nn.Module) -> nn.Module:
     return Classifier(network.backbone, head, network.normalised).eval()
 
 
-def write(used: Deployed, photos: np.ndarray, folder: Path) -> dict[str, Any]:
+def write(used: Deployed, photos: Sequence[np.ndarray], folder: Path) -> dict[str, Any]:
     """Write the model's tensors and its graph, and check ONNX Runtime against PyTorch.
 
     Args:
         used: on the CPU.
-        photos: for the check, uint8 (photos, 3, size, size), RGB, preprocessed with
-            `used.preprocessing`.
+        photos: for the check, their views in the order of `used.sees`, uint8 (photos, 3, size,
+            size), RGB.
         folder: output folder of `WEIGHTS` and `GRAPH`.
 
     Returns:
@@ -102,7 +112,7 @@ def write(used: Deployed, photos: np.ndarray, folder: Path) -> dict[str, Any]:
         InputError: the model cannot be written as one ONNX file, or its predictions differ.
     """
     model = Answering(used).eval()
-    program = _program(model, _blank(used, 2))
+    program = _program(model, _blank(used, 2), inputs_of(used))
     tensors = {**program.exported_program.state_dict, **program.exported_program.constants}
     # clones: tensors that share memory are not saved
     kept = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
@@ -114,7 +124,7 @@ def write(used: Deployed, photos: np.ndarray, folder: Path) -> dict[str, Any]:
     logger.info(
         "%s: on %d photos ONNX Runtime's probabilities are within %.1e of PyTorch's",
         GRAPH,
-        len(photos),
+        len(photos[0]),
         difference,
     )
     towers = [name for name in ("image.", "network.backbone.image.") if _begins(kept, name)]
@@ -123,7 +133,7 @@ def write(used: Deployed, photos: np.ndarray, folder: Path) -> dict[str, Any]:
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "image_tower": towers[0] if towers else "",
         "opset": proto.opset_import[0].version,
-        "checked_photos": len(photos),
+        "checked_photos": len(photos[0]),
         "largest_difference": difference,
     }
 
@@ -132,7 +142,9 @@ def _begins(tensors: Mapping[str, torch.Tensor], start: str) -> bool:
     return any(name.startswith(start) for name in tensors)
 
 
-def _program(model: Answering, example: torch.Tensor) -> torch.onnx.ONNXProgram:
+def _program(
+    model: Answering, example: tuple[torch.Tensor, ...], names: list[str]
+) -> torch.onnx.ONNXProgram:
     size = sum(tensor.nbytes for tensor in model.state_dict().values())
     if size > LARGEST:
         raise InputError(
@@ -144,11 +156,11 @@ def _program(model: Answering, example: torch.Tensor) -> torch.onnx.ONNXProgram:
     try:
         return torch.onnx.export(
             model,
-            (example,),
+            example,
             dynamo=True,
-            input_names=[INPUT],
+            input_names=names,
             output_names=[OUTPUT],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamic_shapes=(({0: torch.export.Dim("batch")},) * len(example),),
             verbose=False,
         )
     except torch.onnx.OnnxExporterError as error:
@@ -174,7 +186,7 @@ def _proto(program: torch.onnx.ONNXProgram) -> onnx.ModelProto:
     return proto
 
 
-def largest_difference(graph: Path, used: Deployed, photos: np.ndarray) -> float:
+def largest_difference(graph: Path, used: Deployed, photos: Sequence[np.ndarray]) -> float:
     """The largest absolute difference between ONNX Runtime's probabilities and
     `Deployed.probabilities`, over batches and single photos.
 
@@ -184,13 +196,14 @@ def largest_difference(graph: Path, used: Deployed, photos: np.ndarray) -> float
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    starts = range(0, len(photos), BATCH)
-    batches = [photos[start : start + BATCH] for start in starts]
-    batches += [photos[place : place + 1] for place in range(min(ALONE, len(photos)))]
+    count = len(photos[0])
+    batches = [slice(start, start + BATCH) for start in range(0, count, BATCH)]
+    batches += [slice(place, place + 1) for place in range(min(ALONE, count))]
     found = 0.0
     for batch in batches:
-        (answer,) = session.run([OUTPUT], {INPUT: batch})
-        off = np.abs(answer - used.probabilities(torch.from_numpy(batch))).max()
+        views = [view[batch] for view in photos]
+        (answer,) = session.run([OUTPUT], dict(zip(inputs_of(used), views, strict=True)))
+        off = np.abs(answer - used.probabilities(*map(torch.from_numpy, views))).max()
         if not off <= TOLERANCE:  # NaN fails too
             raise InputError(
                 f"{graph.name}: ONNX Runtime's probabilities differ by up to {off:.2g} from "
@@ -202,31 +215,37 @@ def largest_difference(graph: Path, used: Deployed, photos: np.ndarray) -> float
 
 
 def test_photos(
-    holdout: Path, table: Path, cache: Path, preprocessing: Preprocessing, threads: int
-) -> np.ndarray:
-    """The test photos of the holdout split, uint8 (photos, 3, size, size), RGB.
+    holdout: Path,
+    table: Path,
+    people: Path,
+    cache: Path,
+    sees: Sequence[Preprocessing],
+    threads: int,
+) -> list[np.ndarray]:
+    """The test photos of the holdout split: each view, uint8 (photos, 3, size, size), RGB.
 
     Args:
         holdout: CSV of the split: image_id, subset.
         table: images.csv of rule fetch: id, sha256.
+        people: boxes.csv of rule people: id, person_boxes.
         cache: folder of that rule's photos.
-        preprocessing: of the model's input photos.
+        sees: preprocessing of each view.
         threads: number of decoding threads.
 
     Raises:
         InputError: a photo cannot be decoded.
     """
     split, images = read_csv(holdout), read_csv(table).set_index("id")
-    tested = images.loc[split.loc[split["subset"] == "test", "image_id"], "sha256"]
+    tested = split.loc[split["subset"] == "test", "image_id"]
+    paths = [cached(cache, sha256) for sha256 in images.loc[tested, "sha256"]]
+    boxes = read_csv(people).set_index("id")["person_boxes"][tested].map(parse_boxes).tolist()
+    views = []
     with tempfile.TemporaryDirectory() as folder:
         packed = Path(folder) / "photos.npy"
-        preprocess.pack(
-            [cached(cache, sha256) for sha256 in tested],
-            preprocessing,
-            packed,
-            threads,
-        )
-        return np.ascontiguousarray(np.load(packed).transpose(0, 3, 1, 2))
+        for how in sees:
+            preprocess.pack(paths, how, packed, threads, boxes)
+            views.append(np.ascontiguousarray(np.load(packed).transpose(0, 3, 1, 2)))
+    return views
 
 
 def described(
@@ -243,11 +262,13 @@ def described(
     record = BackboneRecord.read(files["record"]) if "record" in files else None
     seen = {name: getattr(record.facts, name) for name in HALVES} if record else HALVES
     keys = ("loader", "name", "revision", "licence", "sha256")
-    layout = f"{INPUT}: uint8 (batch, 3, size, size), RGB from 0 to 255; normalised in the graph"
     return {
         **{name: getattr(used.record, name) for name in ("task", "model", "recipe", "seed")},
         "classes": used.classes,
-        "preprocessing": {**vars(used.preprocessing), **seen, "input": layout},
+        "views": [
+            {"input": name, **vars(how), **seen, "layout": LAYOUT}
+            for name, how in zip(inputs_of(used), used.sees, strict=True)
+        ],
         "temperature": used.record.temperature,
         "threshold": used.record.threshold,
         "backbone": record

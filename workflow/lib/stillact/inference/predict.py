@@ -19,10 +19,12 @@ from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.core.tables import replacing
 from stillact.data import photo_files, preprocess
+from stillact.data.boxes import Box
 from stillact.data.fetch.cache import cached
 from stillact.data.fetch.decode import opened, pillow_limit, upright_size
 from stillact.data.fetch.failures import FetchError
 from stillact.data.fetch.fetcher import fetch_all
+from stillact.data.pixels import upright
 from stillact.data.preprocessing import Preprocessing
 from stillact.inference import listing
 
@@ -90,39 +92,43 @@ def _no_formula(path: str) -> str:
 
 def answers(
     photos: Sequence[tuple[str, str]],
-    preprocessing: Preprocessing,
+    sees: Sequence[Preprocessing],
     settings: Fetch,
-    ask: Callable[[np.ndarray], np.ndarray],
+    ask: Callable[[list[np.ndarray]], np.ndarray],
     threads: int,
+    people: Sequence[Sequence[Box]] | None = None,
 ) -> Iterator[tuple[np.ndarray | None, str]]:
     """Predictions for each photo, in order. Memory holds two batches of photos.
 
     Args:
         photos: file, and '' or why there is none.
-        preprocessing: of the model's input photos.
+        sees: preprocessing of each view of a photo that the model takes.
         settings: max_bytes and max_pixels: larger photos are not decoded.
-        ask: maps packed photos, uint8 (photos, size, size, 3), to one row of predictions each.
+        ask: maps the views of some photos, one array uint8 (photos, size, size, 3) per view, to
+            one row of predictions per photo.
         threads: number of decoding threads, which run during prediction.
+        people: boxes of the people in each photo, for views that need them.
 
     Yields:
         The photo's row and '', or None and why it cannot be read.
     """
 
-    def pixels(photo: tuple[str, str]) -> tuple[np.ndarray | None, str]:
-        file, reason = photo
+    def pixels(photo: tuple[tuple[str, str], Sequence[Box]]) -> tuple[list | None, str]:
+        (file, reason), boxes = photo
         try:
-            return (None, reason) if reason else (seen(Path(file), preprocessing, settings)[0], "")
+            return (None, reason) if reason else (seen(Path(file), sees, settings, boxes)[0], "")
         except FetchError as failure:
             return None, str(failure)
 
     start = last = time.monotonic()
     done = 0
     with pillow_limit(settings.max_pixels), ThreadPoolExecutor(threads) as pool:
-        decoded = _ahead(pool, pixels, photos, BATCH)
+        boxes = [()] * len(photos) if people is None else people
+        decoded = _ahead(pool, pixels, zip(photos, boxes, strict=True), BATCH)
         while batch := list(itertools.islice(decoded, BATCH)):
-            found = [photo for photo, _ in batch if photo is not None]
-            rows = iter(ask(np.stack(found)) if found else ())
-            yield from ((None if photo is None else next(rows), why) for photo, why in batch)
+            found = [views for views, _ in batch if views is not None]
+            rows = iter(ask([np.stack(view) for view in zip(*found, strict=True)]) if found else ())
+            yield from ((None if views is None else next(rows), why) for views, why in batch)
             done += len(batch)
             if time.monotonic() - last > PROGRESS_EVERY_S or done == len(photos):
                 last = time.monotonic()
@@ -137,24 +143,26 @@ def answers(
 
 
 def seen(
-    path: Path, preprocessing: Preprocessing, settings: Fetch
-) -> tuple[np.ndarray, tuple[int, int]]:
+    path: Path, sees: Sequence[Preprocessing], settings: Fetch, people: Sequence[Box] = ()
+) -> tuple[list[np.ndarray], tuple[int, int]]:
     """A photo preprocessed for a model; call it within `pillow_limit`.
 
     Args:
         path: of the photo.
-        preprocessing: of the model's input photos.
+        sees: preprocessing of each view.
         settings: max_bytes and max_pixels.
+        people: boxes of the people in the photo, for views that need them.
 
     Returns:
-        uint8 (size, size, 3), RGB; the photo's width and height in pixels, upright.
+        uint8 (size, size, 3), RGB, per view; the photo's width and height in pixels, upright.
 
     Raises:
         FetchError: it cannot be read; states the reason.
     """
     with opened(path, settings) as image:
         size = upright_size(image)
-        return np.asarray(preprocess.square(image, preprocessing)), size
+        image = upright(image)  # once for all views
+        return [np.asarray(preprocess.of_upright(image, how, people)) for how in sees], size
 
 
 def _ahead(

@@ -32,7 +32,7 @@ class Version:
     corruption: `CLEAN` or one of `config.CORRUPTIONS`.
     severity: 1 to 5; 0 for corruptions without severities.
     rows: indices of the photos in their table.
-    pixels: uint8, shape (rows, 3, size, size), RGB.
+    pixels: uint8, shape (rows, 3 * views, size, size), RGB.
     """
 
     corruption: str
@@ -53,37 +53,38 @@ def asked(corruptions: Sequence[str], severities: Sequence[int]) -> list[tuple[s
 def versions(
     pixels: torch.Tensor,
     photos: pd.DataFrame,
-    preprocessing: Preprocessing,
+    sees: Sequence[Preprocessing],
     asked: Sequence[tuple[str, int]],
 ) -> Iterator[Version]:
     """Generate the versions lazily, so that memory holds one; versions without photos are skipped.
 
     Args:
-        pixels: of the photos, uint8 (photos, 3, size, size), on the CPU.
+        pixels: of the photos, uint8 (photos, 3 * views, size, size), on the CPU.
         photos: image_id, width and height (px), person_boxes as in the manifest.
-        preprocessing: of the packed photos.
+        sees: preprocessing of each view.
         asked: from the function of this name.
     """
     for name, severity in asked:
         rows, made = np.arange(len(pixels)), pixels
         if name == "person_covered":
-            masks = _people(photos, preprocessing)
-            rows = np.flatnonzero(masks.any((1, 2)))
-            made = cover(pixels[rows], masks[rows], "mean")
+            masks = [_people(photos, preprocessing) for preprocessing in sees]
+            rows = np.flatnonzero(np.any([mask.any((1, 2)) for mask in masks], axis=0))
+            views = zip(pixels[rows].split(3, dim=1), masks, strict=True)
+            made = torch.cat([cover(view, mask[rows], "mean") for view, mask in views], 1)
         elif name != CLEAN:
-            made = apply(pixels, photos["image_id"], name, severity)
+            views = pixels.split(3, dim=1)
+            made = torch.cat([apply(v, photos["image_id"], name, severity) for v in views], 1)
         if len(rows):
             yield Version(name, severity, rows, made)
 
 
 def _people(photos: pd.DataFrame, preprocessing: Preprocessing) -> np.ndarray:
     """The pixels in any person box of each packed photo, bool (photos, size, size)."""
-    return np.stack(
-        [
-            View.of(preprocessing, row.width, row.height).mask(parse_boxes(row.person_boxes))
-            for row in photos.itertuples()
-        ]
-    )
+    masks = []
+    for row in photos.itertuples():
+        boxes = parse_boxes(row.person_boxes)
+        masks.append(View.of(preprocessing, row.width, row.height, boxes).mask(boxes))
+    return np.stack(masks)
 
 
 def apply(photos: torch.Tensor, image_ids: Sequence[str], name: str, severity: int) -> torch.Tensor:

@@ -49,7 +49,7 @@ def setup(
         network,
         as_it_is,
         inputs,
-        facts(files).preprocessing,
+        (facts(files).preprocessing,),
         files["record"],
         fit=fit,
     )

@@ -225,9 +225,10 @@ class Config(Block):
 
     @property
     def occluded(self) -> list[str]:
-        """The models evaluated with people covered: those of the main task, except tta with views
-        that the covered photos do not have."""
-        return [model for model in self.tasks[self.main_task].models if model in self.usable]
+        """The models evaluated with people covered: those of the main task that take one view of
+        the whole photo."""
+        task = self.main_task
+        return [m for m in self.tasks[task].models if self.plan(task, m).squares == ("whole",)]
 
     @property
     def augmentations(self) -> Augmentations | None:

@@ -59,9 +59,10 @@ class Setup:
     network: returns a run's initial network, on the device; called with torch seeded and the run's
         train part, or with None if trained weights are loaded next.
     prepare: converts a batch of inputs to the network's input.
-    inputs: converts packed photos, uint8 (photos, 3, size, size), on the device, to the input of
-        `prepare`, with the frozen backbone of `record` (None without one); differentiable.
-    preprocessing: that of the packed photos.
+    inputs: converts packed photos, uint8 (photos, 3 * views, size, size), on the device, to the
+        input of `prepare`, with the frozen backbone of `record` (None without one);
+        differentiable.
+    sees: preprocessing of each view in the packed photos; in most recipes there is one.
     record: weights.json of the frozen backbone whose features the network takes; None if the
         network takes photos.
     groups: parameter groups of the optimiser; None: one group.
@@ -76,7 +77,7 @@ class Setup:
     network: Callable[[loop.LabelledInputs | None], nn.Module]
     prepare: loop.Prepare
     inputs: Callable[[torch.Tensor, nn.Module | None], torch.Tensor]
-    preprocessing: Preprocessing
+    sees: tuple[Preprocessing, ...]
     record: Path | None = None
     groups: Callable[[nn.Module], list[dict]] | None = None
     precision: str = "fp32"

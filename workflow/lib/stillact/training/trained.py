@@ -5,6 +5,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from torch import nn
 from stillact.core import arrays
 from stillact.core.errors import InputError
 from stillact.core.tables import read_csv
+from stillact.data.preprocessing import Preprocessing
 from stillact.models import weights
 from stillact.models.backbones import loading
 from stillact.training import jobs, loop
@@ -33,13 +35,18 @@ class Trained:
     network: nn.Module
     setup: Setup
 
-    def probabilities(self, photos: torch.Tensor) -> np.ndarray:
+    @property
+    def sees(self) -> tuple[Preprocessing, ...]:
+        """Preprocessing of each view of a photo that the model takes."""
+        return self.setup.sees
+
+    def probabilities(self, *views: torch.Tensor) -> np.ndarray:
         """Predict the probability of each class, float64 (photos, classes), as in predictions.csv.
 
         Args:
-            photos: packed for the model, uint8 (photos, 3, size, size), RGB; on any device.
+            views: of the photos, uint8 (photos, 3, size, size), RGB, as in `sees`; on any device.
         """
-        return of_runs([self], photos)[0]
+        return of_runs([self], torch.cat(views, 1))[0]
 
 
 @torch.no_grad()
@@ -48,7 +55,7 @@ def of_runs(runs: Sequence[Trained], photos: torch.Tensor) -> list[np.ndarray]:
 
     Args:
         runs: at least one run, all of one setup.
-        photos: as for `Trained.probabilities`.
+        photos: their views one after the other, uint8 (photos, 3 * views, size, size).
     """
     device, setup = next(runs[0].network.parameters()).device, runs[0].setup
     logits = [[] for _ in runs]
@@ -65,26 +72,30 @@ def frozen_backbone(setup: Setup, device: torch.device) -> nn.Module | None:
     return None if setup.record is None else loading.from_record(setup.record).to(device)
 
 
-def test_photos(files: Mapping[str, Path], classes: list[str]) -> tuple[torch.Tensor, pd.DataFrame]:
+def test_photos(files: Mapping[str, Any], classes: list[str]) -> tuple[torch.Tensor, pd.DataFrame]:
     """The packed test photos of the holdout split, and their metadata.
 
     Args:
-        files: `photos` and `photos_index`, the packed photos (npy) and their rows (csv); `split`,
-            the holdout table; `manifest` and `images`, outputs of the rules manifest and fetch.
+        files: `photos` (list) and `photos_index`, the packed photos of each view (npy) and their
+            rows (csv); `split`, the holdout table; `people` and `images`, outputs of the rules
+            people and fetch.
         classes: classes of the task.
 
     Returns:
-        uint8 (photos, 3, size, size), on the CPU; and in the same order image_id, label, group,
-        subset, person_boxes, width and height (pixels, upright).
+        uint8 (photos, 3 * views, size, size), on the CPU; and in the same order image_id, label,
+        group, subset, person_boxes, width and height (pixels, upright).
     """
-    packed = arrays.load(files["photos"], "r")
     rows = jobs.rows(files["split"], "holdout")
     cpu = torch.device("cpu")
-    part, photos = jobs.load_parts(packed, files["photos_index"], rows, classes, cpu)["test"]
-    for table, columns in (("manifest", ["person_boxes"]), ("images", ["width", "height"])):
+    views = []
+    for file in files["photos"]:
+        packed = arrays.load(file, "r")
+        part, photos = jobs.load_parts(packed, files["photos_index"], rows, classes, cpu)["test"]
+        views.append(part.inputs)
+    for table, columns in (("people", ["person_boxes"]), ("images", ["width", "height"])):
         metadata = read_csv(files[table]).set_index("id")[columns]
         photos = photos.join(metadata, on="image_id")
-    return part.inputs, photos
+    return torch.cat(views, 1), photos
 
 
 def load(setup: Setup, path: Path) -> Trained:

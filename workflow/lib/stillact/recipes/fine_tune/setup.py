@@ -137,7 +137,7 @@ def setup(plan: FineTunePlan, files: Mapping[str, Path], device: torch.device) -
         network,
         prepare,
         inputs=lambda photos, _: photos,
-        preprocessing=frozen.facts(files).preprocessing,
+        sees=(frozen.facts(files).preprocessing,),
         groups=lambda model: groups(model, plan),
         precision=precision,
     )

@@ -36,5 +36,9 @@ class FromScratchPlan(FromScratchModel, Plan):
         folder = f"results/data/pack/{self.training.geometry}_{self.training.size}"
         return {"array": f"{folder}.npy", "index": f"{folder}.csv"}
 
+    def photos(self) -> tuple[list[str], str]:
+        files = self.reads()
+        return [files["array"]], files["index"]
+
 
 PLAN = FromScratchPlan

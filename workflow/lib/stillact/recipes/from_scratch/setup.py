@@ -44,5 +44,5 @@ def setup(plan: FromScratchPlan, files: Mapping[str, Path], device: torch.device
         network,
         prepare,
         inputs=lambda photos, _: photos,
-        preprocessing=Preprocessing(size, plan.training.geometry),
+        sees=(Preprocessing(size, plan.training.geometry),),
     )

@@ -70,7 +70,7 @@ def setup(plan: ProLIPPlan, files: Mapping[str, Path], device: torch.device) -> 
         network,
         frozen.as_it_is,
         inputs,
-        frozen.facts(files).preprocessing,
+        (frozen.facts(files).preprocessing,),
         files["record"],
         penalty=penalty,
     )

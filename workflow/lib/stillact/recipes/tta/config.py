@@ -7,7 +7,6 @@ from pydantic import Field
 from stillact.config.training import (
     LIBRARIES,
     DerivedPlan,
-    packed,
 )
 from stillact.config.types import Block, Name
 from stillact.recipes.fine_tune.config import FineTunePlan
@@ -48,18 +47,14 @@ class TTAPlan(DerivedPlan):
     def packages(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*super().packages, *LIBRARIES)))
 
+    @property
+    def squares(self) -> tuple[str, ...]:
+        return ("whole", *(view for view in ("letterbox", "person") if view in self.views))
+
     def reads(self) -> dict[str, str]:
-        backbone = self.of.backbone
-        photos = {
-            f"photos{part}": file
-            for part, file in zip(("", "_index"), packed(backbone).values(), strict=True)
-        }
-        packed_views = {
-            view: f"results/backbones/{backbone}/views/{view}.npy"
-            for view in ("letterbox", "person")
-            if view in self.views
-        }
-        return super().reads() | photos | packed_views
+        files, index = self.photos()
+        packed = dict(zip(self.squares, files, strict=True))
+        return super().reads() | packed | {"packed_index": index}
 
 
 PLAN = TTAPlan

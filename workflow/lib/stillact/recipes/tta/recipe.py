@@ -28,8 +28,6 @@ class TTA(Recipe):
     def unusable(self, model: TTAModel) -> str:
         if "person" in model.views:
             return "its view person needs person boxes, which new photos lack"
-        if "letterbox" in model.views:
-            return "its view letterbox cannot be derived from preprocessed photos"
         return ""
 
     def card(self, plan: TTAPlan, backbone: str) -> tuple[str, list[str]]:

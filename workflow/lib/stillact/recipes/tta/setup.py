@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from stillact.core import arrays
-from stillact.core.errors import InputError
 from stillact.core.runs import Run
 from stillact.models import weights
 from stillact.recipes.setups import setup_of
@@ -18,11 +17,6 @@ from stillact.training.trained import frozen_backbone
 
 BATCH = 64  # photos per forward pass of a backbone
 EVALUATED = ("validation", "test")
-# Views that cannot be derived from packed photos, and why.
-PACKED = {
-    "letterbox": "packed photos are already cropped",
-    "person": "their person boxes are unknown",
-}
 
 
 class Views(nn.Module):
@@ -46,9 +40,9 @@ def setup(plan: TTAPlan, files: Files, device: torch.device) -> Setup:
 
     Args:
         plan: plan of the model, and the views.
-        files: files of that model, and `weights`, those of its runs (list); `photos` and
-            `photos_index`, the photos packed for its backbone (npy) and their rows (csv);
-            `letterbox` and `person`, these views of them (npy, the same rows), if used.
+        files: files of that model, and `weights`, those of its runs (list); `whole`, the photos
+            packed for its backbone (npy); `letterbox` and `person`, these views of them, if used;
+            and `packed_index`, their rows (csv).
         device: device of inputs and networks.
     """
     base = setup_of(plan.of)(plan.of, files, device)
@@ -71,9 +65,9 @@ def setup(plan: TTAPlan, files: Files, device: torch.device) -> Setup:
     @torch.no_grad()
     def packed(view: str, rows: pd.DataFrame) -> Parts:
         """A view of each photo, as the model's inputs."""
-        array = arrays.load(files["photos" if view == "flip" else view], "r")
+        array = arrays.load(files["whole" if view == "flip" else view], "r")
         cpu = torch.device("cpu")
-        loaded = load_parts(array, files["photos_index"], rows, plan.classes, cpu)
+        loaded = load_parts(array, files["packed_index"], rows, plan.classes, cpu)
         for subset in EVALUATED:
             part, table = loaded[subset]
             photos = part.inputs.flip(-1) if view == "flip" else part.inputs
@@ -85,13 +79,8 @@ def setup(plan: TTAPlan, files: Files, device: torch.device) -> Setup:
         return loaded
 
     def inputs(photos: torch.Tensor, backbone: nn.Module | None) -> torch.Tensor:
-        for view in plan.views:
-            if view in PACKED:
-                raise InputError(
-                    f"views: {view} is unavailable for photos outside the study, since "
-                    f"{PACKED[view]}; use a model without it"
-                )
-        seen = {"whole": photos, "flip": photos.flip(-1)}
+        seen = dict(zip(plan.squares, photos.split(3, dim=1), strict=True))
+        seen["flip"] = seen["whole"].flip(-1)
         return torch.stack([base.inputs(seen[view], backbone) for view in plan.views], 1)
 
     def fit(
@@ -117,6 +106,7 @@ def setup(plan: TTAPlan, files: Files, device: torch.device) -> Setup:
         network=network,
         prepare=as_they_are,
         inputs=inputs,
+        sees=tuple(base.sees[0].view(view) for view in plan.squares),
         groups=None,
         precision="fp32",
         penalty=None,
