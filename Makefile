@@ -5,7 +5,7 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 STUDY := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: help demo demo-full study test test-slurm bench torture fuzz lint lock licences schema clean
+.PHONY: help demo demo-full light study test test-slurm bench torture fuzz lint lock licences schema clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -21,6 +21,11 @@ demo-full: .venv/installed  ## the same with every recipe: far longer
 study: .venv/installed  ## the study of config.yaml; LABELLED=FOLDER: of your own photos
 	@$(STUDY) --resources gpu=1 $(if $(LABELLED),--config labelled="$(LABELLED)")
 	@echo "The report: file://$(CURDIR)/results/report.html"
+
+light: .venv/installed  ## COCO photos and small models from the package index; PHOTOS=FOLDER: val2017
+	@$(STUDY) --directory light --configfile studies/light.yaml --quiet rules \
+		$(if $(PHOTOS),--config 'dataset={"local_dirs": ["$(abspath $(PHOTOS))"]}')
+	@echo "The report: file://$(CURDIR)/light/results/report.html"
 
 test: .venv/installed  ## the whole test suite
 	@$(BIN)/python -m pytest tests/unit --numprocesses auto --maxprocesses 4

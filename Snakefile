@@ -25,6 +25,7 @@ wildcard_constraints:
     prompts="|".join(cfg.prompts),
 
 
+include: "workflow/rules/runs.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/synthetic.smk"
 include: "workflow/rules/models.smk"

@@ -45,8 +45,9 @@ def main() -> None:
         done, start, resident = 0, time.perf_counter(), {}
 
         @torch.no_grad()
-        def ask(photos: np.ndarray) -> np.ndarray:
+        def ask(views: list[np.ndarray]) -> np.ndarray:
             nonlocal done
+            (photos,) = views
             pixels = torch.from_numpy(photos).permute(0, 3, 1, 2).float() / 127.5 - 1
             done += len(photos)
             answers = network(pixels).softmax(1).double().numpy()
@@ -56,7 +57,7 @@ def main() -> None:
         photos = predict.in_folder(folder)
         found = list(zip(photos["file"], photos["reason"], strict=True))
         limits = Fetch()
-        told = predict.answers(found, LOOK, limits, ask, threads=2)
+        told = predict.answers(found, [LOOK], limits, ask, threads=2)
         predict.write(photos, told, rendering.LABELS, 0.5, Path(name, "predictions.csv"))
         seconds = time.perf_counter() - start
         table = read_csv(Path(name, "predictions.csv"))

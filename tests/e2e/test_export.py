@@ -50,6 +50,6 @@ def test_another_model_to_use_is_exported_without_any_training(rerun):
     assert [word for word in jobs if word in ("deploy", "export")] == ["deploy", "export"]
     assert not [word for word in jobs if "seed" in word]
     told = json.loads((rerun.folder / "results/export/config.json").read_text())
-    assert (told["model"], told["backbone"]) == ("cnn_base", None)
+    assert (told["model"], told["backbones"]) == ("cnn_base", [])
     card = (rerun.folder / "results/export/README.md").read_text()
     assert "# cnn_base: human activity recognition" in card

@@ -3,6 +3,7 @@
 Requires onnxruntime, numpy and pillow, and the files model.onnx and config.json in this folder.
 """
 
+import io
 import json
 import math
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 FOLDER = Path(__file__).parent
 CONFIG = json.loads((FOLDER / "config.json").read_text(encoding="utf-8"))
@@ -21,11 +22,81 @@ def upright(photo):
     photo = ImageOps.exif_transpose(photo)
     if photo.mode.startswith("I;16"):
         photo = Image.fromarray((np.asarray(photo) >> 8).astype(np.uint8))
-    return photo.convert("RGB")
+    profile = photo.info.get("icc_profile") if photo.mode in ("RGB", "RGBA", "P", "PA") else None
+    photo = photo.convert("RGB")
+    return in_srgb(photo, profile) if profile else photo
+
+
+def in_srgb(photo, profile):
+    """A photo with colours of another profile than sRGB, such as Adobe RGB, converted."""
+    try:
+        given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "srgb" in ImageCms.getProfileDescription(given).lower():
+            return photo
+        srgb, intent = ImageCms.createProfile("sRGB"), ImageCms.Intent.RELATIVE_COLORIMETRIC
+        return ImageCms.profileToProfile(photo, given, srgb, intent, outputMode="RGB")
+    except (OSError, ValueError, TypeError, ImageCms.PyCMSError):
+        return photo  # an unreadable profile
+
+
+def person(photo):
+    """The box of the person of which most is in the photo: left, top, right, bottom; or None."""
+    settings = CONFIG["detector"]
+    pixels = np.asarray(square(photo, settings | {"region": "photo"})).transpose(2, 0, 1)[None]
+    (boxes,), (scores,) = detector.run(["boxes", "scores"], {settings["input"]: pixels})
+    (width, height), size = photo.size, settings["size"]
+    scaled = [max(1, round(side * size / max(photo.size))) for side in photo.size]
+    corner = [round((size - side) / 2) for side in scaled]
+    boxes = (boxes * size - np.tile(corner, 2)) * np.tile(np.divide(photo.size, scaled), 2)
+    order = [i for i in np.argsort(-scores, kind="stable") if scores[i] >= settings["min_score"]]
+    people = []
+    while order and len(people) < settings["most"]:
+        people.append(boxes[order[0]])
+        order = [i for i in order[1:] if overlap(people[-1], boxes[i]) <= settings["overlap"]]
+    people = [tenths(box) for box in people]
+    visible = [np.clip(box, 0, [width, height] * 2) for box in people]
+    best = max(range(len(people)), key=lambda i: area(visible[i]), default=None)
+    return people[best] if best is not None and area(visible[best]) > 0 else None
+
+
+def tenths(box):
+    """In tenths of a pixel, as in the study's tables."""
+    left, top, width, height = (round(float(n), 1) for n in [*box[:2], *(box[2:] - box[:2])])
+    return np.array([left, top, left + width, top + height])
+
+
+def area(box):
+    return max(box[2] - box[0], 0) * max(box[3] - box[1], 0)
+
+
+def overlap(a, b):
+    """Intersection over union."""
+    both = area([*np.maximum(a[:2], b[:2]), *np.minimum(a[2:], b[2:])])
+    return both / (area(a) + area(b) - both)
+
+
+def region(photo, view):
+    """The part of an upright photo that a view shows, and the geometry of the view."""
+    box = person(photo) if view["region"] != "photo" else None
+    if box is None:
+        return photo, view | ({"geometry": "letterbox"} if view["region"] == "around" else {})
+    left, top, right, bottom = box
+    if view["region"] == "around":  # a square that may extend beyond the photo
+        side = max(round(1.3 * max(right - left, bottom - top)), 1)
+        corner = round((left + right - side) / 2), round((top + bottom - side) / 2)
+        part = (*corner, corner[0] + side, corner[1] + side)
+    else:
+        left, top, right, bottom = np.clip(box, 0, [*photo.size] * 2)
+        across, down = 0.15 * (right - left), 0.15 * (bottom - top)
+        corner = max(math.floor(left - across), 0), max(math.floor(top - down), 0)
+        end = math.ceil(right + across), math.ceil(bottom + down)
+        part = (*corner, *np.minimum(end, photo.size))
+    return photo.crop([int(edge) for edge in part]), view | {"geometry": "letterbox", "crop": 1}
 
 
 def square(photo, view):
     """An upright photo as a square, preprocessed as in training."""
+    photo, view = region(photo, view)
     (width, height), size = photo.size, view["size"]
     side, how = math.floor(size / view["crop"]), Image.Resampling[view["interpolation"].upper()]
     if view["geometry"] == "squash":
@@ -43,6 +114,7 @@ def square(photo, view):
     return photo.crop((left, top, left + size, top + size))
 
 
+detector = CONFIG["detector"] and onnxruntime.InferenceSession(FOLDER / "detector.onnx")
 model = onnxruntime.InferenceSession(FOLDER / "model.onnx")
 for file in sys.argv[1:]:
     with Image.open(file) as opened:

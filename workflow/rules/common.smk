@@ -42,6 +42,7 @@ sys.path.insert(0, str(LIB))
 found = filter(None, [str(LIB), os.getenv("PYTHONPATH")])
 os.environ |= {"PYTHONPATH": os.pathsep.join(found)}  # for the scripts
 
+from stillact.config.training import packed_view
 from stillact.core import runs, slurm
 from stillact.core.dependencies import source_digest
 from stillact.core.errors import InputError
@@ -176,7 +177,9 @@ def scaled_by_attempt(amount):
 
 def modules_of(plan):
     """The modules of a plan's recipe, which scripts import dynamically."""
-    return [f"recipes/{one.recipe}/setup.py" for one in (plan, getattr(plan, "of", None)) if one]
+    plans = [plan, getattr(plan, "of", None), *getattr(plan, "members", {}).values()]
+    modules = [f"recipes/{one.recipe}/setup.py" for one in plans[:2] if one]
+    return [*modules, *(module for member in plans[2:] for module in modules_of(member))]
 
 
 def trained_on(wildcards):
@@ -185,31 +188,23 @@ def trained_on(wildcards):
     return cfg.plan(wildcards.task, wildcards.model).reads()
 
 
-def made_of(folders):
-    """An input function: weights of the runs from which a derived model is made."""
-
-    def weights(wildcards):
-        model = cfg.models[wildcards.model]
-        runs = [folder.format(task=wildcards.task, model=model.of) for folder in folders]
-        if RECIPES[model.recipe].of_seeds:
-            runs = [f"{os.path.dirname(runs[0])}/seed_{seed}" for seed in cfg.seeds]
-        return [f"{run}/weights.safetensors" for run in runs]
-
-    return weights
-
-
 def seen_by(wildcards):
     """The photos packed for a model, which models on embeddings do not read in training."""
     files, index = cfg.plan(wildcards.task, wildcards.model).photos()
     return dict(photos=files, photos_index=index)
 
 
-def local_weights(wildcards):
-    """The backbone's weights if they are a local path that exists or is made by a rule."""
-    block = cfg.backbones[wildcards.backbone]
+def local_files_of(block):
+    """The weights of a backbone or detector if they are a local path that exists or is made by a
+    rule."""
     made = block.weights.startswith("results/")
     there = block.local and (made or os.path.exists(block.weights))
     return local(block.weights) if there else []
+
+
+def local_weights(wildcards):
+    """The backbone's weights if they are a local path; see `local_files_of`."""
+    return local_files_of(cfg.backbones[wildcards.backbone])
 
 
 def state_of_weights(wildcards):
@@ -236,10 +231,15 @@ def metas_of(models):
 
 
 def towers_of(models):
-    """The frozen backbone that each model needs besides its own weights, if any."""
-    plans = {model: cfg.plan(MAIN, model) for model in models}
-    frozen = {m for m, plan in plans.items() if RECIPES[getattr(plan, "of", plan).recipe].frozen}
-    return {model: plans[model].reads()["record"] if model in frozen else None for model in models}
+    """The frozen backbones that each model needs besides its own weights."""
+
+    def towers(plan):
+        if RECIPES[plan.recipe].combines:
+            return list(dict.fromkeys(sum(map(towers, plan.members.values()), [])))
+        frozen = RECIPES[getattr(plan, "of", plan).recipe].frozen
+        return [plan.reads()["record"]] if frozen else []
+
+    return {model: towers(cfg.plan(MAIN, model)) for model in models}
 
 
 DEPLOYABLE = [cfg.deploy] if cfg.deploy else cfg.candidates
@@ -247,10 +247,16 @@ DEPLOYABLE = [cfg.deploy] if cfg.deploy else cfg.candidates
 
 def deployable_params():
     """The plan of each model that may be deployed, and the files that its setup reads."""
-    plans = {model: cfg.plan(MAIN, model) for model in DEPLOYABLE}
-    return {
-        model: dict(plan=plan.model_dump(), files=plan.reads()) for model, plan in plans.items()
-    }
+
+    def block(plan):
+        members = getattr(plan, "members", {})
+        return dict(
+            plan=plan.model_dump(),
+            files=plan.reads(),
+            members={name: block(member) for name, member in members.items()},
+        )
+
+    return {model: block(cfg.plan(MAIN, model)) for model in DEPLOYABLE}
 
 
 def refit_params(model):
@@ -258,13 +264,17 @@ def refit_params(model):
     plan, block = cfg.plan(MAIN, model), cfg.models[model]
     folds = [runs.Run(MAIN, model, split, cfg.seeds[0]) for split in cfg.cv_splits(block.recipe)]
     others = [runs.Run(MAIN, model, "holdout", seed) for seed in cfg.seeds_of(model)]
-    recipe = RECIPES[block.recipe]
+    recipe, members = RECIPES[block.recipe], cfg.members_of(model)
+    folder = runs.Run(MAIN, model, "cv_0_0", cfg.seeds[0]).folder
+    stacked = getattr(block, "combine", "") == "stack"
     return dict(
         plan=plan.model_dump(),
         files=plan.reads(),
         metas=[f"{run.folder}/meta.json" for run in folds or others],
         seeds=cfg.seeds if recipe.of_seeds else cfg.seeds[:1],
         base=refit_params(block.of) if recipe.derived else None,
+        members={name: refit_params(name) for name in members},
+        folds={name: folds_of_member(folder, name) for name in members} if stacked else None,
     )
 
 
@@ -275,6 +285,8 @@ def deployable_inputs(metas=False):
         block = blocks.pop(0)
         files += [*block["files"].values(), *(block["metas"] if metas else [])]
         blocks += [block["base"]] if block["base"] else []
+        blocks += block["members"].values()
+        files += [file for found in (block["folds"] or {}).values() for file in found]
     return list(dict.fromkeys(files))
 
 

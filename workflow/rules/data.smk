@@ -93,31 +93,6 @@ rule fetch:
         "../scripts/data/fetch.py"
 
 
-rule people:
-    """Boxes of the people in each photo."""
-    input:
-        manifest=rules.manifest.output[0],
-    output:
-        "results/people/boxes.csv",
-    log:
-        "results/logs/people.log",
-    benchmark:
-        "results/benchmarks/people.tsv"
-    localrule: True
-    conda:
-        "../../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        code=digest_of("data/people.py"),
-    message:
-        "Collecting the person boxes of the manifest"
-    script:
-        "../scripts/data/people.py"
-
-
 rule pack:
     """Decode and resize all photos into one array for training."""
     input:

@@ -177,6 +177,8 @@ rule evaluation_figures:
         "../scripts/figures/evaluation_figures.py"
 
 
+# The ensembles of the main task that take the mean.
+MEANS = [m for m in cfg.tasks[MAIN].models if getattr(cfg.models[m], "combine", "") == "mean"]
 VIEWS = [m for m in cfg.tasks[MAIN].models if m in cfg.models_by("tta")]
 
 
@@ -192,6 +194,7 @@ rule recipes:
             category="Recipes",
         ),
         views="results/selection/views.csv",
+        members="results/selection/members.csv",
     log:
         "results/logs/selection/recipes.log",
     benchmark:
@@ -204,7 +207,10 @@ rule recipes:
         mem_mb=2000,
         runtime=10,
     params:
-        {m: cfg.models[m].recipe for m in cfg.tasks[MAIN].models},
+        dict(
+            recipes={m: cfg.models[m].recipe for m in cfg.tasks[MAIN].models},
+            members={m: cfg.members_of(m) for m in MEANS},
+        ),
         code=digest_of("evaluation/recipes.py"),
     message:
         f"Comparing the models of {MAIN}"
@@ -212,9 +218,9 @@ rule recipes:
         "../scripts/evaluation/recipes.py"
 
 
-# The models from which derived ones are made.
-BASES = {m: cfg.models[m].of for m in cfg.candidates if hasattr(cfg.models[m], "of")}
-PRICED = list(dict.fromkeys([*cfg.candidates, *BASES.values()]))
+# The models that others are made of.
+MADE_OF = {model: cfg.made_of(model) for model in cfg.candidates if cfg.made_of(model)}
+PRICED = list(dict.fromkeys([*cfg.candidates, *(one for of in MADE_OF.values() for one in of)]))
 
 
 rule answer:
@@ -223,7 +229,7 @@ rule answer:
         predictions=f"results/predictions/{MAIN}.csv",
         pairs=f"results/statistics/{MAIN}/pairs.csv",
         metas=[path for paths in metas_of(PRICED).values() for path in paths],
-        towers=list(dict.fromkeys(filter(None, towers_of(cfg.candidates).values()))),
+        towers=list(dict.fromkeys(sum(towers_of(cfg.candidates).values(), []))),
     output:
         json="results/answer.json",
         md=report("results/answer.md", caption="../report/captions/answer.rst", category="Answer"),
@@ -245,7 +251,8 @@ rule answer:
             not_judged=cfg.not_judged,
             metas=metas_of(PRICED),
             towers=towers_of(cfg.candidates),
-            bases=BASES,
+            made_of=MADE_OF,
+            members={model: cfg.members_of(model) for model in cfg.candidates},
         ),
         code=digest_of("evaluation/answer.py"),
     message:
@@ -296,6 +303,7 @@ PROBES = {
     )
     for model in cfg.candidates
     if cfg.models[model].recipe == "linear_probe"
+    and "embeddings" in cfg.plan(MAIN, model).reads()  # of the whole photo alone
 }
 
 

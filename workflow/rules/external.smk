@@ -69,17 +69,31 @@ if cfg.external:
         script:
             "../scripts/data/external_duplicates.py"
 
+    if cfg.people.detector:
+
+        use rule people as external_people with:
+            input:
+                manifest=rules.external_manifest.output[0],
+                images=rules.external_fetch.output[0],
+                record=rules.fetch_detector.output[0],
+            output:
+                "results/external/people.csv",
+            log:
+                "results/logs/external/people.log",
+            benchmark:
+                "results/benchmarks/external/people.tsv"
+
     rule external_predict:
         """Predictions of a model on the external photos that are not in the study."""
         input:
             unpack(lambda wildcards: cfg.plan(MAIN, wildcards.model).reads()),
-            asked=lambda wildcards: [
-                f"results/runs/{MAIN}/{wildcards.model}/holdout/seed_{seed}/weights.safetensors"
-                for seed in cfg.seeds_of(wildcards.model)
-            ],
+            asked=weights_of_holdout,
             external=rules.external_manifest.output[0],
             external_images=rules.external_fetch.output[0],
             copies=rules.external_duplicates.output[0],
+            people=lambda wildcards: (
+                rules.external_people.output[0] if cfg.looks_at_people(wildcards.model) else []
+            ),
         output:
             "results/external/answers/{model}.csv",
         log:
@@ -87,7 +101,7 @@ if cfg.external:
         benchmark:
             "results/benchmarks/external/{model}.tsv"
         wildcard_constraints:
-            model="|".join(cfg.usable) or "-",
+            model=OF_ONE_MODEL,
         conda:
             "../../envs/backbones.yaml"
         threads: 2
@@ -109,6 +123,37 @@ if cfg.external:
             f"Predicting the photos of {cfg.external.name} with {{wildcards.model}}"
         script:
             "../scripts/evaluation/external_predict.py"
+
+    rule external_together:
+        """Predictions of an ensemble on the external photos, made of those of its members."""
+        input:
+            members=lambda wildcards: [
+                f"results/external/answers/{member}.csv"
+                for member in cfg.members_of(wildcards.model)
+            ],
+            weights=weights_of_holdout,
+        output:
+            "results/external/answers/{model}.csv",
+        log:
+            "results/logs/external/{model}.log",
+        benchmark:
+            "results/benchmarks/external/{model}.tsv"
+        wildcard_constraints:
+            model=OF_SEVERAL,
+        localrule: True
+        conda:
+            "../../envs/train.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=20,
+        params:
+            lambda wildcards: cfg.plan(MAIN, wildcards.model).model_dump(),
+            code=digest_of("evaluation/combine.py"),
+        message:
+            f"Combining the predictions for {cfg.external.name} by the members of {{wildcards.model}}"
+        script:
+            "../scripts/evaluation/combine.py"
 
     rule external:
         """External validation: metrics of the models on the external dataset."""

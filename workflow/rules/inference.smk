@@ -68,6 +68,39 @@ rule find_photos:
         "../scripts/inference/find_photos.py"
 
 
+if cfg.people.detector:
+
+    rule predict_people:
+        """Find the people in the input photos."""
+        input:
+            photos=rules.find_photos.output[0],
+            record=rules.fetch_detector.output[0],
+        output:
+            "results/predict/people.csv",
+        log:
+            "results/logs/predict/predict_people.log",
+        benchmark:
+            "results/benchmarks/predict/predict_people.tsv"
+        conda:
+            "../../envs/backbones.yaml"
+        threads: 2
+        resources:
+            gpu=gpu,
+            mem_mb=scaled_by_attempt(4000),
+            runtime=scaled_by_attempt(240),
+        params:
+            dict(people=cfg.people.model_dump(), fetch=LIMITS),
+            code=digest_of("inference/predict_people.py"),
+        message:
+            f"Finding people with {cfg.people.detector}"
+        script:
+            "../scripts/inference/predict_people.py"
+
+
+# The people in the input photos, if the deployed model may need them.
+PEOPLE_THERE = rules.predict_people.output[0] if any(map(cfg.looks_at_people, DEPLOYABLE)) else []
+
+
 rule predict_photos:
     """Predictions of the deployed model for all input photos."""
     input:
@@ -75,6 +108,7 @@ rule predict_photos:
         used=rules.deploy.output.record,
         weights=rules.deploy.output.weights,
         photos=rules.find_photos.output[0],
+        people=PEOPLE_THERE,
     output:
         "results/predict/predictions.csv",
     log:
@@ -134,6 +168,7 @@ rule gallery:
         weights=rules.deploy.output.weights,
         photos=rules.find_photos.output[0],
         predictions=rules.predict_photos.output[0],
+        people=PEOPLE_THERE,
         template=[own(f"workflow/report/{name}") for name in ("gallery.html.j2", "report.css")],
     output:
         report(
@@ -176,6 +211,7 @@ rule export:
         holdout=f"results/splits/{MAIN}/holdout.csv",
         manifest=rules.manifest.output[0],
         people=rules.people.output[0],
+        detector=rules.fetch_detector.output[0] if cfg.people.detector else [],
         source=local(cfg.dataset.manifest),
         images=rules.fetch.output[0],
         factors=f"results/errors/{MAIN}/factors.csv" if cfg.tasks[MAIN].models else [],
@@ -184,7 +220,8 @@ rule export:
     output:
         expand(
             "results/export/{file}",
-            file=["README.md", "config.json", "model.onnx", "model.safetensors", "predict.py"],
+            file=["README.md", "config.json", "model.onnx", "model.safetensors", "predict.py"]
+            + (["detector.onnx"] if any(map(cfg.looks_at_people, DEPLOYABLE)) else []),
         ),
     log:
         "results/logs/export.log",
@@ -199,6 +236,7 @@ rule export:
     params:
         dict(
             models=deployable_params(),
+            people=cfg.people.model_dump(),
             dataset=cfg.dataset.model_dump(include={"name", "manifest", "cache"}),
         ),
         code=deployable_digest("inference/export.py"),

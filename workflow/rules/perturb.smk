@@ -10,10 +10,7 @@ rule occlude:
         split=rules.split.output.holdout,
         people=rules.people.output[0],
         images=rules.fetch.output[0],
-        weights=lambda wildcards: [
-            f"results/runs/{wildcards.task}/{wildcards.model}/holdout/seed_{seed}/weights.safetensors"
-            for seed in cfg.seeds_of(wildcards.model)
-        ],
+        weights=weights_of_holdout,
     output:
         "results/cover/{task}/{model}.csv",
     log:
@@ -85,16 +82,15 @@ rule corrupt:
         split=rules.split.output.holdout,
         people=rules.people.output[0],
         images=rules.fetch.output[0],
-        weights=lambda wildcards: [
-            f"results/runs/{wildcards.task}/{wildcards.model}/holdout/seed_{seed}/weights.safetensors"
-            for seed in cfg.seeds_of(wildcards.model)
-        ],
+        weights=weights_of_holdout,
     output:
         "results/robustness/{task}/asked/{model}.csv",
     log:
         "results/logs/robustness/{task}/{model}.log",
     benchmark:
         "results/benchmarks/robustness/{task}/{model}.tsv"
+    wildcard_constraints:
+        model=OF_ONE_MODEL,
     group:
         "explain"
     conda:
@@ -118,6 +114,38 @@ rule corrupt:
         "Predicting corrupted photos of {wildcards.task} with {wildcards.model}"
     script:
         "../scripts/perturb/corrupt.py"
+
+
+rule corrupt_together:
+    """Predictions of an ensemble on corrupted test photos, made of those of its members."""
+    input:
+        members=lambda wildcards: [
+            f"results/robustness/{wildcards.task}/asked/{member}.csv"
+            for member in cfg.members_of(wildcards.model)
+        ],
+        weights=weights_of_holdout,
+    output:
+        "results/robustness/{task}/asked/{model}.csv",
+    log:
+        "results/logs/robustness/{task}/{model}.log",
+    benchmark:
+        "results/benchmarks/robustness/{task}/{model}.tsv"
+    wildcard_constraints:
+        model=OF_SEVERAL,
+    localrule: True
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
+        code=digest_of("evaluation/combine.py"),
+    message:
+        "Combining the predictions of corrupted photos by the members of {wildcards.model}"
+    script:
+        "../scripts/evaluation/combine.py"
 
 
 rule robustness:

@@ -6,7 +6,7 @@
 # of each. They are listed here because they depend on the inputs of the report.
 SMALL = dict(
     manifest=["manifest"],
-    people=["people"] if JUDGED else [],
+    people=["people"] if JUDGED and not cfg.people.detector else [],
     **{rule: [rule] for rule in ("table_1", "figure_1", "figure_2", "audit", "metrics", "report")},
     predictions=[f"predictions/{task}" for task in TASKS],
     paper_tests=["statistics/paper_tests"] if cfg.paper else [],
@@ -37,6 +37,8 @@ ON_GPU = [recipe.name for recipe in RECIPES.values() if recipe.gpu]
 ON_GPU += [
     "embed_images",
     "embed_unprojected",
+    "embed_view",
+    "people",
     "saliency_maps",
     "occlude",
     "corrupt",

@@ -47,6 +47,7 @@ rule report:
             *([rules.recipes.output.recipes] if ANSWERS else []),
             *([rules.more_photos.output.csv] if PROBES else []),
             *([rules.recipes.output.views] if VIEWS else []),
+            *([rules.recipes.output.members] if MEANS else []),
             *expand("results/tables/{name}.csv", name=CONFUSIONS),
             *(rules.paper_tests.output if cfg.paper else []),
             *expand("results/statistics/{task}/{name}.csv", name=STATISTICS, task=JUDGED),

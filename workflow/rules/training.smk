@@ -9,24 +9,18 @@
 # without this, an epoch of the CNN at 128 px takes 3.6 s instead of 2.7 s.
 os.environ |= {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
 
-RUN = "results/runs/{{task}}/{{model}}/{split}/seed_{seed}"
+# Wildcard constraints: models of their own weights, and ensembles.
+OF_SEVERAL = "|".join(cfg.models_by("ensemble")) or "-"
+OF_ONE_MODEL = "|".join(m for m in cfg.every_model() if not cfg.members_of(m)) or "-"
 
 
 for recipe in RECIPES.values():
+    if recipe.combines:
+        continue
     needs = cfg.resources_of(recipe.name)
-    seeds = cfg.seeds[:1] if recipe.of_seeds else cfg.seeds
     kind = "derived" if recipe.derived else "frozen" if recipe.frozen else recipe.name
     # A derived run has a separate job, so that its inputs depend on nothing else.
-    seeds_per_job = 1 if recipe.derived else cfg.runs_per_job
-    batches = [
-        [RUN.format(split="holdout", seed=seed) for seed in batch]
-        for batch in runs.batches(seeds, seeds_per_job)
-    ] + [
-        [RUN.format(split=split, seed=cfg.seeds[0]) for split in batch]
-        for batch in runs.batches(
-            cfg.cv_splits(recipe.name), needs.folds_per_job or cfg.runs_per_job
-        )
-    ]
+    batches = folders_of(recipe, 1 if recipe.derived else cfg.runs_per_job)
     if recipe.name == "fine_tune" and cfg.explain.shuffled_labels:
         batches.append([RUN.format(split=runs.SHUFFLED, seed=cfg.seeds[0])])
     for folders in batches:
@@ -75,6 +69,46 @@ for recipe in RECIPES.values():
         getattr(rules, rule_name).rule.docstring = (
             f"Train {recipe.summary}; {len(folders)} run{'s' * (len(folders) > 1)}."
         )
+
+
+for folders in folders_of(RECIPES["ensemble"], 1):
+    split, seed = folders[0].split("/")[-2:]
+
+    rule:
+        name:
+            f"train_ensemble_{split}_{seed}"
+        input:
+            predictions_of_members(folders),
+        output:
+            predictions=[f"{folder}/predictions.csv" for folder in folders],
+            history=[f"{folder}/history.csv" for folder in folders],
+            meta=[f"{folder}/meta.json" for folder in folders],
+            weights=[f"{folder}/weights.safetensors" for folder in folders],
+        log:
+            f"results/logs/train/{{task}}/{{model}}/{split}/{seed}.log",
+        benchmark:
+            f"results/benchmarks/train/{{task}}/{{model}}/{split}/{seed}.tsv"
+        wildcard_constraints:
+            model=OF_SEVERAL,
+        group:
+            "train_ensemble"
+        conda:
+            "../../envs/train.yaml"
+        threads: 1
+        resources:
+            mem_mb=scaled_by_attempt(cfg.resources_of("ensemble").mem_mb),
+            runtime=scaled_by_attempt(cfg.resources_of("ensemble").minutes * len(folders)),
+        params:
+            combined_from(folders),
+            code=digest_of("training/combine.py"),
+        message:
+            f"Combining the models of {{wildcards.model}} on {{wildcards.task}}: {len(folders)} from {split}, {seed}"
+        script:
+            "../scripts/training/combine.py"
+
+    getattr(rules, f"train_ensemble_{split}_{seed}").rule.docstring = (
+        f"Train {RECIPES['ensemble'].summary}; {len(folders)} run{'s' * (len(folders) > 1)}."
+    )
 
 
 # Models that are trained in epochs.

@@ -203,7 +203,7 @@ def jobs() -> dict[str, tuple[str, list[Path]]]:
     """For each script, and each recipe of train.py, the environment of its rule and the files it
     stands on; by regex, for Snakemake is no parser."""
     found = {}
-    for recipe in RECIPES.values():
+    for recipe in (one for one in RECIPES.values() if not one.combines):
         starts = [
             SCRIPTS / "training/train.py",
             LIB / f"stillact/recipes/{recipe.name}/setup.py",

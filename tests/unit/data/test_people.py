@@ -27,3 +27,20 @@ def test_detected_people_replace_the_boxes_of_the_manifest():
     first, second = parse_boxes(table.loc["b", "person_boxes"])
     assert [round(edge, 1) for edge in first] == [1, 2, 11, 22]
     assert second == Box(0, 0, 1, 1)
+
+
+def test_people_in_photos_outside_the_study():
+    names = pd.Series(["a.jpg", "b.jpg", "c.jpg"], name="path")
+    found = [[(Box(-3.27, 2, 11, 22), 0.9)], [], [(Box(0, 0, 4, 4), 1.0), (Box(1, 1, 2, 3), 0.25)]]
+    table = people.of_files(names, iter(found))
+    assert table.to_dict("list") == {
+        "path": ["a.jpg", "b.jpg", "c.jpg"],
+        "person_boxes": ["-3.3 2.0 14.3 20.0", "", "0.0 0.0 4.0 4.0;1.0 1.0 1.0 2.0"],
+        "scores": ["0.900", "", "1.000;0.250"],
+    }
+    assert people.of_files(names[:0], []).columns.tolist() == ["path", "person_boxes", "scores"]
+
+
+def test_a_box_thinner_than_the_precision_of_the_table_is_still_a_box():
+    boxes, _ = people.cells([(Box(5, 5, 5.01, 9), 0.9)])
+    assert parse_boxes(boxes) == [Box(5, 5, 5.1, 9)]

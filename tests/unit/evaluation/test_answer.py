@@ -11,6 +11,7 @@ from stillact.evaluation import answer, comparisons
 from stillact.evaluation.answer import Answer, Price
 from stillact.evaluation.predictions import Predictions
 from stillact.evaluation.selection import candidates, choose
+from support import records
 
 CLASSES = ["x", "y", "z"]
 PRICE = Price(seconds=1, memory_mb=100, weights_mb=10)
@@ -163,5 +164,20 @@ def test_the_price_of_a_derived_model_has_the_training_of_its_base(tmp_path):
         return path
 
     metas = {"views": [meta("v", 1, 900)], "probe": [meta("a", 10, 500), meta("b", 20, 600)]}
-    found = answer.prices(metas, {"views": None}, {"views": "probe"})
+    found = answer.prices(metas, {"views": []}, {"views": ["probe"]}, {})
     assert found == {"views": Price(seconds=16, memory_mb=900, weights_mb=1)}
+
+
+def test_the_price_of_an_ensemble_has_the_training_and_weights_of_its_members(tmp_path):
+    metas = {}
+    for model, seconds, parameters in (("both", 1, 0), ("tta", 2, 500_000), ("probe", 10, 500_000)):
+        of = {"seconds": seconds, "peak_memory_mb": 500 + seconds, "parameters": parameters}
+        metas[model] = [tmp_path / f"{model}.json"]
+        metas[model][0].write_text(json.dumps(of))
+    backbones = []
+    for name, parameters in (("a", 1_000_000), ("b", 2_000_000)):
+        path = tmp_path / f"{name}.json"
+        backbones.append(records.write(path, name, image_parameters=parameters))
+    made_of, members = {"both": ["tta", "probe"]}, {"both": ["tta"]}  # probe: the base of tta
+    found = answer.prices(metas, {"both": backbones}, made_of, members)
+    assert found == {"both": Price(seconds=13, memory_mb=510, weights_mb=3.5 * 4)}

@@ -23,7 +23,7 @@ from stillact.core.errors import InputError
 from stillact.core.tables import write_csv
 from stillact.data import preprocess
 from stillact.data.preprocessing import Preprocessing
-from stillact.inference import deployed, export
+from stillact.inference import deployed, export, export_config
 from stillact.models import embed
 from stillact.models.backbones import loading
 from stillact.recipes.setups import plan_of, setup_of
@@ -405,7 +405,9 @@ def test_the_example_answers_as_the_study_does(look, made, tmp_path):
     expected = used.probabilities(photos)
     sure = np.sort(expected.max(1))[4]  # some are below it
     used = changed(used, threshold=float(sure) + 1e-3)
-    (folder / "config.json").write_text(json.dumps(export.described(used, {}, one.told)))
+    (folder / "config.json").write_text(
+        json.dumps(export_config.described(used, [(used.plan, {})], one.told))
+    )
     shutil.copyfile(EXAMPLE, folder / "predict.py")
     lines = run_example(folder, files)
     assert len(lines) == len(files)
@@ -442,15 +444,15 @@ def test_the_example_imports_nothing_else():
 
 def test_the_config_says_how_to_feed_it(clip, tmp_path):
     used = used_of(PLANS["similarity"], clip, tmp_path)
-    made = export.described(used, clip, {"largest_difference": 0.0})
+    made = export_config.described(used, [(used.plan, clip)], {"largest_difference": 0.0})
     assert made["classes"] == CLASSES
     facts = json.loads(clip["record"].read_text())["facts"]
     look = {name: made["views"][0][name] for name in ("size", "geometry", "crop", "mean")}
     assert look == {name: facts[name] for name in look}
     assert (made["temperature"], made["threshold"], made["recipe"]) == (1.7, 0.5, "mlp")
     assert [made[name] for name in ("task", "model", "seed")] == ["activity3", "tiny", 4]
-    assert made["backbone"]["loader"] == "open_clip"
-    assert made["backbone"]["source"] == "weights"  # not where it lies here
+    assert made["backbones"][0]["loader"] == "open_clip"
+    assert made["backbones"][0]["source"] == "weights"  # not where it lies here
     assert made["prompts"] == TEXTS
     assert made["plan"]["training"]["hidden"] == [16, 8]
     assert made["versions"]["open_clip"]
@@ -465,12 +467,12 @@ def test_prompts_are_told_where_there_were_some(recipe, texts, clip):
     plan = PLANS[recipe]
     plan = plan_of(plan if "of" in plan else {"classes": CLASSES, **plan})
     files = clip if texts else {k: f for k, f in clip.items() if not k.startswith("texts")}
-    assert export.prompts(plan, files) == texts
+    assert export_config.prompts([(plan, files)]) == texts
 
 
 def test_a_network_from_scratch_is_fed_from_minus_one_to_one(clip, tmp_path):
     used = used_of(PLANS["from_scratch"], clip, tmp_path)
-    made = export.described(used, {}, {})
+    made = export_config.described(used, [(used.plan, {})], {})
     extremes = (
         torch.zeros(1, 3, SIZE, SIZE, dtype=torch.uint8),
         torch.full((1, 3, SIZE, SIZE), 255, dtype=torch.uint8),
@@ -479,5 +481,5 @@ def test_a_network_from_scratch_is_fed_from_minus_one_to_one(clip, tmp_path):
     for photo, level in zip(extremes, (0.0, 1.0), strict=True):
         seen = used.trained.setup.prepare(photo, False)[0].amax((1, 2)).numpy()
         np.testing.assert_allclose((level - mean) / std, seen, atol=1e-6)
-    assert made["backbone"] is None
+    assert made["backbones"] == []
     assert made["prompts"] is None

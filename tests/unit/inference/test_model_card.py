@@ -68,7 +68,7 @@ def contents(cv=True, factors=None, plan=PROBE, licences=(), rows=None, **change
     backbone |= dict(licence="MIT", sha256="ab")
     names = ("task", "model", "recipe", "seed", "temperature", "threshold")
     exported = {name: getattr(record, name) for name in names}
-    exported |= dict(classes=CLASSES, backbone=backbone)
+    exported |= dict(classes=CLASSES, backbones=[backbone], detector=None)
     exported |= dict(
         views=[dict(input="photos", size=224)], prompts={"sitting": ["a seat", "sits"]}
     )
@@ -262,11 +262,11 @@ def test_licences_of_weights_and_photos_are_told():
     assert "Their licence is MIT" in text
     assert "photos.example.org (7), local files (2)" in " ".join(text.split())
     unknown = dict(loader="timm", name="x", source="w", revision=None, licence=None)
-    text = made(backbone=unknown)
+    text = made(backbones=[unknown])
     assert "**Their licence is unknown.** Determine it" in text
     assert yaml.safe_load(text.split("---")[1])["license"] == "unknown"
     alone = dict(parameters=1000, image_tower="", checked_photos=29, largest_difference=0.0)
-    assert "not based on pretrained weights" in made(backbone=None, export=alone)
+    assert "not based on pretrained weights" in made(backbones=[], export=alone)
 
 
 def test_the_header_is_what_the_hub_reads():

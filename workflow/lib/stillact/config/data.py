@@ -1,7 +1,7 @@
 """Blocks of the config: photos, their labels and their splits."""
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -151,3 +151,30 @@ class External(Block):
 
     name: Annotated[Name, Field(description="Name of the dataset, shown in the report.")]
     manifest: Annotated[File, Field(description="CSV like dataset.manifest.")]
+
+
+class People(Block):
+    """The people in the photos, for models that look at a person."""
+
+    detector: Annotated[
+        Name | None,
+        Field(description="One of `detectors`; null: only the boxes of the manifest are known."),
+    ] = None
+    boxes: Annotated[
+        Literal["manifest", "detector"],
+        Field(
+            description="manifest: its boxes, and the detector for photos without any; detector: "
+            "detected ones for all photos, as for new photos. Models that look at a person are "
+            "recommended only with `detector`, since new photos have no other boxes."
+        ),
+    ] = "manifest"
+    min_score: Annotated[
+        Fraction, Field(description="Score below which a detection is nobody.")
+    ] = 0.5
+    most: Annotated[Count, Field(description="People per photo, the most certain ones.")] = 10
+
+    @model_validator(mode="after")
+    def _has_detector(self) -> Self:
+        if self.boxes == "detector" and self.detector is None:
+            fault("boxes: detector needs a detector; name one of `detectors`")
+        return self

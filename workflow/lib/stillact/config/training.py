@@ -1,10 +1,11 @@
 """Blocks of the config: training settings, and the plan of a run."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from stillact.config.types import Block, Count, Fraction, Positive
+from stillact.config.types import Block, Count, Fraction, Positive, unique
 
 
 class Training(Block):
@@ -49,6 +50,33 @@ class LinearProbe(Block):
     ]
 
 
+class Views(Block):
+    """The views of a photo whose embeddings a model takes, side by side."""
+
+    sees: Annotated[
+        list[Literal["whole", "letterbox", "person"]],
+        Field(
+            min_length=1,
+            description="Views of a photo, whose embeddings are concatenated: whole, the "
+            "preprocessing of the backbone's authors; letterbox, the entire photo, padded; person, "
+            "the largest person box times 1.3, padded.",
+        ),
+    ] = ["whole"]
+    mirror: Annotated[
+        bool, Field(description="Average each embedding with that of the mirror image.")
+    ] = False
+
+    @model_validator(mode="after")
+    def _different_views(self) -> Self:
+        unique("sees", self.sees)
+        return self
+
+    @property
+    def squares(self) -> tuple[str, ...]:
+        return tuple(self.sees)
+
+
+LOOK_AT_PEOPLE = {"person", "around"}  # views that need person boxes
 LIBRARIES = ("open_clip_torch", "timm", "transformers")  # build the backbones
 
 
@@ -77,6 +105,11 @@ class Plan(Block):
     def squares(self) -> tuple[str, ...]:
         """The views of a photo that the model needs as packed photos; see `Preprocessing.view`."""
         return ("whole",)
+
+    @property
+    def looks_at_people(self) -> bool:
+        """Whether the model needs the person boxes of a photo."""
+        return not LOOK_AT_PEOPLE.isdisjoint(self.squares)
 
     def photos(self) -> tuple[list[str], str]:
         """Files of the packed photos, one per view of `squares`, and of their rows."""
@@ -123,10 +156,22 @@ def packed_view(backbone: str, view: str) -> str:
     return f"results/backbones/{backbone}/views/{view}.npy"
 
 
-def embeddings(backbone: str) -> dict[str, str]:
-    """Files of the photos' embeddings by a frozen backbone."""
+def embeddings(
+    backbone: str, sees: Sequence[str] = ("whole",), mirror: bool = False
+) -> dict[str, str]:
+    """Files of the photos' embeddings by a frozen backbone, one per view, and of their rows.
+
+    Args:
+        backbone: name of the backbone.
+        sees: views of a photo.
+        mirror: whether embeddings are averaged with those of the mirror images.
+    """
     folder = f"results/embeddings/{backbone}"
-    return {"embeddings": f"{folder}/images.npy", "index": f"{folder}/images.csv"}
+    if list(sees) == ["whole"] and not mirror:
+        return {"embeddings": f"{folder}/images.npy", "index": f"{folder}/images.csv"}
+    end = "_mirror" if mirror else ""
+    files = {f"embeddings_{view}": f"{folder}/views/{view}{end}.npy" for view in sees}
+    return files | {"index": packed(backbone)["index"]}
 
 
 def texts(backbone: str, prompts: str | None) -> dict[str, str]:

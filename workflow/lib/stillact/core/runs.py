@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SUBSETS = ("train", "validation", "test")  # of the photos, in every split
+SMALLEST = 5e-9  # probability: the tables have 8 decimals, so that a 0 in them may be this large
 ALL = "all"  # every labelled photo is a training photo, for the deployed model
 SHUFFLED = "shuffled"  # the holdout split, trained on permuted labels
 

@@ -13,7 +13,7 @@ import pandas as pd
 TEXT = {"id", "image_id", "image_id_a", "image_id_b", "url", "sha256", "manifest_sha256", "group"}
 TEXT |= {"task", "model", "split", "subset", "label", "augmentation", "class", "text"}
 TEXT |= {"status", "reason", "mode", "person_boxes", "path", "file", "abstain", "prediction_set"}
-TEXT |= {"scores", "source"}
+TEXT |= {"scores", "source", "without"}
 TEXT |= {"model_a", "model_b", "answer", "predicted", "rule", "bin", "first", "last", "copy"}
 
 

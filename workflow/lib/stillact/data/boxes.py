@@ -63,10 +63,10 @@ def person_region(boxes: Iterable[Box], width: int, height: int) -> Box | None:
     Returns:
         None if no box overlaps the photo.
     """
-    cut = clipped(boxes, width, height)
-    if not cut:
+    largest = _largest(boxes, width, height)
+    if largest is None:
         return None
-    person = max(cut, key=lambda box: box.area)
+    (person,) = clipped([largest], width, height)
     across, down = MARGIN * person.width, MARGIN * person.height
     around = Box(
         math.floor(person.left - across),
@@ -76,6 +76,12 @@ def person_region(boxes: Iterable[Box], width: int, height: int) -> Box | None:
     )
     (region,) = clipped([around], width, height)
     return region
+
+
+def _largest(boxes: Iterable[Box], width: int, height: int) -> Box | None:
+    """The box of which most is in the photo; None if none is."""
+    cut = {box: sum(part.area for part in clipped([box], width, height)) for box in boxes}
+    return max((box for box, area in cut.items() if area), key=cut.__getitem__, default=None)
 
 
 def square_around(boxes: Iterable[Box], width: int, height: int) -> Box | None:
@@ -89,10 +95,9 @@ def square_around(boxes: Iterable[Box], width: int, height: int) -> Box | None:
     Returns:
         None if no box overlaps the photo.
     """
-    cut = clipped(boxes, width, height)
-    if not cut:
+    person = _largest(boxes, width, height)
+    if person is None:
         return None
-    person = max(cut, key=lambda box: box.area)
     side = max(round((1 + 2 * MARGIN) * max(person.width, person.height)), 1)
     left = round((person.left + person.right - side) / 2)
     top = round((person.top + person.bottom - side) / 2)
@@ -174,6 +179,16 @@ class View:
         ]
         return clipped(packed, self.size, self.size)
 
+    def in_photo(self, box: Box) -> Box:
+        """Map a box from packed pixels to pixels of the photo."""
+        (across, down), (x, y), (left, top) = self.scale, self.corner, self.origin
+        return Box(
+            (box.left - x) / across + left,
+            (box.top - y) / down + top,
+            (box.right - x) / across + left,
+            (box.bottom - y) / down + top,
+        )
+
     def mask(self, boxes: Iterable[Box]) -> np.ndarray:
         """Mask of the packed pixels inside any of the boxes (in pixels of the photo), bool (size,
         size). A pixel belongs to a box if its centre does."""
@@ -187,13 +202,8 @@ class View:
     def region(self) -> tuple[float, float, float, float]:
         """The visible part of the photo: left, top, width and height in its pixels."""
         (seen,) = self.boxes([Box.of_size(*self.origin, *self.photo)])
-        (across, down), (x, y), (left, top) = self.scale, self.corner, self.origin
-        return (
-            (seen.left - x) / across + left,
-            (seen.top - y) / down + top,
-            seen.width / across,
-            seen.height / down,
-        )
+        region = self.in_photo(seen)
+        return region.left, region.top, region.width, region.height
 
 
 def _nearest(edge: float) -> int:

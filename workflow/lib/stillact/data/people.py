@@ -1,6 +1,6 @@
 """The boxes of the people in each photo: those of the manifest, and detected ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -34,7 +34,16 @@ def table(manifest: pd.DataFrame, detected: Mapping[str, Scored] | None = None) 
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def of_files(names: pd.Series, detected: Iterable[Scored]) -> pd.DataFrame:
+    """The detected people of photos outside the study: their name (path or url), person_boxes and
+    scores, as in `table`."""
+    rows = [(name, *cells(found)) for name, found in zip(names, detected, strict=True)]
+    return pd.DataFrame(rows, columns=[names.name, "person_boxes", "scores"])
+
+
 def cells(found: Scored) -> tuple[str, str]:
-    """Boxes and scores as text: "x y width height" in tenths of a pixel, and thousandths."""
-    boxes = (f"{b.left:.1f} {b.top:.1f} {b.width:.1f} {b.height:.1f}" for b, _ in found)
+    """Boxes and scores as text: "x y width height" in tenths of a pixel, at least one, and
+    thousandths."""
+    sized = [(b.left, b.top, max(b.width, 0.1), max(b.height, 0.1)) for b, _ in found]
+    boxes = (" ".join(f"{number:.1f}" for number in box) for box in sized)
     return ";".join(boxes), ";".join(f"{score:.3f}" for _, score in found)

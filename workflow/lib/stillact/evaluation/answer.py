@@ -133,25 +133,28 @@ class Answer(BaseModel):
 
 def prices(
     metas: Mapping[str, Sequence[Path]],
-    towers: Mapping[str, Path | None],
-    bases: Mapping[str, str],
+    towers: Mapping[str, Sequence[Path]],
+    made_of: Mapping[str, Sequence[str]],
+    members: Mapping[str, Sequence[str]],
 ) -> dict[str, Price]:
     """The price of each model.
 
     Args:
-        metas: the meta.json of runs of each model, and of `bases`.
-        towers: weights.json of the frozen backbone that a model needs besides its own weights.
-        bases: the model from which a derived one is made, and whose training it needs.
+        metas: the meta.json of runs of each model, and of those that they are made of.
+        towers: weights.json of the frozen backbones that a model needs besides its own weights.
+        made_of: the other models whose training a model needs: the base of a derived one, the
+            members of an ensemble, and their bases.
+        members: of each ensemble, whose weights it needs.
     """
     runs = {
         model: [json.loads(path.read_text(encoding="utf-8")) for path in paths]
         for model, paths in metas.items()
     }
     made = {}
-    for model, tower in towers.items():
-        needed = [runs[one] for one in (model, bases.get(model)) if one]
-        parameters = runs[model][0]["parameters"]
-        parameters += BackboneRecord.read(tower).facts.image_parameters if tower else 0
+    for model, frozen in towers.items():
+        needed = [runs[one] for one in (model, *made_of.get(model, ()))]
+        parameters = sum(runs[one][0]["parameters"] for one in (model, *members.get(model, ())))
+        parameters += sum(BackboneRecord.read(tower).facts.image_parameters for tower in frozen)
         made[model] = Price(
             seconds=sum(sum(run["seconds"] for run in of) / len(of) for of in needed),
             memory_mb=max(run["peak_memory_mb"] for of in needed for run in of),

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from stillact.evaluation.predictions import SMALLEST, Predictions, by_model
+from stillact.core.runs import SMALLEST
+from stillact.evaluation.predictions import Predictions, by_model
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
 

@@ -9,7 +9,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from scipy.stats import beta
 
-from stillact.evaluation.predictions import SMALLEST, Predictions, by_model, rows_of
+from stillact.core.runs import SMALLEST
+from stillact.evaluation.predictions import Predictions, by_model, rows_of
 
 RUN = ["task", "model", "split", "seed"]
 HEAD = ["task", "model", "scheme", "subset"]

@@ -8,7 +8,6 @@ import pandas as pd
 from stillact.core.errors import InputError
 
 FOLD = r"^cv_(?P<repeat>\d+)_(?P<fold>\d+)$"  # split of a cross-validated run
-SMALLEST = 5e-9  # probability: the table has 8 decimals, so that a 0 in it may be this large
 SAME = 1e-12  # accuracies closer than this differ only by rounding
 
 

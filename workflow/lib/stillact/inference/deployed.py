@@ -24,6 +24,9 @@ from stillact.evaluation.calibration import (
 )
 from stillact.evaluation.predictions import Predictions, by_model, rows_of
 from stillact.evaluation.proportions import clustered_wilson
+from stillact.models import weights
+from stillact.recipes.ensemble import setup as ensemble
+from stillact.recipes.ensemble.setup import Ensemble
 from stillact.recipes.setups import plan_of, setup_of
 from stillact.training import jobs, trained
 from stillact.training.trained import Trained
@@ -85,7 +88,7 @@ class Deployed:
 
     record: Record
     plan: Plan
-    trained: Trained
+    trained: Trained | Ensemble
 
     @property
     def sees(self) -> tuple[Preprocessing, ...]:
@@ -111,17 +114,28 @@ def load(record: Path, models: Mapping[str, Mapping], device: torch.device) -> D
 
     Args:
         record: model.json; the weights are beside it.
-        models: for each model that it may name, the `plan` of its runs and the `files` that its
-            setup reads, by name.
+        models: for each model that it may name, the `plan` of its runs, the `files` that its
+            setup reads, by name, and of an ensemble the same of its `members`.
         device: device of the model.
     """
     content = Record.model_validate_json(record.read_text(encoding="utf-8"))
-    block = models[content.model]
+    block, path = models[content.model], record.with_name(jobs.WEIGHTS)
+    tensors, members = weights.read(path), list(block.get("members", {}).values())
+    if not members:
+        return Deployed(content, plan_of(block["plan"]), _loaded(block, tensors, path, device))
+    *own, vote = ensemble.apart(tensors, len(members))
+    loaded = [_loaded(*one, path, device) for one in zip(members, own, strict=True)]
+    combine = ensemble.Combine(vote["weight"], vote["bias"]).to(device)
+    run = ensemble.Ensemble(tuple(loaded), combine)
+    return Deployed(content, plan_of(block["plan"]), run)
+
+
+def _loaded(
+    block: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], path: Path, device: torch.device
+) -> Trained:
     plan = plan_of(block["plan"])
-    files = {name: Path(path) for name, path in block["files"].items()}
-    setup = setup_of(plan)(plan, files, device)
-    run = trained.load(setup, record.with_name(jobs.WEIGHTS))
-    return Deployed(content, plan, run)
+    files = {name: Path(file) for name, file in block["files"].items()}
+    return trained.of_state(setup_of(plan)(plan, files, device), tensors, path)
 
 
 def which(found: Answer, named: str | None) -> str:

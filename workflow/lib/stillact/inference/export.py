@@ -2,12 +2,12 @@
 graph from photos to probabilities, and the config for preprocessing."""
 
 import contextlib
-import importlib.metadata
 import logging
 import math
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,24 +15,22 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
-import onnxscript
 import torch
 from safetensors.torch import save
 from torch import nn
 
-from stillact.config.training import Plan
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
+from stillact.core.runs import SMALLEST
 from stillact.core.tables import read_csv
 from stillact.data import preprocess
 from stillact.data.fetch.cache import cached
 from stillact.data.manifest import parse_boxes
 from stillact.data.preprocessing import Preprocessing
-from stillact.evaluation.predictions import SMALLEST
 from stillact.inference.deployed import Deployed
-from stillact.models.records import BackboneRecord
+from stillact.recipes.ensemble.setup import Ensemble
 from stillact.recipes.fine_tune.setup import Classifier, TextTowerHead
-from stillact.training.trained import frozen_backbone
+from stillact.training.trained import Trained, frozen_backbone
 
 WEIGHTS, GRAPH = "model.safetensors", "model.onnx"
 INPUT, OUTPUT = "photos", "probabilities"
@@ -40,35 +38,71 @@ TOLERANCE = 1e-4  # largest difference of a probability between ONNX Runtime and
 LARGEST = 2 * 10**9  # bytes of tensors that one ONNX file holds
 ALONE = 8  # photos that are also checked in batches of one
 BATCH = 32  # batch size of the check
-TOOLS = (torch, onnx, onnxscript, onnxruntime)  # torch.onnx imports onnxscript
 
 CPU = torch.device("cpu")  # device for export and check
-LAYOUT = "uint8 (batch, 3, size, size), RGB from 0 to 255; normalised in the graph"
-EXCLUDED = {"classes": True, "texts": True}  # of a plan: they have their own keys
-HALVES = dict(mean=[0.5] * 3, std=[0.5] * 3)  # normalisation of recipe from_scratch
 
 
-class Answering(nn.Module):
-    """Views of photos, uint8 (batch, 3, size, size) each, to probabilities, float32 (batch,
-    classes), as `Deployed.probabilities`; includes normalisation and temperature.
+class Member(nn.Module):
+    """Views of photos, uint8 (batch, 3, size, size) each, to the logits of a trained model.
 
     image: the backbone's image tower if it is not part of the network, else None.
     network: the trained network of the run.
     """
 
-    def __init__(self, used: Deployed):
+    def __init__(self, run: Trained):
         super().__init__()
-        backbone = frozen_backbone(used.trained.setup, CPU)
+        backbone = frozen_backbone(run.setup, CPU)
         self.image = None if backbone is None else backbone.image
-        self.network = _with_plain_head(used.trained.network)
+        self.network = _with_plain_head(run.network)
         self._backbone = (backbone,)  # in a tuple, so that its text tower is not a submodule
-        self._setup, self._temperature = used.trained.setup, used.record.temperature
+        self._setup = run.setup
 
     def forward(self, *views: torch.Tensor) -> torch.Tensor:
         photos = torch.cat(views, 1) if len(views) > 1 else views[0]
         inputs = self._setup.prepare(self._setup.inputs(photos, *self._backbone), False)
-        logs = self.network(inputs).log_softmax(1).clamp_min(math.log(SMALLEST))
-        return (logs / self._temperature).softmax(1)
+        return self.network(inputs)
+
+
+class Members(nn.Module):
+    """Views of photos to the logits of an ensemble."""
+
+    def __init__(self, run: Ensemble):
+        super().__init__()
+        self.members = nn.ModuleList(map(Member, run.members))
+        self.combine = run.combine
+        self._run = run
+
+    def forward(self, *views: torch.Tensor) -> torch.Tensor:
+        pairs = zip(self.members, self._run.members, strict=True)
+        return self.combine([to(*self._run.views_of(member, views)) for to, member in pairs])
+
+
+class Answering(Member):
+    """Views of photos to probabilities, float32 (batch, classes), as `Deployed.probabilities`;
+    includes normalisation and temperature."""
+
+    def __init__(self, used: Deployed):
+        super().__init__(used.trained)
+        self._temperature = used.record.temperature
+
+    def forward(self, *views: torch.Tensor) -> torch.Tensor:
+        return _calibrated(super().forward(*views), self._temperature)
+
+
+class AnsweringTogether(Members):
+    """As `Answering`, of an ensemble."""
+
+    def __init__(self, used: Deployed):
+        super().__init__(used.trained)
+        self._temperature = used.record.temperature
+
+    def forward(self, *views: torch.Tensor) -> torch.Tensor:
+        return _calibrated(super().forward(*views), self._temperature)
+
+
+def _calibrated(logits: torch.Tensor, temperature: float) -> torch.Tensor:
+    logs = logits.log_softmax(1).clamp_min(math.log(SMALLEST))
+    return (logs / temperature).softmax(1).float()
 
 
 def inputs_of(used: Deployed) -> list[str]:
@@ -111,13 +145,16 @@ def write(used: Deployed, photos: Sequence[np.ndarray], folder: Path) -> dict[st
     Raises:
         InputError: the model cannot be written as one ONNX file, or its predictions differ.
     """
-    model = Answering(used).eval()
-    program = _program(model, _blank(used, 2), inputs_of(used))
+    kind = Answering if isinstance(used.trained, Trained) else AnsweringTogether
+    model = kind(used).eval()
+    example = _blank(used, 2)
+    shapes = (({0: torch.export.Dim("batch")},) * len(example),)  # of one argument, *views
+    program = exported(model, example, shapes, inputs_of(used), [OUTPUT])
     tensors = {**program.exported_program.state_dict, **program.exported_program.constants}
     # clones: tensors that share memory are not saved
     kept = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
     (folder / WEIGHTS).write_bytes(save(kept, {"format": "pt"}))
-    proto = _proto(program)
+    proto = proto_of(program)
     onnx.save(proto, folder / GRAPH)
     onnx.checker.check_model(folder / GRAPH, full_check=True)
     difference = largest_difference(folder / GRAPH, used, photos)
@@ -142,9 +179,24 @@ def _begins(tensors: Mapping[str, torch.Tensor], start: str) -> bool:
     return any(name.startswith(start) for name in tensors)
 
 
-def _program(
-    model: Answering, example: tuple[torch.Tensor, ...], names: list[str]
+def exported(
+    model: nn.Module,
+    example: tuple[torch.Tensor, ...],
+    shapes: tuple,
+    inputs: list[str],
+    outputs: list[str],
 ) -> torch.onnx.ONNXProgram:
+    """The ONNX program of a model.
+
+    Args:
+        model: in eval mode, on the CPU.
+        example: its arguments.
+        shapes: of `torch.export`: the dynamic dimensions of each argument.
+        inputs, outputs: names in the graph.
+
+    Raises:
+        InputError: the model is too large for one file, or has an operator without a counterpart.
+    """
     size = sum(tensor.nbytes for tensor in model.state_dict().values())
     if size > LARGEST:
         raise InputError(
@@ -154,13 +206,14 @@ def _program(
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)  # the exporter's warnings about its own rewriting
     try:
+        warnings.filterwarnings("ignore", "# The axis name", UserWarning)  # several views, one name
         return torch.onnx.export(
             model,
             example,
             dynamo=True,
-            input_names=names,
-            output_names=[OUTPUT],
-            dynamic_shapes=(({0: torch.export.Dim("batch")},) * len(example),),
+            input_names=inputs,
+            output_names=outputs,
+            dynamic_shapes=shapes,
             verbose=False,
         )
     except torch.onnx.OnnxExporterError as error:
@@ -178,7 +231,7 @@ def _reason(error: BaseException) -> str:
     return f"{type(cause).__name__}: {str(cause).strip().splitlines()[0]}"
 
 
-def _proto(program: torch.onnx.ONNXProgram) -> onnx.ModelProto:
+def proto_of(program: torch.onnx.ONNXProgram) -> onnx.ModelProto:
     """The graph without the exporter's metadata, which contain paths of this machine."""
     proto = program.model_proto
     for part in (proto, proto.graph, *proto.graph.node, *proto.graph.initializer):
@@ -246,59 +299,6 @@ def test_photos(
             preprocess.pack(paths, how, packed, threads, boxes)
             views.append(np.ascontiguousarray(np.load(packed).transpose(0, 3, 1, 2)))
     return views
-
-
-def described(
-    used: Deployed, files: Mapping[str, Path], written: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The contents of config.json: preprocessing, thresholds and provenance of the model.
-
-    Args:
-        used: the model.
-        files: the files that its setup reads, by name: with a backbone its `record`; with embedded
-            prompts `texts_index`.
-        written: from `write`.
-    """
-    record = BackboneRecord.read(files["record"]) if "record" in files else None
-    seen = {name: getattr(record.facts, name) for name in HALVES} if record else HALVES
-    keys = ("loader", "name", "revision", "licence", "sha256")
-    return {
-        **{name: getattr(used.record, name) for name in ("task", "model", "recipe", "seed")},
-        "classes": used.classes,
-        "views": [
-            {"input": name, **vars(how), **seen, "layout": LAYOUT}
-            for name, how in zip(inputs_of(used), used.sees, strict=True)
-        ],
-        "temperature": used.record.temperature,
-        "threshold": used.record.threshold,
-        "backbone": record
-        and {"source": _source(record.source), **{name: getattr(record, name) for name in keys}},
-        "prompts": prompts(used.plan, files),
-        "plan": used.plan.model_dump(exclude={**EXCLUDED, "of": EXCLUDED}),
-        "export": dict(written),
-        "versions": {tool.__name__: tool.__version__ for tool in TOOLS}
-        | ({record.loader: _version(record.loader)} if record else {}),
-    }
-
-
-def prompts(plan: Plan, files: Mapping[str, Path]) -> dict[str, list[str]] | None:
-    """The prompts of each class, if any."""
-    base = getattr(plan, "of", plan)
-    if texts := getattr(base, "texts", None):
-        return texts
-    if "texts_index" not in files:
-        return None
-    rows = read_csv(files["texts_index"])
-    return {name: rows.loc[rows["class"] == name, "text"].tolist() for name in base.classes}
-
-
-def _source(source: str) -> str:
-    """The source of weights, without paths of this machine."""
-    return source if source.startswith(("hub:", "pypi:")) else Path(source).name
-
-
-def _version(loader: str) -> str:
-    return importlib.metadata.version({"open_clip": "open_clip_torch"}.get(loader, loader))
 
 
 @contextlib.contextmanager

@@ -43,7 +43,7 @@ def contents(
         licences: of the photos, addresses; '' for unknown ones.
         dataset: config.Dataset: name, manifest.
     """
-    training, sources = RECIPES[plan.recipe].card(plan, named(exported["backbone"]))
+    training, sources = RECIPES[plan.recipe].card(plan, named(exported["backbones"]))
     predictions = tables["predictions"]
     own = predictions[predictions["model"] == record.model]
     return {
@@ -61,8 +61,9 @@ def contents(
     }
 
 
-def named(backbone: Mapping[str, Any] | None) -> str:
-    """The name of a backbone; its source if the name is only the location of its config."""
+def named(backbones: Sequence[Mapping[str, Any]]) -> str:
+    """The name of the first backbone; its source if the name is only the location of its config."""
+    backbone = backbones[0] if backbones else None
     if backbone is None:
         return ""
     return backbone["source"] if backbone["name"] == "local-dir:" else backbone["name"]
@@ -167,7 +168,8 @@ def header(config: Mapping[str, Any], dataset: str, record: Record) -> str:
         dataset: its name.
         record: of the model.
     """
-    backbone = config["backbone"] or {}
+    licences = [(one["licence"] or "unknown").lower() for one in config["backbones"]]
+    sources = [one["source"] for one in config["backbones"]]
     metric = {"type": "accuracy", "value": round(record.accuracy, 4), "name": "accuracy"}
     result = {
         "task": {"type": "image-classification"},
@@ -175,14 +177,14 @@ def header(config: Mapping[str, Any], dataset: str, record: Record) -> str:
         "metrics": [metric],
     }
     block: dict[str, Any] = {
-        "license": (backbone.get("licence") or "unknown").lower(),
+        "license": licences[0] if len(set(licences)) == 1 else "unknown",
         "library_name": "onnx",
         "pipeline_tag": "image-classification",
         "tags": ["onnx", "human-activity-recognition", "still-images", config["recipe"]],
     }
-    source = backbone.get("source") or ""
-    if source.startswith("hub:"):
-        block["base_model"] = source.removeprefix("hub:")
+    hub = [source.removeprefix("hub:") for source in sources if source.startswith("hub:")]
+    if hub:
+        block["base_model"] = hub[0] if len(hub) == 1 else hub
     block["model-index"] = [{"name": config["model"], "results": [result]}]
     return yaml.safe_dump(block, sort_keys=False, allow_unicode=True)
 

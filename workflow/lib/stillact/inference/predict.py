@@ -3,12 +3,8 @@
 import collections
 import contextlib
 import csv
-import itertools
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,22 +14,14 @@ from stillact.core import user_csv
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.core.tables import replacing
-from stillact.data import photo_files, preprocess
+from stillact.data import photo_files, reading
 from stillact.data.boxes import Box
 from stillact.data.fetch.cache import cached
-from stillact.data.fetch.decode import opened, pillow_limit, upright_size
-from stillact.data.fetch.failures import FetchError
 from stillact.data.fetch.fetcher import fetch_all
-from stillact.data.pixels import upright
 from stillact.data.preprocessing import Preprocessing
 from stillact.inference import listing
 
-BATCH = 64  # photos per batch; the same number is decoded ahead
-PROGRESS_EVERY_S = 10.0
 EXAMPLES = 5  # photos listed per reason when none can be read
-
-Item = TypeVar("Item")
-Made = TypeVar("Made")
 
 
 def in_folder(folder: Path) -> pd.DataFrame:
@@ -98,84 +86,21 @@ def answers(
     threads: int,
     people: Sequence[Sequence[Box]] | None = None,
 ) -> Iterator[tuple[np.ndarray | None, str]]:
-    """Predictions for each photo, in order. Memory holds two batches of photos.
+    """Predictions for each photo, in order.
 
     Args:
-        photos: file, and '' or why there is none.
-        sees: preprocessing of each view of a photo that the model takes.
-        settings: max_bytes and max_pixels: larger photos are not decoded.
+        photos, sees, settings, threads, people: as for `reading.over`.
         ask: maps the views of some photos, one array uint8 (photos, size, size, 3) per view, to
             one row of predictions per photo.
-        threads: number of decoding threads, which run during prediction.
-        people: boxes of the people in each photo, for views that need them.
 
     Yields:
         The photo's row and '', or None and why it cannot be read.
     """
 
-    def pixels(photo: tuple[tuple[str, str], Sequence[Box]]) -> tuple[list | None, str]:
-        (file, reason), boxes = photo
-        try:
-            return (None, reason) if reason else (seen(Path(file), sees, settings, boxes)[0], "")
-        except FetchError as failure:
-            return None, str(failure)
+    def rows(found: list[reading.Seen]) -> np.ndarray:
+        return ask(reading.stacked(found))
 
-    start = last = time.monotonic()
-    done = 0
-    with pillow_limit(settings.max_pixels), ThreadPoolExecutor(threads) as pool:
-        boxes = [()] * len(photos) if people is None else people
-        decoded = _ahead(pool, pixels, zip(photos, boxes, strict=True), BATCH)
-        while batch := list(itertools.islice(decoded, BATCH)):
-            found = [views for views, _ in batch if views is not None]
-            rows = iter(ask([np.stack(view) for view in zip(*found, strict=True)]) if found else ())
-            yield from ((None if views is None else next(rows), why) for views, why in batch)
-            done += len(batch)
-            if time.monotonic() - last > PROGRESS_EVERY_S or done == len(photos):
-                last = time.monotonic()
-                rate = done / max(last - start, 1e-9)
-                logger.info(
-                    "%d of %d photos predicted, %.1f photos/s, about %.0f s remaining",
-                    done,
-                    len(photos),
-                    rate,
-                    (len(photos) - done) / rate,
-                )
-
-
-def seen(
-    path: Path, sees: Sequence[Preprocessing], settings: Fetch, people: Sequence[Box] = ()
-) -> tuple[list[np.ndarray], tuple[int, int]]:
-    """A photo preprocessed for a model; call it within `pillow_limit`.
-
-    Args:
-        path: of the photo.
-        sees: preprocessing of each view.
-        settings: max_bytes and max_pixels.
-        people: boxes of the people in the photo, for views that need them.
-
-    Returns:
-        uint8 (size, size, 3), RGB, per view; the photo's width and height in pixels, upright.
-
-    Raises:
-        FetchError: it cannot be read; states the reason.
-    """
-    with opened(path, settings) as image:
-        size = upright_size(image)
-        image = upright(image)  # once for all views
-        return [np.asarray(preprocess.of_upright(image, how, people)) for how in sees], size
-
-
-def _ahead(
-    pool: ThreadPoolExecutor, make: Callable[[Item], Made], items: Iterable[Item], most: int
-) -> Iterator[Made]:
-    """Like `pool.map`, with at most `most` results computed ahead."""
-    waiting: collections.deque = collections.deque()
-    for item in items:
-        waiting.append(pool.submit(make, item))
-        if len(waiting) > most:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+    return reading.over(photos, sees, settings, rows, threads, people)
 
 
 def write(

@@ -5,7 +5,7 @@ import json
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,10 @@ from stillact.config.training import Plan
 from stillact.core.logs import logger
 from stillact.core.runs import Run
 from stillact.core.tables import sha256_of
-from stillact.models import tensor_files
+from stillact.models import tensor_files, weights
+from stillact.recipes.ensemble import setup as ensemble
+from stillact.recipes.ensemble import vote
+from stillact.recipes.ensemble.runs import out_of_fold
 from stillact.recipes.setups import plan_of, setup_of
 from stillact.training import jobs, run_dirs
 from stillact.training.jobs import Chosen
@@ -35,6 +38,8 @@ class Source:
         number of epochs and other values chosen on validation photos are taken.
     base: that of the model from which a derived one is made; None for others.
     seeds: one, or all those of whose runs the mean is taken.
+    members: those of an ensemble, by name.
+    folds: for a stacked ensemble, predictions.csv of the folds of each member.
     """
 
     plan: Plan
@@ -42,6 +47,8 @@ class Source:
     metas: Sequence[Path]
     base: "Source | None" = None
     seeds: tuple[int, ...] = (0,)
+    members: Mapping[str, "Source"] = field(default_factory=dict)
+    folds: Mapping[str, Sequence[Path]] | None = None
 
     @classmethod
     def of(cls, block: Mapping[str, Any]) -> "Source":
@@ -53,6 +60,8 @@ class Source:
             [Path(meta) for meta in block["metas"]],
             None if base is None else cls.of(base),
             tuple(block["seeds"]),
+            {name: cls.of(member) for name, member in block["members"].items()},
+            block["folds"],
         )
 
 
@@ -90,7 +99,8 @@ def refit(
 
     The penalty of a linear probe is chosen anew, by the same inner folds; the number of epochs, or
     the alpha of an interpolation, is the median over the other runs, and training has no validation
-    photos. A derived model's base is refitted first.
+    photos. A derived model's base, and the members of an ensemble, are refitted first; a stack is
+    fitted on the out-of-fold predictions of all photos.
 
     Args:
         source: of the model.
@@ -105,6 +115,8 @@ def refit(
     Returns:
         The folder of `OUTPUTS`: the weights; and fitted.json: chosen, the values used; seconds.
     """
+    if source.members:
+        return _refit_members(source, run, rows, folder, unfinished, device, code)
     files: dict[str, Any] = dict(source.files)
     if source.base is not None:
         bases = [replace(run, model=f"{run.model}.base", seed=seed) for seed in source.seeds]
@@ -117,6 +129,44 @@ def refit(
             _fit(source, run, files, rows, chosen, work, device)
         run_dirs.publish(work, folder / str(run), OUTPUTS)
     return folder / str(run)
+
+
+def _refit_members(
+    source: Source,
+    run: Run,
+    rows: pd.DataFrame,
+    folder: Path,
+    unfinished: Path,
+    device: torch.device,
+    code: str,
+) -> Path:
+    made = [
+        refit(
+            member,
+            replace(run, model=f"{run.model}.{name}", seed=member.seeds[0]),
+            rows,
+            folder,
+            unfinished,
+            device,
+            code,
+        )
+        for name, member in source.members.items()
+    ]
+    plan: Any = source.plan  # an EnsemblePlan
+    tables = source.folds and {name: out_of_fold(files) for name, files in source.folds.items()}
+    found = vote.of_run(
+        plan.combine, plan.classes, tables, set(), plan.training, len(source.members)
+    )
+    combine = {name: torch.from_numpy(getattr(found, name)) for name in ("weight", "bias")}
+    tensors = ensemble.together([weights.read(one / jobs.WEIGHTS) for one in made], combine)
+    place = folder / str(run)
+    place.mkdir(parents=True)
+    tensor_files.write(tensors, place / jobs.WEIGHTS)
+    fitted = [json.loads((one / FITTED).read_text(encoding="utf-8")) for one in made]
+    seconds = round(sum(one["seconds"] for one in fitted), 2)
+    content = json.dumps({"chosen": found.chosen, "seconds": seconds}, indent=1)
+    (place / FITTED).write_text(content + "\n", encoding="utf-8")
+    return place
 
 
 def _fit(

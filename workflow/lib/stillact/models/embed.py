@@ -11,6 +11,7 @@ import torch
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.models.backbones.base import Backbone
+from stillact.models.prompts import normalised
 from stillact.models.records import BackboneRecord
 
 CPU_BATCH = 64
@@ -40,6 +41,19 @@ def of_photos(backbone: Backbone, photos: np.ndarray, projected: bool = True) ->
         return encoder(backbone.normalise(pixels.to(device)))
 
     return _in_batches(encode, len(photos), width, device, "photos")
+
+
+def with_mirror(backbone: Backbone, photos: np.ndarray) -> np.ndarray:
+    """Compute image embeddings averaged with those of the mirror images: the L2-normalised mean of
+    both L2-normalised embeddings, float32 (photos, width).
+
+    Args:
+        backbone, photos: as for `of_photos`.
+    """
+    both = normalised(of_photos(backbone, photos)) + normalised(
+        of_photos(backbone, photos[:, :, ::-1])
+    )
+    return normalised(both)
 
 
 def of_texts(backbone: Backbone, texts: Sequence[str]) -> np.ndarray:

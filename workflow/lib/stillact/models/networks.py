@@ -78,3 +78,23 @@ def fnn_width(inputs: int, classes: int, budget: int) -> int:
 
 def count_parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters())
+
+
+class Standardise(nn.Module):
+    """Scale each of `width` features to mean 0 and standard deviation 1 on the training photos.
+
+    Both are saved with the weights, so that prediction needs nothing else.
+    """
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("deviation", torch.ones(width))
+
+    def fit(self, features: torch.Tensor) -> None:
+        """Compute both from features (photos, width); constant features are not scaled."""
+        self.mean, self.deviation = features.mean(0), features.std(0)
+        self.deviation[self.deviation == 0] = 1
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return (features - self.mean) / self.deviation

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -46,6 +46,7 @@ class BackboneRecord(BaseModel):
     """The record of a backbone's weights.
 
     backbone: its name in the config.
+    tensors: how the file's tensors are assigned to those of the architecture.
     source, revision, licence: origin of the weights.
     folder: location of the weights.
     files: name, bytes and sha256 of each file.
@@ -58,6 +59,7 @@ class BackboneRecord(BaseModel):
     facts: Facts
     loader: str
     name: str
+    tensors: Literal["name", "order"] = "name"
     source: str = ""
     revision: str | None = None
     licence: str | None = None

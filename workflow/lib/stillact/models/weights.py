@@ -10,13 +10,14 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 
-from stillact.config.backbones import Backbone
+from stillact.config.backbones import Weights
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.core.tables import replacing, sha256_of
-from stillact.models import tensor_files, wheels
+from stillact.models import tensor_files, tflite_files, wheels
 
 PICKLES = (".bin", ".pt", ".pth")
+SUFFIXES = (".safetensors", *PICKLES, ".tflite")
 RECORD = "weights.json"  # beside the fetched files, written last: marks a complete download
 
 # The files of a repository that each loader reads; pickles only if there are no safetensors.
@@ -24,11 +25,13 @@ CONFIGS = {
     "open_clip": ("open_clip_config.json",),
     "transformers": ("config.json", "preprocessor_config.json", "processor_config.json"),
     "timm": ("config.json",),
+    "blazepose": (),
 }
 WEIGHTS = {
     "open_clip": ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"),
     "transformers": ("model.safetensors", "pytorch_model.bin"),
     "timm": ("model.safetensors", "pytorch_model.bin"),
+    "blazepose": ("pose_landmark_full.tflite", "pose_detection.tflite"),
 }
 TOKENIZER = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
@@ -37,7 +40,7 @@ TOKENIZER = (
 SHOWN = 3  # keys named in a message
 
 
-def place(block: Backbone, name: str, cache: str | Path) -> Path:
+def place(block: Weights, name: str, cache: str | Path) -> Path:
     """The location of the weights of backbone `name`: the local path, or a folder or file in the
     cache.
 
@@ -52,7 +55,7 @@ def place(block: Backbone, name: str, cache: str | Path) -> Path:
     return Path(cache, "weights", name, source)
 
 
-def fetch(block: Backbone, name: str, cache: str | Path) -> dict:
+def fetch(block: Weights, name: str, cache: str | Path) -> dict:
     """Fetch the weights of backbone `name` to their `place`, if they are missing, and check them.
 
     Returns:
@@ -83,7 +86,7 @@ def fetch(block: Backbone, name: str, cache: str | Path) -> dict:
     return record
 
 
-def files(block: Backbone, path: Path) -> list[Path]:
+def files(block: Weights, path: Path) -> list[Path]:
     """The files at `path` (a file or a folder) from which the backbone is loaded."""
     if path.is_file():
         return [path]
@@ -91,13 +94,13 @@ def files(block: Backbone, path: Path) -> list[Path]:
     return [path / name for name in _wanted(there, block.loader)]
 
 
-def weight_files(block: Backbone, path: Path) -> list[Path]:
+def weight_files(block: Weights, path: Path) -> list[Path]:
     """Those of `files` that contain tensors.
 
     Raises:
         InputError: there are none.
     """
-    found = [f for f in files(block, path) if f.suffix in (".safetensors", *PICKLES)]
+    found = [f for f in files(block, path) if f.suffix in SUFFIXES]
     if not found:
         raise InputError(
             f"{path}: no weights that {block.loader} reads; expected "
@@ -113,8 +116,10 @@ def read(file: Path) -> dict[str, torch.Tensor]:
         InputError: the file is damaged or truncated, a pickle with more than tensors, or of another
             type.
     """
-    if file.suffix not in (".safetensors", *PICKLES):
-        raise InputError(f"{file}: not a weights file; expected .safetensors, {', '.join(PICKLES)}")
+    if file.suffix not in SUFFIXES:
+        raise InputError(f"{file}: not a weights file; expected {', '.join(SUFFIXES)}")
+    if file.suffix == ".tflite":
+        return tflite_files.tensors(file)
     try:
         if file.suffix == ".safetensors":
             return tensor_files.read(file)
@@ -178,7 +183,7 @@ def _wanted(there: Iterable[str], loader: str) -> list[str]:
     return sorted(others)
 
 
-def _download(block: Backbone, name: str, target: Path) -> dict:
+def _download(block: Weights, name: str, target: Path) -> dict:
     from huggingface_hub import HfApi, constants, snapshot_download  # only this rule needs it
 
     hub = constants.ENDPOINT
@@ -246,7 +251,7 @@ def _way_out(error: Exception, page: str) -> str:
     return "Try again: files fetched so far are kept. Behind a proxy, set HTTPS_PROXY"
 
 
-def _earlier(block: Backbone, target: Path) -> dict | None:
+def _earlier(block: Weights, target: Path) -> dict | None:
     """The record of weights fetched earlier for this loader, if no file has changed."""
     if not (target / RECORD).exists():
         return None
@@ -271,6 +276,7 @@ def _record(block, name, target, paths, commit, licence) -> dict:
         "backbone": name,
         "loader": block.loader,
         "name": block.name,
+        "tensors": getattr(block, "tensors", "name"),
         "source": block.weights,
         "revision": commit,
         "licence": licence,

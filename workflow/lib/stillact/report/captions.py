@@ -13,6 +13,12 @@ SHOWN = {
         "Validation loss (nats) and accuracy on a single view of each photo, and with the logits "
         "averaged over all views; means over the runs.",
     ),
+    "members": (
+        "Members of ensembles",
+        "Accuracy of the geometric mean of the members, and without each of them (left out); "
+        "difference: what that member brings, with a 95 % bootstrap interval over photos and runs. "
+        "Cross-validated where the models are, else on the test photos.",
+    ),
     "pooled": (
         "Metrics with intervals",
         "Each metric as the mean over a model's runs, with a 95 % bootstrap interval over images "

@@ -14,6 +14,7 @@ from stillact.core.logs import logger
 from stillact.data.boxes import View
 from stillact.data.manifest import parse_boxes
 from stillact.data.preprocessing import Preprocessing
+from stillact.data.reading import Seen, stacked
 from stillact.perturb.occlusion import cover
 from stillact.recipes.fine_tune.setup import Classifier
 from stillact.saliency import attention, legrad, localisation
@@ -113,28 +114,27 @@ def grids(run: Trained, images: torch.Tensor, layers: legrad.Layers) -> np.ndarr
 
 def overlaid(
     run: Trained,
-    photos: Sequence[tuple[list[np.ndarray], tuple[int, int]]],
+    photos: Sequence[Seen],
     layers: legrad.Layers,
 ) -> tuple[dict[str, np.ndarray], str]:
     """Maps for `browser.overlays`, or why there are none.
 
     Args:
         run: of any recipe.
-        photos: from `predict.seen`: the views of each, uint8 (size, size, 3), and its width and
-            height in pixels, upright.
+        photos: as the run sees them.
         layers: of LeGrad.
 
     Returns:
         grids and regions, as in `Explained`; and '', or why they are empty.
     """
-    regions = np.array([View.of(run.sees[0], *size).region for _, size in photos])
+    regions = np.array([View.of(run.sees[0], *photo.size).region for photo in photos])
     nothing = {"grids": np.empty((0, 0, 0, 0), np.float32), "regions": regions}
     if not isinstance(getattr(run, "network", None), Classifier):
         return nothing, "saliency maps require a fine-tuned transformer, and this model is not one"
     if not photos:
         return nothing, "no photo is shown"
     device = next(run.network.parameters()).device
-    pixels = torch.from_numpy(np.stack([views[0] for views, _ in photos])).permute(0, 3, 1, 2)
+    pixels = torch.from_numpy(stacked(photos)[0]).permute(0, 3, 1, 2)
     try:
         found = grids(run, run.setup.prepare(pixels.to(device), False), layers)
     except InputError as error:

@@ -1,5 +1,6 @@
 """Checks across the blocks of a config: consistency of names."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from stillact.config.backbones import Templates
@@ -42,13 +43,17 @@ def check(config: Any) -> None:
     if config.of_paper:
         _paper(config)
     most = config.splits.kfold.repeats
-    if over := [f"{name}: {n}" for name, n in config.cross_validation if n > most]:
+    used = {config.models[model].recipe for task in config.tasks.values() for model in task.models}
+    asked = [(name, n) for name, n in config.cross_validation if name in used]
+    if over := [f"{name}: {n}" for name, n in asked if n > most]:
         fault(
             "cross_validation: more repeats than the {most} of splits.kfold.repeats; raise "
             "the latter, or lower {over}",
             most=most,
             over=", ".join(over),
         )
+    if config.people.detector is not None:
+        known("people.detector", [config.people.detector], config.detectors)
     unique("explain.layers", config.explain.layers)
     if config.explain.model is not None:
         known("explain.model", [config.explain.model], config.explained)
@@ -73,19 +78,25 @@ def check(config: Any) -> None:
 def _bases_are_trained(config: Any, task: Any) -> None:
     """Check that a derived model's base is a model of the same task, with at least as many
     cross-validation repeats."""
-    for name in task.models:
-        model = config.models[name]
-        if not RECIPES[model.recipe].derived:
-            continue
-        if model.of not in task.models:
+    for name, base in _bases(config, task):
+        key = "members" if config.members_of(name) else "of"
+        model, base_recipe = config.models[name], config.models[base].recipe
+        if base not in task.models:
             fault(
-                "models.{name}.of: {of} is not trained on a task of {name}; add it there",
+                "models.{name}.{key}: {base} is not trained on a task of {name}; add it there",
                 name=name,
-                of=model.of,
+                key=key,
+                base=base,
             )
-        ours, theirs = (
-            config.repeats(recipe) for recipe in (model.recipe, config.models[model.of].recipe)
-        )
+        ours, theirs = config.repeats(model.recipe), config.repeats(base_recipe)
+        if getattr(model, "combine", "") == "stack" and not theirs:
+            fault(
+                "models.{name}.combine: stack needs out-of-fold predictions of {base}, and "
+                "cross_validation.{recipe} is 0; raise it, or set combine: mean",
+                name=name,
+                base=base,
+                recipe=base_recipe,
+            )
         if ours > theirs:
             fault(
                 "cross_validation.{recipe}: {ours} repeats are more than the {theirs} of "
@@ -93,8 +104,17 @@ def _bases_are_trained(config: Any, task: Any) -> None:
                 recipe=model.recipe,
                 ours=ours,
                 theirs=theirs,
-                base=config.models[model.of].recipe,
+                base=base_recipe,
             )
+
+
+def _bases(config: Any, task: Any) -> Iterator[tuple[str, str]]:
+    """Each model of a task that is made of others, with each of these."""
+    for name in task.models:
+        if RECIPES[config.models[name].recipe].derived:
+            yield name, config.models[name].of
+        for member in config.members_of(name):
+            yield name, member
 
 
 def _paper(config: Any) -> None:

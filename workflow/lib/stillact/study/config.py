@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import BeforeValidator, Field, create_model, model_validator
 
-from stillact.config.backbones import Backbone, PromptSet, Templates
-from stillact.config.data import Curate, Dataset, Duplicates, External, Fetch, Splits
+from stillact.config.backbones import Backbone, Detector, PromptSet, Templates
+from stillact.config.data import Curate, Dataset, Duplicates, External, Fetch, People, Splits
 from stillact.config.evaluation import Explain, Predict, Report, Robustness, Sweep
 from stillact.config.paper import Augmentations, Paper
 from stillact.config.synthetic import Pretrain, Synthetic
-from stillact.config.training import Plan
+from stillact.config.training import LOOK_AT_PEOPLE, Plan
 from stillact.config.types import Block, Count, File, Label, Name, Seed, fault
 from stillact.core.runs import Run
 from stillact.recipes.base import Recipe, Resources
@@ -121,6 +121,7 @@ class Config(Block):
     synthetic: Synthetic
     pretrain: Pretrain
     duplicates: Duplicates
+    people: People = People()
     splits: Splits
     cross_validation: CrossValidation
     tasks: Annotated[
@@ -133,6 +134,10 @@ class Config(Block):
     ] = ResourcesOfRecipes()
     backbones: Annotated[
         dict[Name, Backbone], Field(description="Pretrained models, by the name used in models.")
+    ]
+    detectors: Annotated[
+        dict[Name, Detector],
+        Field(description="Networks that find people, by the name used in people.detector."),
     ]
     prompts: Annotated[
         dict[Name, PromptSet], Field(description="Prompt sets: texts of each class.")
@@ -227,8 +232,8 @@ class Config(Block):
     def occluded(self) -> list[str]:
         """The models evaluated with people covered: those of the main task that take one view of
         the whole photo."""
-        task = self.main_task
-        return [m for m in self.tasks[task].models if self.plan(task, m).squares == ("whole",)]
+        models = self.tasks[self.main_task].models
+        return [m for m in models if not self.members_of(m) and self._views(m) == ("whole",)]
 
     @property
     def augmentations(self) -> Augmentations | None:
@@ -287,8 +292,23 @@ class Config(Block):
         return reasons
 
     def _unusable(self, model: str) -> str:
-        block = self.models[model]
-        return RECIPES[block.recipe].unusable(block)
+        if self.looks_at_people(model) and self.people.boxes != "detector":
+            return (
+                "looks at a person, and the person boxes of the manifest are not available for new "
+                "photos (people.boxes: detector evaluates it on detected ones)"
+            )
+        return ""
+
+    def looks_at_people(self, model: str) -> bool:
+        """Whether a model needs the person boxes of a photo."""
+        views = {view for one in self.members_of(model) or [model] for view in self._views(one)}
+        return not LOOK_AT_PEOPLE.isdisjoint(views)
+
+    def _views(self, model: str) -> tuple[str, ...]:
+        """The views of a photo that a model takes, as `Plan.squares`."""
+        block = self.every_model()[model]
+        own = getattr(block, "squares", None)
+        return own or (self._views(block.of) if hasattr(block, "of") else ("whole",))
 
     @property
     def robustness_models(self) -> list[str]:
@@ -297,7 +317,7 @@ class Config(Block):
         return [name for name in self.robustness.models if name in self.usable]
 
     def backbone_of(self, model: str) -> str | None:
-        """The backbone of a model, if any."""
+        """The backbone of a model, if it has one of its own."""
         block = self.every_model()[model]
         if RECIPES[block.recipe].derived:
             return self.backbone_of(block.of)
@@ -350,8 +370,22 @@ class Config(Block):
     def plan(self, task: str, model: str) -> Plan:
         """The plan of the runs of `model` on `task`."""
         block = self.every_model()[model]
+        if members := self.members_of(model):
+            plans = {name: self.plan(task, name) for name in members}
+            return RECIPES[block.recipe].combined(self, block, plans)
         of = self.plan(task, block.of) if RECIPES[block.recipe].derived else None
         return RECIPES[block.recipe].plan(self, block, self.tasks[task].classes, of)
+
+    def members_of(self, model: str) -> list[str]:
+        """The models that an ensemble combines; none for other models."""
+        return getattr(self.every_model()[model], "members", [])
+
+    def made_of(self, model: str) -> list[str]:
+        """The other models that a model is made of: the base of a derived one; the members of an
+        ensemble, and their bases."""
+        of = getattr(self.every_model()[model], "of", None)
+        direct = self.members_of(model) or ([of] if of else [])
+        return list(dict.fromkeys(found for one in direct for found in (one, *self.made_of(one))))
 
     def recipe_of(self, model: str) -> Recipe:
         """The recipe of a model."""

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import hashlib
-import importlib.metadata
 import json
 import math
 import platform
@@ -21,6 +20,7 @@ from torch import nn
 
 from stillact.config.training import Plan
 from stillact.core.errors import InputError
+from stillact.core.installed import versions
 from stillact.core.logs import logger
 from stillact.core.runs import SHUFFLED, SUBSETS, Run
 from stillact.core.tables import read_csv, sha256_of, write_csv
@@ -220,7 +220,7 @@ def _train(
         "epochs": len(found.history) if setup.fit is None else 0,
         "chosen": {**getattr(network, "chosen", {}), **found.chosen},
         "parameters": sum(p.numel() for p in network.parameters()),
-        "versions": _versions(plan.packages),
+        "versions": versions(plan.packages),
         "made_from": made_from,
         "config": plan.model_dump(),
     }
@@ -340,17 +340,12 @@ def _fingerprint(
         "plan": plan.model_dump(),
         "files": {name: [sha256_of(path) for path in paths] for name, paths in read.items()},
         "code": code,
-        "versions": _versions(plan.packages),
+        "versions": versions(plan.packages),
         "device": device_name(device),
         "threads": threads,
         "keep_weights": keep_weights,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def _versions(packages: Iterable[str]) -> dict[str, str]:
-    versions = {name: importlib.metadata.version(name) for name in packages}
-    return {"python": platform.python_version(), **versions}
 
 
 def device_name(device: torch.device) -> str:

@@ -109,9 +109,14 @@ def load(setup: Setup, path: Path) -> Trained:
     Raises:
         InputError: the weights are damaged, or of another plan; names the file.
     """
+    return of_state(setup, weights.read(path), path)
+
+
+def of_state(setup: Setup, state: Mapping[str, torch.Tensor], path: Path) -> Trained:
+    """Load a run from its tensors, which are from the file `path`; as for `load`."""
     network = copy.deepcopy(setup.network(None))  # fine-tuned networks share one backbone
     try:
-        network.load_state_dict(weights.read(path))
+        network.load_state_dict(state)
     except RuntimeError as error:
         raise InputError(
             f"{path}: the weights do not fit the model in the config; delete the file to train the "

@@ -219,6 +219,8 @@ def unknown(block: Block, known: Iterable[str]) -> NoReturn:
     listed = f"{block.loader}.list_models()"
     if block.loader == "transformers":
         listed = "clip, siglip or vit"
+    if block.loader == "blazepose":
+        listed = "pose_landmark_full"
     raise InputError(
         f"no model {block.name!r} for the loader {block.loader}.{did_you_mean(block.name, known)} "
         f"Use one of {listed}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stillact.config.backbones import Backbone as Block
 from stillact.core.errors import InputError
-from stillact.models.backbones import open_clip, timm, transformers
+from stillact.models.backbones import blazepose, open_clip, timm, transformers
 from stillact.models.backbones.base import Backbone
 from stillact.models.records import BackboneRecord
 
@@ -25,7 +25,12 @@ def load(block: Block, folder: Path) -> Backbone:
             not fit (with the keys), damaged weights, pickles with more than tensors.
     """
     os.environ["HF_HUB_OFFLINE"] = "1"  # read when the libraries are imported
-    loaders = {"open_clip": open_clip.load, "transformers": transformers.load, "timm": timm.load}
+    loaders = {
+        "open_clip": open_clip.load,
+        "transformers": transformers.load,
+        "timm": timm.load,
+        "blazepose": blazepose.load,
+    }
     if not folder.exists():
         raise InputError(f"{folder}: no weights of {block.name} there; run rule fetch_weights")
     with _quiet():
@@ -35,7 +40,9 @@ def load(block: Block, folder: Path) -> Backbone:
 def from_record(path: Path) -> Backbone:
     """Load the backbone of a record of rule fetch_weights (weights.json), as by `load`."""
     record = BackboneRecord.read(path)
-    block = Block(loader=record.loader, name=record.name, weights=record.folder)
+    block = Block(
+        loader=record.loader, name=record.name, weights=record.folder, tensors=record.tensors
+    )
     return load(block, Path(record.folder))
 
 

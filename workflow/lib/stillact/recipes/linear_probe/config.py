@@ -3,11 +3,11 @@
 from typing import Literal
 
 from stillact.config.backbones import BackboneName
-from stillact.config.training import LinearProbe, Plan, embeddings, record
-from stillact.config.types import Block, Label
+from stillact.config.training import LinearProbe, Plan, Views, embeddings, record
+from stillact.config.types import Label
 
 
-class LinearProbeModel(Block):
+class LinearProbeModel(Views):
     recipe: Literal["linear_probe"]
     backbone: BackboneName
 
@@ -21,7 +21,7 @@ class LinearProbePlan(LinearProbeModel, Plan):
         return (*super().packages, "scikit-learn")
 
     def reads(self) -> dict[str, str]:
-        return record(self.backbone) | embeddings(self.backbone)
+        return record(self.backbone) | embeddings(self.backbone, self.sees, self.mirror)
 
 
 PLAN = LinearProbePlan

@@ -23,7 +23,8 @@ def setup(plan: LinearProbePlan, files: Mapping[str, Path], device: torch.device
     """
 
     def network(_) -> nn.Module:
-        return nn.Linear(frozen.facts(files).embedding_width, len(plan.classes)).to(device)
+        width = frozen.facts(files).embedding_width * len(plan.sees)
+        return nn.Linear(width, len(plan.classes)).to(device)
 
     def fit(network: nn.Linear, parts: dict[str, loop.LabelledInputs], *_) -> Fitted:
         train = parts["train"]
@@ -34,4 +35,4 @@ def setup(plan: LinearProbePlan, files: Mapping[str, Path], device: torch.device
             network.bias.copy_(torch.from_numpy(found.bias))
         return Fitted(found.search.to_dict("records"), {"c": found.c})
 
-    return frozen.setup(plan.classes, files, device, network, fit)
+    return frozen.setup(plan.classes, files, device, network, fit, views=plan)

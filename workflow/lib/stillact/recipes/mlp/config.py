@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from stillact.config.backbones import BackboneName, Prompts, prompts_where_used
-from stillact.config.training import Plan, Training, embeddings, record, texts
-from stillact.config.types import Block, Count, Fraction, Label
+from stillact.config.training import Plan, Training, Views, embeddings, record, texts
+from stillact.config.types import Count, Fraction, Label, fault
 
 
 class MLP(Training):
@@ -16,7 +16,7 @@ class MLP(Training):
     dropout: Annotated[Fraction, Field(description="Dropout rate after each hidden layer.")]
 
 
-class MLPModel(Block):
+class MLPModel(Views):
     recipe: Literal["mlp"]
     backbone: BackboneName
     features: Annotated[
@@ -27,6 +27,8 @@ class MLPModel(Block):
 
     @model_validator(mode="after")
     def _features(self) -> "MLPModel":
+        if self.features == "similarity" and len(self.sees) > 1:
+            fault("sees: similarities are of one view; name one, or set features: embedding")
         return prompts_where_used(self, "features", ("similarity",))
 
 
@@ -36,7 +38,11 @@ class MLPPlan(MLPModel, Plan):
 
     def reads(self) -> dict[str, str]:
         backbone = self.backbone
-        return record(backbone) | embeddings(backbone) | texts(backbone, self.prompts)
+        return (
+            record(backbone)
+            | embeddings(backbone, self.sees, self.mirror)
+            | texts(backbone, self.prompts)
+        )
 
 
 PLAN = MLPPlan

@@ -14,26 +14,6 @@ from stillact.training import loop
 from stillact.training.jobs import Setup
 
 
-class Standardise(nn.Module):
-    """Scale each of `width` features to mean 0 and standard deviation 1 on the training photos.
-
-    Both are saved with the weights, so that prediction needs nothing else.
-    """
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(width))
-        self.register_buffer("deviation", torch.ones(width))
-
-    def fit(self, features: torch.Tensor) -> None:
-        """Compute both from features (photos, width); constant features are not scaled."""
-        self.mean, self.deviation = features.mean(0), features.std(0)
-        self.deviation[self.deviation == 0] = 1
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        return (features - self.mean) / self.deviation
-
-
 def setup(plan: MLPPlan, files: Mapping[str, Path], device: torch.device) -> Setup:
     """Set up networks on L2-normalised embeddings, or on standardised similarities.
 
@@ -49,7 +29,7 @@ def setup(plan: MLPPlan, files: Mapping[str, Path], device: torch.device) -> Set
     """
     similarity = plan.features == "similarity"
     facts = frozen.facts(files)
-    width = facts.embedding_width
+    width = facts.embedding_width * len(plan.sees)
     if similarity:
         width, scale = len(plan.classes), facts.logit_scale
         texts = class_embeddings(files["texts"], files["texts_index"], plan.classes).T
@@ -57,7 +37,7 @@ def setup(plan: MLPPlan, files: Mapping[str, Path], device: torch.device) -> Set
     def network(train: loop.LabelledInputs | None) -> nn.Module:
         model = networks.mlp(width, plan.training.hidden, len(plan.classes), plan.training.dropout)
         if similarity:
-            first = Standardise(width)
+            first = networks.Standardise(width)
             if train is not None:
                 first.fit(train.inputs)
             model = nn.Sequential(first, model)
@@ -70,5 +50,5 @@ def setup(plan: MLPPlan, files: Mapping[str, Path], device: torch.device) -> Set
         return scale * embeddings @ by_class
 
     if not similarity:
-        return frozen.setup(plan.classes, files, device, network)
-    return frozen.setup(plan.classes, files, device, network, see=similarities)
+        return frozen.setup(plan.classes, files, device, network, views=plan)
+    return frozen.setup(plan.classes, files, device, network, see=similarities, views=plan)

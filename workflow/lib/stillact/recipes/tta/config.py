@@ -31,6 +31,10 @@ class TTAModel(Block):
         ),
     ]
 
+    @property
+    def squares(self) -> tuple[str, ...]:
+        return ("whole", *(view for view in ("letterbox", "person") if view in self.views))
+
 
 OnBackbone = Annotated[
     FineTunePlan | MLPPlan | ZeroShotPlan | LinearProbePlan | ProLIPPlan,
@@ -38,18 +42,12 @@ OnBackbone = Annotated[
 ]
 
 
-class TTAPlan(DerivedPlan):
-    recipe: Literal["tta"]
+class TTAPlan(TTAModel, DerivedPlan):
     of: OnBackbone
-    views: list[str]
 
     @property
     def packages(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*super().packages, *LIBRARIES)))
-
-    @property
-    def squares(self) -> tuple[str, ...]:
-        return ("whole", *(view for view in ("letterbox", "person") if view in self.views))
 
     def reads(self) -> dict[str, str]:
         files, index = self.photos()

@@ -16,7 +16,13 @@ class TTA(Recipe):
     env = "backbones"
 
     def bases(self, config: StudyConfig) -> list[str]:
-        return [name for name, block in config.models.items() if hasattr(block, "backbone")]
+        return [
+            name
+            for name, block in config.models.items()
+            if hasattr(block, "backbone")
+            and block.recipe != "pose"
+            and getattr(block, "sees", ["whole"]) == ["whole"]
+        ]
 
     def work(self, plan: TTAPlan, trained_on: float, predicted: float, gmacs: float) -> float:
         return predicted * len(plan.views) * gmacs
@@ -24,11 +30,6 @@ class TTA(Recipe):
     def describe(self, model: TTAModel) -> str:
         views = listed(model.views)
         return f"The mean prediction of {model.of} over views of a photo ({views})."
-
-    def unusable(self, model: TTAModel) -> str:
-        if "person" in model.views:
-            return "its view person needs person boxes, which new photos lack"
-        return ""
 
     def card(self, plan: TTAPlan, backbone: str) -> tuple[str, list[str]]:
         from stillact.recipes.registry import RECIPES  # which imports this module

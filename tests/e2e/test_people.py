@@ -1,0 +1,96 @@
+"""Models that look at a person, and ensembles: from detected boxes to the exported files."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+
+from stillact.core.tables import read_csv
+
+MODELS = {
+    "clip_pair": {
+        "recipe": "linear_probe",
+        "backbone": "clip",
+        "sees": ["whole", "person"],
+        "mirror": True,
+    },
+    "joints": {"recipe": "pose", "backbone": "blazepose"},
+    "vote": {"recipe": "ensemble", "members": ["clip_pair", "joints", "cnn_base"]},
+    "stacked": {"recipe": "ensemble", "members": ["clip_pair", "joints"], "combine": "stack"},
+}
+CHANGES = {
+    "models": MODELS,
+    "tasks": {"activity3": {"models": ["cnn_base", *MODELS]}, "sit_stand": None},
+    "cross_validation": {"from_scratch": 1, "pose": 1, "ensemble": 1},
+    "people": {"detector": "blazepose", "boxes": "detector"},
+    "robustness": {"models": ["vote"], "corruptions": ["grey"]},
+    "paper": None,
+    "sweep": {"model": None},
+}
+FILES = {"README.md", "config.json", "detector.onnx", "model.onnx", "model.safetensors"}
+
+
+def test_a_person_is_found_seen_and_voted_on(rerun):
+    rerun.configure(CHANGES)
+    results = rerun.folder / "results"
+    images = read_csv(results / "data/images.csv")
+    (rerun.folder / "new").mkdir()
+    for image, sha256 in zip(images["id"][:8], images["sha256"], strict=False):
+        shutil.copy(rerun.folder / "cache" / sha256[:2] / sha256, rerun.folder / f"new/{image}.png")
+    given = ["--config", "photos=new", "deploy=vote", "--", "predict", "export"]
+    rerun.run(*given, "results/report.html")
+
+    people = read_csv(results / "people/boxes.csv")
+    assert set(people["source"]) <= {"detector", ""}
+    assert (people["source"] == "detector").sum() > 18
+    answer = json.loads((results / "answer.json").read_text())
+    assert not answer["not_judged"]
+    members = read_csv(results / "selection/members.csv").set_index("without")
+    assert members.index.tolist() == ["", "clip_pair", "joints", "cnn_base"]
+    check_votes(results, members.loc["", "accuracy"])
+
+    robust = read_csv(results / "robustness/activity3/asked/vote.csv")
+    assert set(robust["seed"]) == {0, 1}
+    assert set(robust["corruption"]) == {"clean", "grey"}
+    assert "Members of ensembles" in (results / "report.html").read_text()
+    check_export(rerun.folder, results)
+    assert "Nothing to be done" in rerun.run(*given)
+
+
+def check_votes(results, accuracy: float) -> None:
+    table = read_csv(results / "predictions/activity3.csv")
+    keys = ["split", "seed", "subset", "image_id"]
+    of = {model: rows.set_index(keys).sort_index() for model, rows in table.groupby("model")}
+    columns = [name for name in table if name.startswith("prob_")]
+    logs = [
+        np.log(np.maximum(of[name].loc[of["vote"].index, columns], 5e-9))
+        for name in ("clip_pair", "joints", "cnn_base")
+    ]
+    mean = np.exp(sum(logs) / 3)
+    expected = mean.div(mean.sum(axis=1), axis=0)
+    np.testing.assert_allclose(of["vote"][columns], expected, atol=1e-8)
+    folds = of["vote"].reset_index().query("split != 'holdout' and subset == 'test'")
+    right = "prob_" + folds["label"] == folds[columns].idxmax(axis=1)
+    assert len(folds) == 36
+    assert right.mean() == accuracy
+
+
+def check_export(folder, results) -> None:
+    """The exported files find the person and predict as the study does."""
+    assert {path.name for path in (results / "export").iterdir()} == FILES | {"predict.py"}
+    expected: pd.DataFrame = read_csv(results / "predict/predictions.csv")
+    boxes = read_csv(results / "predict/people.csv")
+    assert (boxes["person_boxes"] != "").sum() > 3
+    photos = [folder / "new" / path for path in expected["path"]]
+    command = [sys.executable, "-I", results / "export/predict.py", *photos]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    answers = [line.split(": ")[1].split() for line in lines]
+    assert [said for said, *_ in answers] == expected["predicted"].tolist()
+    found = [float(probability) for _, probability, *_ in answers]
+    np.testing.assert_allclose(found, expected["confidence"], rtol=0, atol=1e-4)
+    config = json.loads((results / "export/config.json").read_text())
+    assert [view["region"] for view in config["views"]] == ["photo", "person", "around", "photo"]
+    assert len(config["backbones"]) == 2

@@ -1,0 +1,78 @@
+"""A deployed ensemble: its members, and the vote that combines their predictions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from stillact.core.runs import SMALLEST
+from stillact.data.preprocessing import Preprocessing
+from stillact.training.trained import Trained
+
+VOTE = "vote."  # prefix of the vote's tensors; those of a member are prefixed by its number
+
+
+class Combine(nn.Module):
+    """The vote, as `vote.Vote`, on the members' logits."""
+
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor):
+        super().__init__()
+        self.register_buffer("weight", weight.double())
+        self.register_buffer("bias", bias.double())
+
+    def forward(self, logits: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The logits of the ensemble, float64 (photos, classes), of the members' (photos, classes)
+        each."""
+        logs = [one.double().log_softmax(1).clamp_min(float(np.log(SMALLEST))) for one in logits]
+        return torch.cat(logs, 1) @ self.weight.T + self.bias
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """An ensemble of trained models, as a `Trained`.
+
+    members: trained models.
+    combine: the vote.
+    """
+
+    members: tuple[Trained, ...]
+    combine: Combine
+
+    @property
+    def sees(self) -> tuple[Preprocessing, ...]:
+        """Preprocessing of each view of a photo that any member takes, without repetition."""
+        return tuple(dict.fromkeys(how for member in self.members for how in member.sees))
+
+    def views_of(self, member: Trained, views: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Those of the ensemble's views that a member takes, in its order."""
+        return [views[self.sees.index(how)] for how in member.sees]
+
+    @torch.no_grad()
+    def probabilities(self, *views: torch.Tensor) -> np.ndarray:
+        """Predict the probability of each class, float64 (photos, classes).
+
+        Args:
+            views: of the photos, uint8 (photos, 3, size, size), RGB, as in `sees`.
+        """
+        answers = [one.probabilities(*self.views_of(one, views)) for one in self.members]
+        device = self.combine.weight.device
+        logs = [torch.from_numpy(one).clamp_min(SMALLEST).log().to(device) for one in answers]
+        return self.combine(logs).softmax(1).cpu().numpy()
+
+
+def apart(tensors: Mapping[str, torch.Tensor], count: int) -> list[dict[str, torch.Tensor]]:
+    """The tensors of each of `count` members, and last those of the vote, out of one file."""
+    return [
+        {name.removeprefix(start): t for name, t in tensors.items() if name.startswith(start)}
+        for start in (*(f"{place}." for place in range(count)), VOTE)
+    ]
+
+
+def together(
+    members: Sequence[Mapping[str, torch.Tensor]], vote: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """The tensors of the members and of the vote, for one file."""
+    parts = {f"{place}.": tensors for place, tensors in enumerate(members)} | {VOTE: vote}
+    return {start + name: t for start, tensors in parts.items() for name, t in tensors.items()}

@@ -1,0 +1,32 @@
+"""Config and plan of pose: logistic regression on the joints of the person in a photo."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from stillact.config.training import LinearProbe, Plan, embeddings, record
+from stillact.config.types import Block, Label, Name
+
+
+class PoseModel(Block):
+    recipe: Literal["pose"]
+    backbone: Annotated[Name, Field(description="One of `backbones`, with the loader blazepose.")]
+
+    @property
+    def squares(self) -> tuple[str, ...]:
+        return ("around",)
+
+
+class PosePlan(PoseModel, Plan):
+    classes: list[Label]
+    training: LinearProbe
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return (*super().packages, "scikit-learn")
+
+    def reads(self) -> dict[str, str]:
+        return record(self.backbone) | embeddings(self.backbone, self.squares)
+
+
+PLAN = PosePlan

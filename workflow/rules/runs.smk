@@ -1,0 +1,80 @@
+# Functions of the runs of models: their folders by job, and the runs that others are made of.
+
+RUN = "results/runs/{{task}}/{{model}}/{split}/seed_{seed}"
+
+
+def folders_of(recipe, seeds_per_job):
+    """The folders of a recipe's runs, by job: batches of seeds, and of folds."""
+    folds_per_job = cfg.resources_of(recipe.name).folds_per_job or cfg.runs_per_job
+    seeds = cfg.seeds[:1] if recipe.of_seeds else cfg.seeds
+    return [
+        [RUN.format(split="holdout", seed=seed) for seed in batch]
+        for batch in runs.batches(seeds, seeds_per_job)
+    ] + [
+        [RUN.format(split=split, seed=cfg.seeds[0]) for split in batch]
+        for batch in runs.batches(cfg.cv_splits(recipe.name), folds_per_job)
+    ]
+
+
+def run_of_member(folder, member):
+    """The predictions of a member's run with the split and seed of an ensemble's."""
+    run = runs.Run.at(Path(folder))
+    seed = run.seed if run.seed in cfg.seeds_of(member) else cfg.seeds_of(member)[0]
+    return f"{runs.Run(run.task, member, run.split, seed).folder}/predictions.csv"
+
+
+def combined_from(folders):
+    """Params: the plan of an ensemble, and the predictions that each of its runs is made of."""
+
+    def files(wildcards):
+        block, made = cfg.models[wildcards.model], {}
+        for folder in (folder.format(**wildcards) for folder in folders):
+            answers = {name: run_of_member(folder, name) for name in block.members}
+            folds = {name: folds_of_member(folder, name) for name in block.members}
+            made[folder] = dict(answers=answers, folds=folds if block.combine == "stack" else None)
+        return dict(plan=cfg.plan(wildcards.task, wildcards.model).model_dump(), runs=made)
+
+    return files
+
+
+def predictions_of_members(folders):
+    """Inputs: the files of `combined_from`."""
+
+    def files(wildcards):
+        found = []
+        for one in combined_from(folders)(wildcards)["runs"].values():
+            found += one["answers"].values()
+            found += [file for files in (one["folds"] or {}).values() for file in files]
+        return list(dict.fromkeys(found))
+
+    return files
+
+
+def folds_of_member(folder, member):
+    """The predictions of all folds of a member, in the repeat of an ensemble's run."""
+    run = runs.Run.at(Path(folder))
+    repeat = run.split.split("_")[1] if run.split.startswith("cv_") else "0"
+    return [
+        f"{runs.Run(run.task, member, f'cv_{repeat}_{fold}', cfg.seeds[0]).folder}/predictions.csv"
+        for fold in range(cfg.splits.kfold.folds)
+    ]
+
+
+def weights_of_holdout(wildcards):
+    """The weights of a model's runs on the holdout."""
+    task, model = wildcards.get("task", MAIN), wildcards.model
+    folders = [runs.Run(task, model, "holdout", seed).folder for seed in cfg.seeds_of(model)]
+    return [f"{folder}/weights.safetensors" for folder in folders]
+
+
+def made_of(folders):
+    """An input function: weights of the runs from which a derived model is made."""
+
+    def weights(wildcards):
+        model = cfg.models[wildcards.model]
+        runs = [folder.format(task=wildcards.task, model=model.of) for folder in folders]
+        if RECIPES[model.recipe].of_seeds:
+            runs = [f"{os.path.dirname(runs[0])}/seed_{seed}" for seed in cfg.seeds]
+        return [f"{run}/weights.safetensors" for run in runs]
+
+    return weights
