@@ -2,12 +2,11 @@
 
 import json
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 
 from stillact.core.tables import read_csv
+from support import exports
 
 FILES = {"README.md", "config.json", "model.onnx", "model.safetensors", "predict.py"}
 
@@ -33,11 +32,8 @@ def test_the_example_answers_as_predict_does(rerun):
 
     expected = read_csv(results / "predict/predictions.csv")
     photos = [rerun.folder / "new" / path for path in expected["path"]]
-    command = [sys.executable, "-I", results / "export/predict.py", *photos]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    answers = [line.split(": ")[1].split() for line in lines]
-    assert [said for said, *_ in answers] == expected["predicted"].tolist()
-    found = [float(probability) for _, probability, *_ in answers]
+    said, found = exports.answers(results / "export", photos)
+    assert said == expected["predicted"].tolist()
     np.testing.assert_allclose(found, expected["confidence"], rtol=0, atol=1e-4)
     again = rerun.run("--config", "photos=new", "--", "predict", "export")
     assert "Nothing to be done" in again

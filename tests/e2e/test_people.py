@@ -2,13 +2,12 @@
 
 import json
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 
 from stillact.core.tables import read_csv
+from support import exports
 
 MODELS = {
     "clip_pair": {
@@ -85,11 +84,8 @@ def check_export(folder, results) -> None:
     boxes = read_csv(results / "predict/people.csv")
     assert (boxes["person_boxes"] != "").sum() > 3
     photos = [folder / "new" / path for path in expected["path"]]
-    command = [sys.executable, "-I", results / "export/predict.py", *photos]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    answers = [line.split(": ")[1].split() for line in lines]
-    assert [said for said, *_ in answers] == expected["predicted"].tolist()
-    found = [float(probability) for _, probability, *_ in answers]
+    said, found = exports.answers(results / "export", photos)
+    assert said == expected["predicted"].tolist()
     np.testing.assert_allclose(found, expected["confidence"], rtol=0, atol=1e-4)
     config = json.loads((results / "export/config.json").read_text())
     assert [view["region"] for view in config["views"]] == ["photo", "person", "around", "photo"]

@@ -75,9 +75,10 @@ def overlap(a, b):
     return both / (area(a) + area(b) - both)
 
 
-def region(photo, view):
+def region(photo, view, box):
     """The part of an upright photo that a view shows, and the geometry of the view."""
-    box = person(photo) if view["region"] != "photo" else None
+    if view["region"] == "photo":
+        return photo, view
     if box is None:
         return photo, view | ({"geometry": "letterbox"} if view["region"] == "around" else {})
     left, top, right, bottom = box
@@ -94,9 +95,9 @@ def region(photo, view):
     return photo.crop([int(edge) for edge in part]), view | {"geometry": "letterbox", "crop": 1}
 
 
-def square(photo, view):
-    """An upright photo as a square, preprocessed as in training."""
-    photo, view = region(photo, view)
+def square(photo, view, box=None):
+    """An upright photo as a square, preprocessed as in training; `box` is that of its person."""
+    photo, view = region(photo, view, box)
     (width, height), size = photo.size, view["size"]
     side, how = math.floor(size / view["crop"]), Image.Resampling[view["interpolation"].upper()]
     if view["geometry"] == "squash":
@@ -119,7 +120,8 @@ model = onnxruntime.InferenceSession(FOLDER / "model.onnx")
 for file in sys.argv[1:]:
     with Image.open(file) as opened:
         photo = upright(opened)
-    views = {view["input"]: np.asarray(square(photo, view)) for view in CONFIG["views"]}
+    box = person(photo) if detector else None
+    views = {view["input"]: np.asarray(square(photo, view, box)) for view in CONFIG["views"]}
     # uint8 (1, 3, size, size)
     inputs = {name: pixels.transpose(2, 0, 1)[None] for name, pixels in views.items()}
     ((probabilities,),) = model.run(["probabilities"], inputs)

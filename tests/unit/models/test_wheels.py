@@ -54,7 +54,7 @@ def take(target: Path, requirement="tiny-model==1.0", path="tiny_model/w.pth", s
 
 
 def as_another_python(run):
-    """pip as on Windows with Python 3.13, unless it is told what Python to fetch for."""
+    """pip as on Windows with Python 3.13, unless the command names the Python to fetch for."""
     of = ["--python-version", "3.13", "--implementation", "cp", "--platform", "win_amd64"]
 
     def as_told(command, **how):

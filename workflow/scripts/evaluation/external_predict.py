@@ -10,7 +10,7 @@ from stillact.core import logs
 from stillact.core.runs import Run
 from stillact.core.tables import read_csv, write_csv
 from stillact.data.fetch.cache import cached
-from stillact.data.manifest import parse_boxes
+from stillact.data.people import boxes_of
 from stillact.evaluation import external
 from stillact.inference import predict
 from stillact.recipes.setups import plan_of, setup_of
@@ -34,8 +34,8 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     limits = Fetch(**params["fetch"])
     people = None
     if files["people"]:
-        boxes = read_csv(files["people"]).set_index("id")["person_boxes"]
-        people = boxes[photos["image_id"]].map(parse_boxes).tolist()
+        known = boxes_of(files["people"])
+        people = [known[name] for name in photos["image_id"]]
     predicted = predict.answers(
         cached_photos, setup.sees, limits, probabilities, snakemake.threads, people
     )

@@ -7,7 +7,7 @@ import numpy as np
 from stillact.core import logs
 from stillact.core.tables import read_csv, write_csv
 from stillact.data.fetch.cache import cached
-from stillact.data.manifest import parse_boxes
+from stillact.data.people import boxes_of
 from stillact.figures import saliency as saliency_figures
 from stillact.figures import style
 from stillact.saliency import localisation_summary
@@ -29,7 +29,7 @@ with logs.job(snakemake.log[0]):
         for name in ("grids", "regions")
     )
     images = read_csv(source.images).set_index("id")
-    boxes = read_csv(source.people).set_index("id")["person_boxes"].map(parse_boxes)
+    boxes = boxes_of(source.people)
     cache = Path(params["cache"])
     paths = {image: cached(cache, images.loc[image, "sha256"]) for image in examples["image_id"]}
     run = f"{model}, seed {params['seed']}"

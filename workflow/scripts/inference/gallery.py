@@ -9,7 +9,7 @@ from stillact.core import logs
 from stillact.core.tables import read_csv, replacing
 from stillact.data import reading
 from stillact.data.fetch.decode import pillow_limit
-from stillact.data.manifest import parse_boxes
+from stillact.data.people import boxes_of
 from stillact.inference import deployed, gallery
 from stillact.report import browser
 from stillact.saliency import maps as saliency_maps
@@ -24,10 +24,7 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     files = photos.drop_duplicates(photos.columns[0]).set_index(photos.columns[0])["file"]
     files = files[shown.iloc[:, 0]].map(Path)
     limits = Fetch(**params["fetch"])
-    boxes = {}
-    if source.people:
-        people = read_csv(source.people)
-        boxes = dict(zip(people.iloc[:, 0], people["person_boxes"].map(parse_boxes), strict=True))
+    boxes = boxes_of(source.people) if source.people else {}
     with pillow_limit(limits.max_pixels):
         seen = [
             reading.seen(file, used.sees, limits, boxes.get(name, ()))

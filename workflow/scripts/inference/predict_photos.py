@@ -8,7 +8,7 @@ import torch
 from stillact.config.data import Fetch
 from stillact.core import logs
 from stillact.core.tables import read_csv
-from stillact.data.manifest import parse_boxes
+from stillact.data.people import boxes_of
 from stillact.inference import deployed, predict
 from stillact.training import loop
 
@@ -25,7 +25,8 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     fetch = Fetch(**params["fetch"])
     people = None
     if snakemake.input.people:
-        people = read_csv(snakemake.input.people)["person_boxes"].map(parse_boxes).tolist()
+        known = boxes_of(snakemake.input.people)
+        people = [known[name] for name in photos.iloc[:, 0]]
     rows = predict.answers(found, used.sees, fetch, probabilities, snakemake.threads, people)
     limits = used.record.threshold, used.record.set_limit
     predict.write(photos, rows, used.classes, *limits, Path(snakemake.output[0]))

@@ -1,10 +1,13 @@
 """The boxes of the people in each photo: those of the manifest, and detected ones."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 
+from stillact.core.tables import read_csv
 from stillact.data.boxes import Box
+from stillact.data.manifest import parse_boxes
 
 COLUMNS = ["id", "person_boxes", "scores", "source"]
 GIVEN, DETECTED = "manifest", "detector"
@@ -39,6 +42,13 @@ def of_files(names: pd.Series, detected: Iterable[Scored]) -> pd.DataFrame:
     scores, as in `table`."""
     rows = [(name, *cells(found)) for name, found in zip(names, detected, strict=True)]
     return pd.DataFrame(rows, columns=[names.name, "person_boxes", "scores"])
+
+
+def boxes_of(path: str | Path) -> dict[str, list[Box]]:
+    """The boxes of the people in each photo, by the first column of a table of `table` or
+    `of_files`."""
+    rows = read_csv(path)
+    return dict(zip(rows.iloc[:, 0], rows["person_boxes"].map(parse_boxes), strict=True))
 
 
 def cells(found: Scored) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from stillact.core.logs import logger
 from stillact.core.tables import read_csv, replacing, write_csv
 from stillact.data.boxes import Box, region_of
 from stillact.data.fetch.cache import cached
-from stillact.data.manifest import parse_boxes
+from stillact.data.people import boxes_of
 from stillact.data.pixels import stored, upright
 from stillact.data.preprocessing import Preprocessing
 
@@ -85,8 +85,8 @@ def pack_fetched(
     photos, paths = available(images, cache)
     boxes = None
     if people is not None:
-        table = read_csv(people).set_index("id")["person_boxes"]
-        boxes = [parse_boxes(text) for text in table[photos["id"]]]
+        known = boxes_of(people)
+        boxes = [known[name] for name in photos["id"]]
         if without := sum(not of_photo for of_photo in boxes):
             logger.warning(
                 "%d of %d photos have no person box and are packed as a whole", without, len(boxes)

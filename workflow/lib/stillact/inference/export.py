@@ -25,7 +25,7 @@ from stillact.core.runs import SMALLEST
 from stillact.core.tables import read_csv
 from stillact.data import preprocess
 from stillact.data.fetch.cache import cached
-from stillact.data.manifest import parse_boxes
+from stillact.data.people import boxes_of
 from stillact.data.preprocessing import Preprocessing
 from stillact.inference.deployed import Deployed
 from stillact.recipes.ensemble.setup import Ensemble
@@ -291,7 +291,8 @@ def test_photos(
     split, images = read_csv(holdout), read_csv(table).set_index("id")
     tested = split.loc[split["subset"] == "test", "image_id"]
     paths = [cached(cache, sha256) for sha256 in images.loc[tested, "sha256"]]
-    boxes = read_csv(people).set_index("id")["person_boxes"][tested].map(parse_boxes).tolist()
+    known = boxes_of(people)
+    boxes = [known[name] for name in tested]
     views = []
     with tempfile.TemporaryDirectory() as folder:
         packed = Path(folder) / "photos.npy"

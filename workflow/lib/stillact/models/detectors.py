@@ -18,7 +18,8 @@ from stillact.data import reading
 from stillact.data.boxes import Box, View, clipped
 from stillact.data.people import Scored
 from stillact.data.preprocessing import Preprocessing
-from stillact.models import blazepose, weights
+from stillact.models import blazepose
+from stillact.models.backbones.transformers import pretrained
 
 BLAZEPOSE = "pose_detection"
 SAMPLED = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers, in configs of transformers
@@ -129,25 +130,7 @@ def load(block: Block, folder: Path) -> Detector:
 def _of_transformers(block: Block, folder: Path) -> Detector:
     import transformers
 
-    transformers.utils.logging.disable_progress_bar()
-    if not (folder / "config.json").is_file():
-        raise InputError(f"{folder}: has no config.json; name the folder of a saved model")
-    config = transformers.AutoConfig.from_pretrained(folder)
-    if config.model_type != block.name:
-        raise InputError(
-            f"{folder / 'config.json'}: the detector is of type {config.model_type!r}, but its "
-            f"name is {block.name!r}; use the type as the name"
-        )
-    for file in weights.weight_files(block, folder):
-        weights.read(file)  # for its messages
-    network, faults = transformers.AutoModelForObjectDetection.from_pretrained(
-        folder, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
-    )
-    weights.require_fit(
-        folder,
-        block.name,
-        *(sorted(faults[f"{kind}_keys"]) for kind in ("missing", "unexpected", "mismatched")),
-    )
+    network = pretrained("AutoModelForObjectDetection", block, folder)
     processor = transformers.AutoImageProcessor.from_pretrained(folder)
     return OfTransformers(network, processor, folder).eval()
 

@@ -3,11 +3,13 @@
 import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from stillact.config.backbones import Backbone as Block
+from stillact.config.backbones import Weights
 from stillact.core.errors import InputError
 from stillact.models import weights
 from stillact.models.backbones.base import (
@@ -22,27 +24,44 @@ from stillact.models.backbones.base import (
 
 def load(block: Block, folder: Path) -> Backbone:
     """Load the backbone of a config block of the loader transformers, as for `loading.load`."""
-    import transformers
-
     kinds = {"clip": _clip, "siglip": _siglip, "vit": _vit}
     if block.name not in kinds:
         unknown(block, kinds)
+    options = {"add_pooling_layer": False} if block.name == "vit" else {}
+    model = pretrained("AutoModel", block, folder, **options)
+    return kinds[block.name](model, folder)
+
+
+def pretrained(auto: str, block: Weights, folder: Path, **options: Any) -> nn.Module:
+    """Load a model of transformers, in float32, whose weights must fit it.
+
+    Args:
+        auto: class of transformers that builds it, such as AutoModel.
+        block: name, the type of the model.
+        folder: location of its weights.
+        options: of the class's from_pretrained.
+
+    Raises:
+        InputError: as for `loading.load`.
+    """
+    import transformers
+
     transformers.utils.logging.disable_progress_bar()
     require(folder, "config.json")
     config = transformers.AutoConfig.from_pretrained(folder)
     if config.model_type != block.name:
         raise InputError(
-            f"{folder / 'config.json'}: the model is of type {config.model_type!r}, but the "
-            f"backbone's name is {block.name!r}; use the type as the name"
+            f"{folder / 'config.json'}: the model is of type {config.model_type!r}, but its name "
+            f"is {block.name!r}; use the type as the name"
         )
     for file in weights.weight_files(block, folder):
         weights.read(file)  # for its messages
-    model, faults = transformers.AutoModel.from_pretrained(
+    model, faults = getattr(transformers, auto).from_pretrained(
         folder,
         dtype=torch.float32,
         output_loading_info=True,
         ignore_mismatched_sizes=True,
-        **({"add_pooling_layer": False} if block.name == "vit" else {}),
+        **options,
     )
     weights.require_fit(
         folder,
@@ -51,7 +70,7 @@ def load(block: Block, folder: Path) -> Backbone:
         sorted(k for k in faults["unexpected_keys"] if not _unused(k, block.name)),
         sorted(faults["mismatched_keys"]),
     )
-    return kinds[block.name](model, folder)
+    return model
 
 
 def _unused(key: str, name: str) -> bool:
