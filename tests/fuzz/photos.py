@@ -40,7 +40,7 @@ def uses(content: bytes, folder: Path) -> str:
     from stillact.data.fetch.failures import FetchError
     from stillact.data.preprocess import pack
     from stillact.data.preprocessing import Preprocessing
-    from stillact.inference.predict import seen
+    from stillact.data.reading import seen
     from stillact.report.thumbnails import thumbnail
 
     settings, how = Fetch(max_pixels=4_000_000), Preprocessing(32, "resize_crop")
@@ -59,7 +59,7 @@ def uses(content: bytes, folder: Path) -> str:
     find(_table(photo), [file], 8)
     thumbnail(file)
     with pillow_limit(settings.max_pixels):  # last: it states any error as a damaged image
-        assert seen(file, how, settings)[1] == size, "predict states another size"
+        assert seen(file, [how], settings).size == size, "predict states another size"
     return "photo"
 
 
