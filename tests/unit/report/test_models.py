@@ -1,3 +1,7 @@
+import pytest
+
+from stillact.recipes.linear_probe.config import LinearProbeModel
+from stillact.recipes.registry import RECIPES
 from support.reports import page
 
 
@@ -19,3 +23,23 @@ def test_each_model_is_explained_from_the_config(study):
     assert "a new last layer, which starts from the classes' prompts." in page(
         study, config=changed
     ).cells("The models")
+
+
+@pytest.mark.parametrize(
+    ("views", "words"),
+    [
+        ({}, "the pretrained clip."),
+        ({"sees": ["person"]}, "the pretrained clip, those of the largest person."),
+        (
+            {"mirror": True},
+            "the pretrained clip, those of the photo's centre and of its mirror image, averaged.",
+        ),
+        (
+            {"sees": ["letterbox", "person"]},
+            "the pretrained clip, those of the entire photo and the largest person.",
+        ),
+    ],
+)
+def test_the_views_of_a_probe_are_named(views, words):
+    model = LinearProbeModel(recipe="linear_probe", backbone="clip", **views)
+    assert RECIPES["linear_probe"].describe(model).endswith(words)

@@ -50,6 +50,13 @@ class LinearProbe(Block):
     ]
 
 
+VIEWS = {
+    "whole": "the photo's centre",
+    "letterbox": "the entire photo",
+    "person": "the largest person",
+}
+
+
 class Views(Block):
     """The views of a photo whose embeddings a model takes, side by side."""
 
@@ -74,6 +81,14 @@ class Views(Block):
     @property
     def squares(self) -> tuple[str, ...]:
         return tuple(self.sees)
+
+    @property
+    def of_views(self) -> str:
+        """The views, to follow the backbone; '' for the default."""
+        if self.sees == ["whole"] and not self.mirror:
+            return ""
+        seen = " and ".join(VIEWS[view] for view in self.sees)
+        return f", those of {seen}" + (" and of its mirror image, averaged" if self.mirror else "")
 
 
 LOOK_AT_PEOPLE = {"person", "around"}  # views that need person boxes

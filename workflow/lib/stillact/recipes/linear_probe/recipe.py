@@ -18,10 +18,12 @@ class LinearProbe(Recipe):
         return trained_on * len(plan.training.c) * plan.training.folds
 
     def describe(self, model: LinearProbeModel) -> str:
-        return f"A logistic regression on the embeddings of the pretrained {model.backbone}."
+        of = f"{model.backbone}{model.of_views}"
+        return f"A logistic regression on the embeddings of the pretrained {of}."
 
     def card(self, plan: LinearProbePlan, backbone: str) -> tuple[str, list[str]]:
         return (
-            f"Multinomial logistic regression on the embeddings of {backbone}, which is frozen.",
+            f"Multinomial logistic regression on the embeddings of {backbone}, which is frozen"
+            f"{plan.of_views}.",
             [],
         )

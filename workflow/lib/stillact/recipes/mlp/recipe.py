@@ -18,11 +18,12 @@ class MLP(Recipe):
     def describe(self, model: MLPModel) -> str:
         of = model.backbone
         features = (
-            f"the embeddings of the pretrained {of}"
+            f"the embeddings of the pretrained {of}{model.of_views}"
             if model.features == "embedding"
             else f"the pretrained {of}'s similarities of a photo to each class's prompts"
         )
         return f"A fully connected network, trained on {features}; {of} is frozen."
 
     def card(self, plan: MLPPlan, backbone: str) -> tuple[str, list[str]]:
-        return f"A small fully connected network on features of {backbone}, which is frozen.", []
+        text = f"A small fully connected network on features of {backbone}, which is frozen"
+        return f"{text}{plan.of_views}.", []
