@@ -31,6 +31,8 @@ def test_photographs_are_curated_fetched_split_and_explored(project):
     results = project.folder / "results"
     shipped = (project.folder / "data/coco_activities.csv").read_bytes()
     assert (results / "curate/manifest.csv").read_bytes() == shipped
+    others = (project.folder / "data/coco_others.csv").read_bytes()
+    assert (results / "curate/others.csv").read_bytes() == others
     images = read_csv(results / "data/images.csv")
     assert (images["status"] == "ok").sum() == 285
     holdout = read_csv(results / "splits/activity3/holdout.csv")

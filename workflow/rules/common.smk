@@ -116,7 +116,11 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
-MADE = ("results/synthetic/manifest.csv", "results/curate/manifest.csv")
+MADE = (
+    "results/synthetic/manifest.csv",
+    "results/curate/manifest.csv",
+    "results/curate/others.csv",
+)
 if cfg.dataset.manifest not in MADE and not os.path.exists(cfg.dataset.manifest):
     raise WorkflowError(
         f"dataset.manifest: there is no file {cfg.dataset.manifest!r}. Check the path, or use one "

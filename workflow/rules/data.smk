@@ -5,7 +5,8 @@
 rule curate:
     """Select photos and labels from COCO's caption and instance annotations."""
     output:
-        local("results/curate/manifest.csv"),
+        manifest=local("results/curate/manifest.csv"),
+        others=local("results/curate/others.csv"),
     log:
         "results/logs/curate.log",
     benchmark:
@@ -25,7 +26,7 @@ rule curate:
         ),
         code=digest_of("data/curate.py"),
     message:
-        "Curating a manifest from COCO's annotations"
+        "Curating manifests from COCO's annotations"
     script:
         "../scripts/data/curate.py"
 

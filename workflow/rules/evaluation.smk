@@ -361,6 +361,7 @@ rule errors:
     input:
         predictions=rules.predictions.output[0],
         pooled=rules.evaluate.output.pooled,
+        manifest=rules.manifest.output[0],
         people=rules.people.output[0],
         images=rules.fetch.output[0],
     output:

@@ -19,6 +19,7 @@ from stillact.data import curate, manifest
 ROOT = Path(__file__).parents[3]
 SETTINGS = Curate(**yaml.safe_load((ROOT / "config.yaml").read_text())["curate"])
 SHIPPED = ROOT / "data/coco_activities.csv"
+OTHERS = ROOT / "data/coco_others.csv"
 CLASSES = ["walking_running", "sitting", "standing"]
 
 
@@ -65,7 +66,7 @@ HALF = [0, 0, 50, 100]
 def ids(folder, images, boxes=None, label="standing", count=1, **changes):
     """The images that the rule takes for one class."""
     paths = files(folder, images, boxes)
-    frame = curate.curate(*paths, settings(images_per_class={label: count}, **changes), [])
+    frame, _ = curate.curate(*paths, settings(images_per_class={label: count}, **changes), [])
     return frame.id.tolist()
 
 
@@ -88,7 +89,7 @@ def test_a_vote_needs_a_person_noun_at_most_four_words_before_the_verb(tmp_path,
     images = {1: [caption], 2: ["a woman stands", "the woman stands"]}
     paths = files(tmp_path, images)
     if votes:
-        frame = curate.curate(*paths, settings(images_per_class={"standing": 2}), [])
+        frame, _ = curate.curate(*paths, settings(images_per_class={"standing": 2}), [])
         assert dict(zip(frame.id, frame.caption_votes, strict=True)) == {"2": "2", "1": "1"}
     else:
         with pytest.raises(InputError, match=r"standing: 2 requested, .* leaves 1 candidates"):
@@ -112,6 +113,9 @@ def test_order_is_votes_then_fraction_then_id(tmp_path):
     boxes = {30: [[0, 0, 60, 100]], 7: [[0, 0, 20, 20]], 6: [[0, 0, 20, 20], [0, 0, 20, 21]]}
     assert ids(tmp_path, images, boxes, count=5) == ["6", "7", "30", "4", "5"]
     assert ids(tmp_path, images, boxes, count=3) == ["6", "7", "30"]
+    paths = files(tmp_path, images, boxes)
+    _, others = curate.curate(*paths, settings(images_per_class={"standing": 3}), [])
+    assert others.id.tolist() == ["4", "5"]
 
 
 def test_the_smallest_fraction_counts_and_other_categories_do_not(tmp_path):
@@ -143,8 +147,8 @@ def test_a_row_holds_the_facts_of_its_photo(tmp_path):
     }
     one = settings(images_per_class={"sitting": 1})
     dirs = [str(tmp_path / "absent"), str(tmp_path / "photos")]
-    assert curate.curate(*paths, one, dirs).to_dict("records") == [row]
-    assert curate.curate(*paths, one, []).to_dict("records") == [row | {"sha256": ""}]
+    assert curate.curate(*paths, one, dirs)[0].to_dict("records") == [row]
+    assert curate.curate(*paths, one, [])[0].to_dict("records") == [row | {"sha256": ""}]
 
 
 def test_a_class_without_verbs_is_an_error(tmp_path):
@@ -282,17 +286,17 @@ def test_a_crowd_counts_in_the_rule_and_is_no_persons_box(tmp_path):
     content = json.loads(instances.read_text())
     content["annotations"][-1]["iscrowd"] = 1
     instances.write_text(json.dumps(content))
-    frame = curate.curate(captions, instances, settings(images_per_class={"standing": 1}), [])
+    frame, _ = curate.curate(captions, instances, settings(images_per_class={"standing": 1}), [])
     assert float(frame.largest_person_fraction[0]) == 0.8
     assert frame.person_boxes.tolist() == ["0.0 0.0 50.0 100.0"]
     content["annotations"][-2]["iscrowd"] = 1
     instances.write_text(json.dumps(content))
-    frame = curate.curate(captions, instances, settings(images_per_class={"standing": 1}), [])
+    frame, _ = curate.curate(captions, instances, settings(images_per_class={"standing": 1}), [])
     assert frame.person_boxes.tolist() == [""]
 
 
 def test_the_rule_gives_the_expected_rows_and_the_shipped_file(coco):
-    frame = curate.curate(
+    frame, others = curate.curate(
         coco / "annotations/captions_val2017.json",
         coco / "annotations/instances_val2017.json",
         SETTINGS,
@@ -303,6 +307,19 @@ def test_the_rule_gives_the_expected_rows_and_the_shipped_file(coco):
     pd.testing.assert_frame_equal(frame[expected.columns], expected)
     shipped = pd.read_csv(SHIPPED, dtype=str, keep_default_na=False)
     pd.testing.assert_frame_equal(frame, shipped)
+    shipped = pd.read_csv(OTHERS, dtype=str, keep_default_na=False)
+    pd.testing.assert_frame_equal(others, shipped)
+
+
+def test_the_shipped_manifest_of_the_others_is_valid_and_has_none_of_the_selected():
+    others = manifest.load(OTHERS, CLASSES)
+    # 995 are eligible: 136, 348 and 511
+    assert others.label.value_counts().to_dict() == {
+        "standing": 511 - 92,
+        "sitting": 348 - 95,
+        "walking_running": 136 - 98,
+    }
+    assert set(others.id).isdisjoint(manifest.load(SHIPPED, CLASSES).id)
 
 
 def test_the_shipped_manifest_is_valid_and_has_the_papers_counts():

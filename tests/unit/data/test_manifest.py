@@ -49,6 +49,7 @@ def test_url_and_label_suffice(load):
         "group",
         "sha256",
         "person_boxes",
+        "votes",
     ]
     assert table.index.tolist() == [0, 1]
     assert table.dtypes.astype(str).eq("str").all()
@@ -61,15 +62,16 @@ def test_url_and_label_suffice(load):
         "",
         "",
         "",
+        "",
     ]
     assert table.label.tolist() == ["sitting", "standing"]
 
 
 def test_all_columns(load):
     table = load(
-        "url,licence,id,label,split,group,sha256,person_boxes\n"
-        f"HTTPS://a/b,CC BY,007,sitting,train,g1,{'AB' * 32},1 2 3 4;5 6 7.5 8\n"
-        f"file:///a.jpg,,NA,standing,test,,,\n"
+        "url,licence,id,label,split,group,sha256,person_boxes,votes\n"
+        f"HTTPS://a/b,CC BY,007,sitting,train,g1,{'AB' * 32},1 2 3 4;5 6 7.5 8,3\n"
+        f"file:///a.jpg,,NA,standing,test,,,,\n"
     )
     assert table.to_dict("list") == {
         "id": ["007", "NA"],
@@ -79,7 +81,21 @@ def test_all_columns(load):
         "group": ["g1", ""],
         "sha256": ["ab" * 32, ""],
         "person_boxes": ["1 2 3 4;5 6 7.5 8", ""],
+        "votes": ["3", ""],
     }
+
+
+def test_votes_may_be_those_of_captions(load):
+    assert load("url,label,caption_votes\na,sitting,5\n").votes.tolist() == ["5"]
+
+
+@pytest.mark.parametrize("value", ["many", "-1", "nan", "inf"])
+def test_what_is_no_number_of_votes(faults, value):
+    (line,) = faults(f"url,label,votes\nx,sitting,{value}\n")
+    assert line == (
+        f"row 2, column votes: {value!r} is not a number from 0; give how many people, or "
+        "captions, gave the label, or clear it"
+    )
 
 
 def test_as_a_spreadsheet_writes_it(load):

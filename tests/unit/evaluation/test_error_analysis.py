@@ -282,7 +282,7 @@ def test_missing_boxes_and_alike_photos_in_words():
 
 def test_sentences_are_the_same_of_a_table_that_was_written(tmp_path):
     of, table = half_wrong(9, 0)
-    table["people"] = [1, 2] * 10
+    table["people"], table["votes"] = [1, 2] * 10, [1, 5] * 10
     rows = error_analysis.contrasts(error_analysis.rates(of, table))
     write_csv(rows, tmp_path / "contrasts.csv")
     read = read_csv(tmp_path / "contrasts.csv")
@@ -401,3 +401,18 @@ def test_no_photo_wrong_by_all_and_one_model_alone_are_empty_tables_with_a_sente
     told = error_analysis.wrong_by_all_sentence(none, 2, 2)
     assert told == "None of 2 photos is misclassified by all 2 models."
     assert "require at least two models" in error_analysis.wrong_by_all_sentence(alone, 1, 2)
+
+
+def test_votes_are_a_factor_only_where_there_are_any():
+    of = {"a": model([0] * 6, [1, 1, 1, 0, 0, 0])}
+    without = error_analysis.rates(of, kinds(brightness=range(6)))
+    assert "votes" not in set(without["factor"])
+    given = error_analysis.rates(of, kinds(votes=[1, 1, 1, 5, 5, np.nan])).query(
+        "factor == 'votes'"
+    )
+    assert given["bin"].tolist() == ["1", "5", "unknown"]
+    assert given["error_rate"].tolist() == [1, 0, 0]
+    (row,) = error_analysis.contrasts(given).to_dict("records")
+    sentence = error_analysis.contrast_sentence(row)
+    assert "photos whose label has the fewest votes" in sentence
+    assert sentence.endswith("Photos without votes, excluded: 1.")

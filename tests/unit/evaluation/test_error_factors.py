@@ -9,7 +9,8 @@ from stillact.evaluation import error_factors
 
 
 def manifest(*boxes: str) -> pd.DataFrame:
-    return pd.DataFrame({"id": [f"p{i}" for i in range(len(boxes))], "person_boxes": boxes})
+    ids = [f"p{i}" for i in range(len(boxes))]
+    return pd.DataFrame({"id": ids, "person_boxes": boxes, "votes": np.arange(len(boxes)) + 3.0})
 
 
 def images(count: int, width: int = 400, height: int = 300) -> pd.DataFrame:
@@ -20,7 +21,7 @@ def images(count: int, width: int = 400, height: int = 300) -> pd.DataFrame:
 def factors(*boxes: str, **size: int) -> pd.DataFrame:
     given = manifest(*boxes)
     return error_factors.factors(
-        given, images(len(boxes), **size), dict.fromkeys(given["id"], 0.25)
+        given, given, images(len(boxes), **size), dict.fromkeys(given["id"], 0.25)
     )
 
 
@@ -85,8 +86,9 @@ def test_without_a_box_on_the_photo_only_what_hangs_on_pixels_is_known():
 
 def test_photos_that_could_not_be_had_have_no_row():
     had = images(2).assign(status=["missing", "ok"], width=[pd.NA, 400])
-    table = error_factors.factors(manifest("", ""), had, {"p1": 0.5})
+    table = error_factors.factors(manifest("", ""), manifest("", ""), had, {"p1": 0.5})
     assert table["image_id"].tolist() == ["p1"]
+    assert table["votes"].tolist() == [4]
 
 
 @pytest.mark.parametrize("kind", ["jpg", "png"])

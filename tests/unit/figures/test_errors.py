@@ -43,7 +43,7 @@ def rates(models, boxes: bool = True) -> pd.DataFrame:
     rows = []
     for model in models:
         for factor in error_factors.FACTORS:
-            of_pixels = factor in ("resolution", "brightness")
+            of_pixels = factor in ("resolution", "brightness", "votes")
             bins = ["0.001 to 0.12", "0.12 to 0.34"] if boxes or of_pixels else []
             rows += [(model, factor, name, 95, 0.5, 0.4, 0.6) for name in bins]
             rows.append((model, factor, "unknown", 7, 1.0, 0.6, 1.0))

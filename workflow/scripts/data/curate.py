@@ -1,4 +1,4 @@
-"""Rule curate: a manifest from COCO's caption and instance files."""
+"""Rule curate: manifests from COCO's caption and instance files."""
 
 from pathlib import Path
 
@@ -11,5 +11,6 @@ with logs.job(snakemake.log[0]):
     params = snakemake.params[0]
     settings = Curate(**params["curate"])
     captions, instances = curate.annotations(settings, Path(params["cache"]))
-    frame = curate.curate(captions, instances, settings, params["local_dirs"])
-    write_csv(frame, snakemake.output[0])
+    chosen, others = curate.curate(captions, instances, settings, params["local_dirs"])
+    write_csv(others, snakemake.output.others)
+    write_csv(chosen, snakemake.output.manifest)

@@ -24,7 +24,8 @@ with logs.job(snakemake.log[0]):
         photo.id: error_factors.mean_luma(cached(cache, photo.sha256))
         for photo in images.itertuples()
     }
-    factors = error_factors.factors(read_csv(snakemake.input.people), images, brightness)
+    manifest, people = read_csv(snakemake.input.manifest), read_csv(snakemake.input.people)
+    factors = error_factors.factors(manifest, people, images, brightness)
     write_csv(factors, out.factors)
     given = {scheme: by_model(predictions, scheme=scheme) for scheme in SCHEMES}
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 DELIMITERS = ",;\t"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # first characters of a spreadsheet formula
-OFTEN = {  # other names of the required columns
+OFTEN = {  # other names of columns
     "url": ("path", "file", "filename", "file_name", "image", "image_path", "photo", "img", "link"),
     "label": ("class", "category", "target", "activity", "labels", "choice", "y"),
+    "votes": ("caption_votes",),
 }
 
 
@@ -37,8 +38,8 @@ def rows(path: str | Path) -> list[list[str]]:
 
 
 def named(header: Iterable[str]) -> list[str]:
-    """The column names in lower case; a required column that is absent is the only one that has one
-    of its `OFTEN` names."""
+    """The column names in lower case. The column that alone has one of the other names of a column
+    of `OFTEN` which is absent is that column."""
     names = [name.lower() for name in header]
     for column, often in OFTEN.items():
         meant = [name for name in names if name in often]

@@ -1,4 +1,4 @@
-"""A manifest from COCO's caption and instance files, by a reproducible rule.
+"""Manifests from COCO's caption and instance files, by a reproducible rule.
 
 The paper does not publish which COCO photos it used. This rule selects photos whose captions agree
 on one activity, the clearest first:
@@ -125,8 +125,8 @@ def _extract(archive: Path, member: str, target: Path, key: str, url: str) -> No
 
 def curate(
     captions: Path, instances: Path, settings: Curate, local_dirs: list[str]
-) -> pd.DataFrame:
-    """The manifest selected by the rule.
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The manifest selected by the rule, and that of the other eligible photos.
 
     Args:
         captions: COCO captions file (`images`, `licenses`, `annotations` with `caption`).
@@ -135,8 +135,9 @@ def curate(
         local_dirs: folders searched for each photo's file name, for its sha256.
 
     Returns:
-        One row per image, classes in the order of `settings.images_per_class`, images in the
-        order of the rule. Columns: id, label, caption_votes (number of voting captions),
+        The selected photos and the others, of which the rule is less certain: one row per image,
+        classes in the order of `settings.images_per_class`, images in the order of the rule.
+        Columns: id, label, caption_votes (number of voting captions),
         largest_person_fraction (0 to 1, four decimals), url, license_id, license_url, width and
         height (pixels), sha256 ('' if no local folder has the photo) and person_boxes
         ("x y width height" in pixels, one decimal, joined by ";", largest first). All strings.
@@ -158,21 +159,25 @@ def curate(
     candidates = candidates.join(images, on="image_id", how="inner")
     candidates["fraction"] = candidates.area / (candidates.width * candidates.height)
     candidates = candidates[candidates.fraction >= settings.min_person_fraction]
-    chosen = _first(candidates, settings)
+    chosen, others = _parts(candidates, settings)
+    return _rows(chosen, licenses, local_dirs), _rows(others, licenses, local_dirs)
 
+
+def _rows(photos: pd.DataFrame, licenses: pd.Series, local_dirs: list[str]) -> pd.DataFrame:
+    """The rows of a manifest; see `curate`."""
     return pd.DataFrame(
         {
-            "id": chosen.image_id.astype(str),
-            "label": chosen.label,
-            "caption_votes": chosen.votes.astype(str),
-            "largest_person_fraction": chosen.fraction.map("{:.4f}".format),
-            "url": chosen.coco_url,
-            "license_id": chosen.license.astype(str),
-            "license_url": chosen.license.map(licenses).fillna(""),
-            "width": chosen.width.astype(str),
-            "height": chosen.height.astype(str),
-            "sha256": [_local_sha256(name, local_dirs) for name in chosen.file_name],
-            "person_boxes": chosen.boxes,
+            "id": photos.image_id.astype(str),
+            "label": photos.label,
+            "caption_votes": photos.votes.astype(str),
+            "largest_person_fraction": photos.fraction.map("{:.4f}".format),
+            "url": photos.coco_url,
+            "license_id": photos.license.astype(str),
+            "license_url": photos.license.map(licenses).fillna(""),
+            "width": photos.width.astype(str),
+            "height": photos.height.astype(str),
+            "sha256": [_local_sha256(name, local_dirs) for name in photos.file_name],
+            "person_boxes": photos.boxes,
         }
     )
 
@@ -254,12 +259,12 @@ def _votes(words: list[str], nouns: set[str], verbs: set[str], max_between: int)
     )
 
 
-def _first(candidates: pd.DataFrame, settings: Curate) -> pd.DataFrame:
-    """The selected rows of each class, in the order of the rule."""
+def _parts(candidates: pd.DataFrame, settings: Curate) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The selected rows of each class, and the others, in the order of the rule."""
     ordered = candidates.sort_values(
         ["votes", "fraction", "image_id"], ascending=[False, False, True]
     )
-    taken = []
+    taken, others = [], []
     for label, wanted in settings.images_per_class.items():
         of_class = ordered[ordered.label == label]
         logger.info("%s: %d candidates, %d selected", label, len(of_class), wanted)
@@ -269,7 +274,8 @@ def _first(candidates: pd.DataFrame, settings: Curate) -> pd.DataFrame:
                 f"{len(of_class)} candidates; request fewer, or lower curate.min_person_fraction"
             )
         taken.append(of_class.head(wanted))
-    return pd.concat(taken, ignore_index=True)
+        others.append(of_class.iloc[wanted:])
+    return pd.concat(taken, ignore_index=True), pd.concat(others, ignore_index=True)
 
 
 def _local_sha256(file_name: str, local_dirs: Iterable[str]) -> str:

@@ -16,7 +16,7 @@ from stillact.core.runs import SUBSETS
 from stillact.data.boxes import Box
 from stillact.data.labelled import source
 
-COLUMNS = ("id", "label", "url", "split", "group", "sha256", "person_boxes")
+COLUMNS = ("id", "label", "url", "split", "group", "sha256", "person_boxes", "votes")
 REQUIRED = ("url", "label")
 NO_GROUP = ("nan", "none", "null", "na", "n/a", "<na>")  # what tools write for an empty cell
 SHOWN = 20  # faults listed in a message
@@ -66,6 +66,7 @@ def load(
         "group": _group_faults(table["group"]),
         "sha256": _hash_faults(table["sha256"]),
         "person_boxes": _box_faults(table["person_boxes"]),
+        "votes": _vote_faults(table["votes"]),
     }
     faults = [(row, column, what) for column, found in checks.items() for row, what in found]
     if faults:
@@ -268,6 +269,17 @@ def _box_faults(boxes: pd.Series) -> Iterator[Fault]:
         try:
             parse_boxes(text)
         except ValueError:
+            yield number, f"{text!r} {rule}"
+
+
+def _vote_faults(votes: pd.Series) -> Iterator[Fault]:
+    rule = "is not a number from 0; give how many people, or captions, gave the label, or clear it"
+    for number, text in votes[votes != ""].items():
+        try:
+            valid = 0 <= float(text) < math.inf
+        except ValueError:
+            valid = False
+        if not valid:
             yield number, f"{text!r} {rule}"
 
 

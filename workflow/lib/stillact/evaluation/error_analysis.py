@@ -71,11 +71,11 @@ def rates(models: Mapping[str, Predictions], factors: pd.DataFrame) -> pd.DataFr
         factors: from `error_factors.factors`; photos that are missing there are unknown.
 
     Returns:
-        model, factor, bin (its name, or "unknown" for photos without boxes), low and high (the
+        model, factor, bin (its name, or "unknown" for photos without a value), low and high (the
         smallest and largest value in it; none for cut_off), photos, errors (the mean number per
         run), effective_photos (their number as far as groups of photos are independent),
         error_rate, and its 95 % Wilson interval ci_low, ci_high, [0, 1], for that number. One row
-        per non-empty bin, in ascending order.
+        per non-empty bin, in ascending order. Without votes in the study, no rows for that factor.
     """
     wrong = {model: _wrong(given) for model, given in models.items()}
     clusters = {
@@ -85,10 +85,12 @@ def rates(models: Mapping[str, Predictions], factors: pd.DataFrame) -> pd.DataFr
     predicted = sorted({image for shares in wrong.values() for image in shares.index})
     values = factors.set_index("image_id").reindex(predicted)
     bins = {factor: binned(factor, values[factor]) for factor in FACTORS}
+    if values["votes"].isna().all():
+        del bins["votes"]  # few studies have votes; a factor without any would say nothing
     counts = [
         _counted(bins[factor], shares, clusters[model]).assign(model=model, factor=factor)
         for model, shares in wrong.items()
-        for factor in FACTORS
+        for factor in bins
     ]
     columns = ["model", "factor", "bin", "low", "high", *COUNTS]
     frame = pd.concat(counts) if counts else pd.DataFrame(columns=columns)
@@ -152,7 +154,7 @@ def contrasts(rates: pd.DataFrame) -> pd.DataFrame:
         (first_photos, ...); difference, first minus last, [-1, 1], with Newcombe's 95 % interval
         ci_low, ci_high (Statist. Med. 17, 1998, method 10: from the two Wilson intervals); p of
         Fisher's exact test on the rounded numbers, and p_holm, for all factors of the model; both
-        for as many photos as are effective; unknown, photos without boxes, which are in neither;
+        for as many photos as are effective; unknown, photos without a value, which are in neither;
         note, '' or why there are no values.
     """
     rows = []
@@ -225,7 +227,8 @@ def contrast_sentence(contrast: Mapping) -> str:
             f"{first} ({first_rate}) and {last} ({last_rate}), {tested}."
         )
     unknown = int(contrast["unknown"])
-    return text + (f" Photos without person boxes, excluded: {unknown}." if unknown else "")
+    without = "votes" if contrast["factor"] == "votes" else "person boxes"
+    return text + (f" Photos without {without}, excluded: {unknown}." if unknown else "")
 
 
 def contrast_words(contrast: Mapping) -> str:

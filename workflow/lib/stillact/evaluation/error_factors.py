@@ -51,12 +51,15 @@ FACTORS = {
     "cut_off": Factor(
         "person cut off by the edge", "with the whole person", "with a person cut off by the edge"
     ),
+    "votes": Factor(
+        "votes for the label", "whose label has the fewest votes", "whose label has the most"
+    ),
 }
 # Spelled out: a column of numbers would not be read back as text.
 PEOPLE = {"one": "with one person", "two or three": "with two or three"}
 PEOPLE |= {"four or more": "with four or more"}
 NAMES = {"people": tuple(PEOPLE), "cut_off": ("no", "yes")}  # of bins that are not equal-mass
-UNKNOWN = "unknown"  # the bin of photos without boxes
+UNKNOWN = "unknown"  # the bin of photos without boxes, or votes
 BINS = 3  # of equal mass, for continuous factors
 EDGE = 0.01  # of a side: a box within this distance of the edge counts as cut off
 LUMA_SIDE = 64  # pixels: size to which a photo is reduced to average its brightness
@@ -71,13 +74,17 @@ def mean_luma(path: Path) -> float:
 
 
 def factors(
-    people: pd.DataFrame, images: pd.DataFrame, brightness: Mapping[str, float]
+    manifest: pd.DataFrame,
+    people: pd.DataFrame,
+    images: pd.DataFrame,
+    brightness: Mapping[str, float],
 ) -> pd.DataFrame:
     """The factors of each photo.
 
     The person is the one with the largest box; boxes are clipped to the photo.
 
     Args:
+        manifest: of rule manifest: id, votes (NaN where not given).
         people: of rule people: id, person_boxes.
         images: images.csv: id, status, width and height in pixels of the upright photo.
         brightness: of `mean_luma`, by id.
@@ -88,17 +95,19 @@ def factors(
         person's centre from the photo's over half the diagonal, [0, 1]; resolution, megapixels;
         brightness, [0, 1]; overlap, the share of the person's box under other boxes, [0, 1], a
         proxy for occlusion: boxes do not tell who is in front, nor which objects hide a person;
-        cut_off, yes or no, whether the box comes within 1 % of a side of the photo's edge. Factors
-        that depend on boxes are NaN without a box on the photo.
+        cut_off, yes or no, whether the box comes within 1 % of a side of the photo's edge; votes
+        for the label, NaN where none are given. Factors that depend on boxes are NaN without a box
+        on the photo.
     """
     had = images.loc[images["status"] == "ok", ["id", "width", "height"]]
     boxes = people.set_index("id")["person_boxes"]
+    votes = manifest.set_index("id")["votes"]
     rows = []
     for photo in had.itertuples():
         of_boxes = _of_boxes(boxes[photo.id], photo.width, photo.height)
         resolution = photo.width * photo.height / 1e6
         known = {"resolution": resolution, "brightness": brightness[photo.id]}
-        rows.append({"image_id": photo.id, **known, **of_boxes})
+        rows.append({"image_id": photo.id, **known, **of_boxes, "votes": votes[photo.id]})
     return pd.DataFrame(rows, columns=["image_id", *FACTORS])
 
 

@@ -155,15 +155,15 @@ def error_rates(table: pd.DataFrame, models: Sequence[str], over: str) -> Figure
         models: models shown, at most as many as there are colours; at least one.
         over: description of photos and runs, for the title.
     """
-    columns = 2
-    rows = -(-len(FACTORS) // columns)
+    columns, factors = 2, [factor for factor in FACTORS if factor in set(table["factor"])]
+    rows = -(-len(factors) // columns)
     figure = Figure(figsize=(WIDTH, 0.8 + 2.1 * rows))
     grid = figure.subplots(rows, columns, sharey=True)
-    for axes in grid.flat[len(FACTORS) :]:
+    for axes in grid.flat[len(factors) :]:
         axes.set_axis_off()
-    for axes, (factor, described) in zip(grid.flat, FACTORS.items(), strict=False):
+    for axes, factor in zip(grid.flat, factors, strict=False):
         _rates(axes, table[table["factor"] == factor], models)
-        axes.set_xlabel(broken(described.title, 30))
+        axes.set_xlabel(broken(FACTORS[factor].title, 30))
     grid[0, 0].set(ylim=(0, 1), yticks=[0, 0.25, 0.5, 0.75, 1])
     grid[0, 0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
     drawn = [axes.get_legend_handles_labels() for axes in grid.flat]
