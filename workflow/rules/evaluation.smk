@@ -230,6 +230,9 @@ rule answer:
         pairs=f"results/statistics/{MAIN}/pairs.csv",
         metas=[path for paths in metas_of(PRICED).values() for path in paths],
         towers=list(dict.fromkeys(sum(towers_of(cfg.candidates).values(), []))),
+        people=rules.people.output[0],
+        images=rules.fetch.output[0],
+        kfold=f"results/splits/{MAIN}/kfold.csv",
     output:
         json="results/answer.json",
         md=report("results/answer.md", caption="../report/captions/answer.rst", category="Answer"),

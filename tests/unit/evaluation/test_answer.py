@@ -9,6 +9,7 @@ import pytest
 from stillact.core.errors import InputError
 from stillact.evaluation import answer, comparisons
 from stillact.evaluation.answer import Answer, Price
+from stillact.evaluation.geometry import Geometry
 from stillact.evaluation.predictions import Predictions
 from stillact.evaluation.selection import candidates, choose
 from support import records
@@ -181,3 +182,13 @@ def test_the_price_of_an_ensemble_has_the_training_and_weights_of_its_members(tm
     made_of, members = {"both": ["tta", "probe"]}, {"both": ["tta"]}  # probe: the base of tta
     found = answer.prices(metas, {"both": backbones}, made_of, members)
     assert found == {"both": Price(seconds=13, memory_mb=510, weights_mb=3.5 * 4)}
+
+
+@pytest.mark.parametrize(("accuracy", "more"), [(0.5, False), (0.9, True)])
+def test_the_answer_states_what_the_boxes_alone_say(accuracy, more):
+    found = made({"cheap": hits(0.4, 0), "best": hits(0.9, 1)}, LABELS)
+    assert "no pixels" not in answer.as_markdown(found)
+    baseline = Geometry(accuracy=accuracy, low=0.4, high=0.95, with_boxes=100)
+    text = answer.as_markdown(found.model_copy(update={"geometry": baseline}))
+    assert f"but no pixels, on {100 * accuracy:.1f}\xa0%" in text
+    assert ("that best uses more than that is not shown" in text) == more

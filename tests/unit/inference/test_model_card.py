@@ -239,6 +239,7 @@ def test_factors_of_error_are_told_the_surest_first():
     photos = [image for image, *_ in FOLDS]
     wrong = [label != said for _, label, said in FOLDS]
     factors = pd.DataFrame({"image_id": photos, "people": 1.0, "cut_off": "no"})
+    factors["votes"] = np.nan
     rng = np.random.default_rng(0)
     for name in ("person_size", "position", "resolution", "overlap"):
         factors[name] = rng.random(len(photos))

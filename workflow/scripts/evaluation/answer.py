@@ -4,7 +4,7 @@ from pathlib import Path
 
 from stillact.core import logs
 from stillact.core.tables import read_csv, replacing
-from stillact.evaluation import answer, selection
+from stillact.evaluation import answer, geometry, selection
 
 with logs.job(snakemake.log[0]):
     settings, source = snakemake.params[0], snakemake.input
@@ -25,6 +25,10 @@ with logs.job(snakemake.log[0]):
         ),
         settings["not_judged"],
         judged.drop_duplicates("image_id")["label"],
+        geometry.baseline(
+            geometry.features(read_csv(source.people), read_csv(source.images)),
+            read_csv(source.kfold),
+        ),
     )
     with replacing(snakemake.output.json) as part:
         Path(part).write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")

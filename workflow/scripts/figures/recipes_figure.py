@@ -9,7 +9,10 @@ from stillact.figures import selection as selection_figures
 from stillact.figures import style
 
 with logs.job(snakemake.log[0]):
-    chance = Answer.read(Path(snakemake.input.answer)).chance
-    figure = selection_figures.recipes(read_csv(snakemake.input.recipes), chance)
+    found = Answer.read(Path(snakemake.input.answer))
+    baselines = {"majority class": found.chance}
+    if found.geometry is not None:
+        baselines["boxes of people, no pixels"] = found.geometry.accuracy
+    figure = selection_figures.recipes(read_csv(snakemake.input.recipes), baselines)
     for path in snakemake.output:
         style.save(figure, path)

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from stillact.core.errors import InputError
 from stillact.core.text_tables import listed, percent
 from stillact.evaluation import proportions
+from stillact.evaluation.geometry import Geometry
 from stillact.evaluation.predictions import Predictions
 from stillact.evaluation.selection import Choice, choose
 from stillact.models.records import BackboneRecord
@@ -82,6 +83,7 @@ class Answer(BaseModel):
         and its 95 % interval; see `selection.choose`.
     balanced_accuracy, ...: the same for the mean recall of the classes.
     chance: share of the largest class.
+    geometry: the baseline that knows only the boxes of the people; None without boxes.
     could_show: the lowest accuracy that so many photos can distinguish from `chance` (80 % power).
     needed: a number of photos with which `needed_difference` above chance could be shown.
     equals, worse: the other candidates, without and with a difference shown; the cheapest first,
@@ -107,6 +109,7 @@ class Answer(BaseModel):
     balanced_accuracy_low: float | None
     balanced_accuracy_high: float | None
     chance: float
+    geometry: Geometry | None = None
     could_show: float
     needed: int
     needed_difference: float
@@ -171,6 +174,7 @@ def answer(
     prices: Mapping[str, Price],
     not_judged: Mapping[str, str],
     labels: pd.Series,
+    geometry: Geometry | None = None,
 ) -> Answer:
     """The answer from the candidates' out-of-fold predictions.
 
@@ -187,12 +191,18 @@ def answer(
         prices: of each candidate.
         not_judged: the other models of the task, and why they are no candidates.
         labels: class of each photo of the task.
+        geometry: the baseline of the people's boxes, if there are any.
     """
     classes = sorted(labels.unique())
     chance = float(labels.value_counts(normalize=True).max())
     left_out = [NotJudged(model=model, reason=why) for model, why in not_judged.items()]
     common: dict[str, Any] = dict(
-        task=task, classes=classes, chance=chance, not_judged=left_out, scheme="cv"
+        task=task,
+        classes=classes,
+        chance=chance,
+        geometry=geometry,
+        not_judged=left_out,
+        scheme="cv",
     )
     if not given:
         why = (
@@ -333,9 +343,22 @@ def sentences(found: Answer) -> list[str]:
         f"{percent(found.accuracy_low)} to {percent(found.accuracy_high)}).",
         f"Estimated on {found.images} photos, each predicted by a model that had not seen it, and "
         f"corrected for choosing the best of {1 + len(found.equals) + len(found.worse)} models. "
-        f"Always predicting the largest class is right on {percent(found.chance)}.",
+        f"Always predicting the largest class is right on {percent(found.chance)}"
+        f"{_without_pixels(found)}.",
         *_beside(found),
     ]
+
+
+def _without_pixels(found: Answer) -> str:
+    if found.geometry is None:
+        return ""
+    text = (
+        "; knowing only how many people there are, how large and where, but no pixels, on "
+        f"{percent(found.geometry.accuracy)}"
+    )
+    if found.accuracy_low <= found.geometry.accuracy:
+        return f"{text}: that {found.model} uses more than that is not shown"
+    return text
 
 
 def _beside(found: Answer) -> list[str]:

@@ -1,5 +1,7 @@
 """The figure that compares recipes, in the style of `figures.style`."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib import rc_context
@@ -12,16 +14,17 @@ SCHEMES = {  # vertical offset, marker, colour, label
     "cv": (-0.15, "o", COLOURS[0], "cross-validated: {images} photos, each tested in its fold"),
     "holdout": (0.15, "D", COLOURS[1], "holdout: {images} test photos"),
 }
+DASHES = ("--", ":")  # of the baselines
 
 
 @rc_context(STYLE)
-def recipes(table: pd.DataFrame, largest_class_rate: float) -> Figure:
+def recipes(table: pd.DataFrame, baselines: Mapping[str, float]) -> Figure:
     """Accuracy of each model with its 95 % interval, cross-validated and on the holdout; ordered by
     cross-validated accuracy, models without it last.
 
     Args:
         table: from `selection.recipes`.
-        largest_class_rate: accuracy of the majority-class baseline, 0 to 1.
+        baselines: accuracy of baselines by name, 0 to 1; at most as many as `DASHES`.
     """
     models = list(dict.fromkeys(table.sort_values("scheme", kind="stable")["model"]))
     place = {model: i for i, model in enumerate(models)}
@@ -41,10 +44,11 @@ def recipes(table: pd.DataFrame, largest_class_rate: float) -> Figure:
             elinewidth=1.5,
             label=words.format(images=rows["images"].max()),
         )
-    rate = 100 * largest_class_rate
-    axes.axvline(
-        rate, color=QUIET, linestyle="--", linewidth=1, label=f"majority class: {rate:.1f} %"
-    )
+    for dashes, (name, accuracy) in zip(DASHES, baselines.items(), strict=False):
+        rate = 100 * accuracy
+        axes.axvline(
+            rate, color=QUIET, linestyle=dashes, linewidth=1, label=f"{name}: {rate:.1f} %"
+        )
     axes.set_xlabel("accuracy (%), with 95 % interval")
     axes.xaxis.set_major_formatter(PercentFormatter(100, decimals=0, symbol=""))
     axes.set_yticks(range(len(models)), models)
