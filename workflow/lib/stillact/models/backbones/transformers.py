@@ -1,4 +1,4 @@
-"""The loader of transformers' models: CLIP, SigLIP and ViT."""
+"""The loader of transformers' models: CLIP, MetaCLIP 2, SigLIP and ViT."""
 
 import functools
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from stillact.models.backbones.base import (
 
 def load(block: Block, folder: Path) -> Backbone:
     """Load the backbone of a config block of the loader transformers, as for `loading.load`."""
-    kinds = {"clip": _clip, "siglip": _siglip, "vit": _vit}
+    kinds = {"clip": _clip, "metaclip_2": _metaclip, "siglip": _siglip, "vit": _vit}
     if block.name not in kinds:
         unknown(block, kinds)
     options = {"add_pooling_layer": False} if block.name == "vit" else {}
@@ -93,10 +93,14 @@ class _Pooled(nn.Module):
         return pooled if self.projection is None else self.projection(pooled)
 
 
-def _clip(model: nn.Module, folder: Path) -> Backbone:
+def _clip(model: nn.Module, folder: Path, clean: Callable[[str], str] = str.lower) -> Backbone:
     image = _Pooled(model.vision_model, model.visual_projection)
     text = _Pooled(model.text_model, model.text_projection)
-    return _contrastive(model, folder, image, text, model.config.projection_dim, str.lower)
+    return _contrastive(model, folder, image, text, model.config.projection_dim, clean)
+
+
+def _metaclip(model: nn.Module, folder: Path) -> Backbone:
+    return _clip(model, folder, clean=str)  # XLM-V's tokenizer knows upper case
 
 
 def _siglip(model: nn.Module, folder: Path) -> Backbone:
