@@ -26,6 +26,7 @@ from stillact.synthetic import rendering
 ROOT = Path(__file__).parents[3]
 LABELS = {0: "chair", 1: "Person", 2: "dog"}
 MODELS = {
+    "rt_detr": (transformers.RTDetrConfig, transformers.RTDetrForObjectDetection),
     "rt_detr_v2": (transformers.RTDetrV2Config, transformers.RTDetrV2ForObjectDetection),
     "d_fine": (transformers.DFineConfig, transformers.DFineForObjectDetection),
 }
