@@ -1,4 +1,4 @@
-"""Annotation files: COCO's JSON, and Label Studio's JSON and JSON_MIN."""
+"""Annotation files: COCO's JSON, V-COCO's, and Label Studio's JSON and JSON_MIN."""
 
 import json
 from collections import defaultdict
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stillact.core.errors import InputError
-from stillact.data.labelled import label_studio
+from stillact.data.labelled import label_studio, places, vcoco
 
 PERSON = "person"  # COCO's category
 SHOWN = 3  # photos named in an error
@@ -19,6 +19,7 @@ def rows(file: Path) -> list[list[str]]:
       person boxes; those of the other annotations are, if the file has no such category. A photo is
       searched beside the file, and in `images` beside it or its folder; if it is in neither, it is
       fetched from its coco_url.
+    * V-COCO: `vcoco.found`.
     * Label Studio: the label is the choice of all its annotators.
 
     Raises:
@@ -30,7 +31,12 @@ def rows(file: Path) -> list[list[str]]:
     except ValueError as error:
         raise InputError(f"{file} is not JSON: {error}") from None
     try:
-        found = _coco(file, content) if isinstance(content, dict) else _label_studio(file, content)
+        if isinstance(content, dict):
+            found = _coco(file, content)
+        elif vcoco.known(content):
+            found = vcoco.found(file, content)
+        else:
+            found = _label_studio(file, content)
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise InputError(
             f"{file} is neither an annotation file of COCO nor an export of Label Studio "
@@ -68,16 +74,14 @@ def _coco(file: Path, content: dict[str, Any]) -> dict[str, tuple[set[str], str]
         labels = {name for name, _ in own if name != persons}
         boxes = [box for name, box in own if box and (name == persons or persons is None)]
         text = ";".join(" ".join(f"{side:g}" for side in box) for box in boxes)
-        found[_place(file.parent, image)] = labels, text
+        found[_place(file, image)] = labels, text
     return found
 
 
-def _place(folder: Path, image: dict[str, Any]) -> str:
+def _place(file: Path, image: dict[str, Any]) -> str:
+    """Where the photo of a record of COCO lies, or its address."""
     name = image["file_name"]
-    for place in (name, f"images/{name}", f"../images/{name}"):
-        if (folder / place).is_file():
-            return str(place)
-    return str(image.get("coco_url") or name)
+    return places.beside(file, name) or str(image.get("coco_url") or name)
 
 
 def _label_studio(file: Path, content: list[dict[str, Any]]) -> dict[str, tuple[set[str], str]]:

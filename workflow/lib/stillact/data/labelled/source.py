@@ -13,15 +13,15 @@ from pathlib import Path
 
 from stillact.core import user_csv
 from stillact.core.errors import InputError
-from stillact.data.labelled import annotations, folders, label_studio
+from stillact.data.labelled import annotations, folders, label_studio, mpii, voc_xml
 
 
 def rows(source: str | Path, group_by: str | None = None) -> list[list[str]]:
     """The rows of a manifest, the header first.
 
     Args:
-        source: a folder (`folders.rows`), a .json file (`annotations.rows`), or a CSV
-            (`user_csv.rows`).
+        source: a folder (`folders.rows`, or `voc_xml.rows` for the datasets it knows), a .json
+            file (`annotations.rows`), MPII's .mat file (`mpii.rows`), or a CSV (`user_csv.rows`).
         group_by: "folder": of a folder, photos of one subfolder of a class are a group.
 
     Returns:
@@ -34,7 +34,9 @@ def rows(source: str | Path, group_by: str | None = None) -> list[list[str]]:
     path = Path(source)
     try:
         if path.is_dir():
-            return folders.rows(path, group_by)
+            return voc_xml.rows(path) if voc_xml.known(path) else folders.rows(path, group_by)
+        if path.suffix.lower() == ".mat":
+            return mpii.rows(path)
         if path.suffix.lower() == ".json":
             return annotations.rows(path)
         found = user_csv.rows(path)
