@@ -53,7 +53,7 @@ rule pretrain_scenes:
 
 
 rule pretrain:
-    """Pretrain a tiny backbone: vit on limb positions, clip and siglip on captions."""
+    """Pretrain a tiny backbone: vit and pose on the limbs of people, clip and siglip on captions."""
     input:
         arrays=[f"results/pretrain/scenes/{shard}.npz" for shard in range(cfg.pretrain.shards)],
         tables=[f"results/pretrain/scenes/{shard}.csv" for shard in range(cfg.pretrain.shards)],
@@ -65,7 +65,7 @@ rule pretrain:
     benchmark:
         "results/benchmarks/pretrain/{tower}.tsv"
     wildcard_constraints:
-        tower="clip|siglip|vit",
+        tower="clip|siglip|vit|pose",
     conda:
         "../../envs/backbones.yaml"
     threads: 1

@@ -80,14 +80,17 @@ class Weights(Block):
         return not self.weights.startswith(("hub:", "pypi:"))
 
 
+POSE_LOADERS = ("blazepose", "timm_pose")  # of backbones that give the joints of a person
+
+
 class Backbone(Weights):
     """A pretrained model: the library that builds it, its name there, and its weights."""
 
     loader: Annotated[
-        Literal["open_clip", "transformers", "timm", "blazepose"],
+        Literal["open_clip", "transformers", "timm", "blazepose", "timm_pose"],
         Field(
-            description="The library that builds the model; blazepose: the joints of a person, "
-            "for models of the recipe pose."
+            description="The library that builds the model; blazepose and timm_pose (of rule "
+            "pretrain): the joints of a person, for models of the recipe pose."
         ),
     ]
     name: Annotated[
@@ -97,7 +100,8 @@ class Backbone(Weights):
             description="Architecture: a name of open_clip.list_models() or timm.list_models(); "
             "for transformers the model type: clip, metaclip_2, siglip (SigLIP2 at a fixed size "
             "too) or vit; for blazepose: pose_landmark_full. "
-            "local-dir: (open_clip, timm) reads it from the config in the weights' folder.",
+            "local-dir: (open_clip, timm, timm_pose) reads it from the config in the folder of the "
+            "weights.",
         ),
     ]
     tensors: Annotated[

@@ -45,9 +45,9 @@ class Pretrain(Block):
         float, Field(ge=0, description="Not applied to biases, norms and embeddings.")
     ]
     towers: Annotated[
-        dict[Literal["vit", "clip", "siglip"], Tower],
+        dict[Literal["vit", "clip", "siglip", "pose"], Tower],
         Field(
-            description="Trained towers: vit on limb positions and other attributes; clip and "
-            "siglip, initialised from the vit, on captions."
+            description="Trained towers: vit on limb positions and other attributes; initialised "
+            "from it, clip and siglip on captions, and pose on the joints of a person."
         ),
     ]

@@ -97,7 +97,7 @@ def _source(source: str) -> str:
 
 
 def _versions(records: Iterable[BackboneRecord]) -> dict[str, str]:
-    packages = {"open_clip": "open_clip_torch", "blazepose": "tflite"}
+    packages = {"open_clip": "open_clip_torch", "blazepose": "tflite", "timm_pose": "timm"}
     return {
         one.loader: importlib.metadata.version(packages.get(one.loader, one.loader))
         for one in records

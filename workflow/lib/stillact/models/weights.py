@@ -25,12 +25,14 @@ CONFIGS = {
     "open_clip": ("open_clip_config.json",),
     "transformers": ("config.json", "preprocessor_config.json", "processor_config.json"),
     "timm": ("config.json",),
+    "timm_pose": ("config.json",),
     "blazepose": (),
 }
 WEIGHTS = {
     "open_clip": ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"),
     "transformers": ("model.safetensors", "pytorch_model.bin"),
     "timm": ("model.safetensors", "pytorch_model.bin"),
+    "timm_pose": ("model.safetensors",),
     "blazepose": ("pose_landmark_full.tflite", "pose_detection.tflite"),
 }
 TOKENIZER = (

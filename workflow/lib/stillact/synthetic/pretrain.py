@@ -35,6 +35,8 @@ from stillact.core.logs import logger
 from stillact.core.tables import read_csv
 from stillact.models import tensor_files
 from stillact.synthetic import limbs
+from stillact.synthetic.captioned import JOINTS
+from stillact.synthetic.pretrain_pose import Posed
 from stillact.training.loop import repeatable
 
 PATCH = 16
@@ -87,27 +89,60 @@ def train(
     """Train one tower and save it.
 
     Args:
-        tower: clip, siglip or vit.
+        tower: clip, siglip, vit or pose.
         settings: architecture, optimisation, seed.
         folder: output folder: for clip and siglip, open_clip_config.json and
-            open_clip_model.safetensors; for vit, config.json and model.safetensors.
-        start: folder of a saved vit, which initialises clip and siglip.
+            open_clip_model.safetensors; for vit and pose, config.json and model.safetensors.
+        start: folder of a saved vit, which initialises the others.
         threads: number of torch's threads.
 
     Returns:
-        epoch, loss: the mean loss (vit: a sum, see `_Supervised`; else nats) of each epoch.
+        epoch, loss: the mean loss (vit: a sum, see `_Supervised`; pose: see `Posed`; else nats) of
+        each epoch.
     """
     with repeatable(threads):
         torch.manual_seed(settings.seed)
         if tower == "vit":
-            task = _Supervised(settings, scenes)
+            task: _Task = _Supervised(settings, scenes)
             _start(task.image, scenes.images)
+        elif tower == "pose":
+            task = Posed(ARCHITECTURE, _shape(settings), scenes.joints, start)
         else:
             task = _Contrastive(tower, settings, scenes, start)
         history = _fit(tower, task, scenes.images, settings)
         folder.mkdir(parents=True, exist_ok=True)
         task.save(folder)
+        if tower == "pose":
+            described = _timm_config(settings) | {"joints": JOINTS}
+            (folder / "config.json").write_text(json.dumps(described, indent=1) + "\n", "utf-8")
     return history
+
+
+def _shape(settings: Pretrain) -> dict[str, int]:
+    """Arguments of timm's ViT."""
+    return {
+        "img_size": settings.size,
+        "embed_dim": settings.width,
+        "depth": settings.layers,
+        "num_heads": settings.width // HEAD,
+    }
+
+
+def _timm_config(settings: Pretrain) -> dict:
+    """The contents of timm's config.json."""
+    preprocessing = {
+        "input_size": [3, settings.size, settings.size],
+        "interpolation": "bicubic",
+        "crop_pct": 1.0,
+        "crop_mode": "center",
+        **GREY,
+    }
+    return {
+        "architecture": ARCHITECTURE,
+        "num_classes": 0,
+        "model_args": _shape(settings),
+        "pretrained_cfg": preprocessing,
+    }
 
 
 class _Supervised(nn.Module):
@@ -120,13 +155,8 @@ class _Supervised(nn.Module):
 
     def __init__(self, settings: Pretrain, scenes: Scenes):
         super().__init__()
-        self.shape = {
-            "img_size": settings.size,
-            "embed_dim": settings.width,
-            "depth": settings.layers,
-            "num_heads": settings.width // HEAD,
-        }
-        self.image = timm.create_model(ARCHITECTURE, num_classes=0, **self.shape)
+        self.described = _timm_config(settings)
+        self.image = timm.create_model(ARCHITECTURE, num_classes=0, **_shape(settings))
         self.grid = settings.size // PATCH
         fields = torch.cat([limbs.fields(part, self.grid) for part in scenes.joints.split(500)])
         self.fields = fields / fields.std(dim=(0, 1))
@@ -151,21 +181,7 @@ class _Supervised(nn.Module):
         return patches + F.mse_loss(at, places) + 0.05 * sum(others)
 
     def save(self, folder: Path) -> None:
-        side = self.shape["img_size"]
-        preprocessing = {
-            "input_size": [3, side, side],
-            "interpolation": "bicubic",
-            "crop_pct": 1.0,
-            "crop_mode": "center",
-            **GREY,
-        }
-        described = {
-            "architecture": ARCHITECTURE,
-            "num_classes": 0,
-            "model_args": self.shape,
-            "pretrained_cfg": preprocessing,
-        }
-        save_for_hf(self.image, folder, described, safe_serialization=True)
+        save_for_hf(self.image, folder, self.described, safe_serialization=True)
 
 
 @torch.no_grad()
@@ -283,9 +299,10 @@ def open_clip_names(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]
     return renamed
 
 
-def _fit(
-    tower: str, task: _Supervised | _Contrastive, images: torch.Tensor, settings: Pretrain
-) -> pd.DataFrame:
+_Task = _Supervised | _Contrastive | Posed
+
+
+def _fit(tower: str, task: _Task, images: torch.Tensor, settings: Pretrain) -> pd.DataFrame:
     """Train for all epochs; half of the pictures are mirrored."""
     size, epochs = min(settings.batch_size, len(images)), settings.towers[tower].epochs
     steps = len(images) // size
@@ -319,9 +336,7 @@ def _fit(
     return pd.DataFrame({"epoch": range(1, epochs + 1), "loss": losses})
 
 
-def _optimisers(
-    task: _Supervised | _Contrastive, settings: Pretrain, rate: float
-) -> list[torch.optim.Optimizer]:
+def _optimisers(task: _Task, settings: Pretrain, rate: float) -> list[torch.optim.Optimizer]:
     """AdamW, without weight decay on embeddings, norms and biases. A tower with random weights uses
     Muon (arXiv 2502.16982) for its blocks' matrices, which needs half the steps."""
     matrices, decayed, spared = [], [], []

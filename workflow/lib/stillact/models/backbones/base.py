@@ -218,9 +218,9 @@ def unknown(block: Block, known: Iterable[str]) -> NoReturn:
     """Raise an InputError for an unknown model name, with the closest known one."""
     listed = f"{block.loader}.list_models()"
     if block.loader == "transformers":
-        listed = "clip, siglip or vit"
-    if block.loader == "blazepose":
-        listed = "pose_landmark_full"
+        listed = "clip, metaclip_2, siglip or vit"
+    if block.loader in ("blazepose", "timm_pose"):
+        listed = " or ".join(known)
     raise InputError(
         f"no model {block.name!r} for the loader {block.loader}.{did_you_mean(block.name, known)} "
         f"Use one of {listed}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stillact.config.backbones import Backbone as Block
 from stillact.core.errors import InputError
-from stillact.models.backbones import blazepose, open_clip, timm, transformers
+from stillact.models.backbones import blazepose, open_clip, timm, timm_pose, transformers
 from stillact.models.backbones.base import Backbone
 from stillact.models.records import BackboneRecord
 
@@ -30,6 +30,7 @@ def load(block: Block, folder: Path) -> Backbone:
         "transformers": transformers.load,
         "timm": timm.load,
         "blazepose": blazepose.load,
+        "timm_pose": timm_pose.load,
     }
     if not folder.exists():
         raise InputError(f"{folder}: no weights of {block.name} there; run rule fetch_weights")

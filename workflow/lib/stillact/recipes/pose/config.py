@@ -10,7 +10,9 @@ from stillact.config.types import Block, Label, Name
 
 class PoseModel(Block):
     recipe: Literal["pose"]
-    backbone: Annotated[Name, Field(description="One of `backbones`, with the loader blazepose.")]
+    backbone: Annotated[
+        Name, Field(description="One of `backbones`, with the loader blazepose or timm_pose.")
+    ]
 
     @property
     def squares(self) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The recipe pose."""
 
+from stillact.config.backbones import POSE_LOADERS
 from stillact.config.training import LinearProbe as Settings
 from stillact.config.types import fault
 from stillact.recipes.base import FROZEN, Recipe, StudyConfig
@@ -15,10 +16,10 @@ class Pose(Recipe):
 
     def check(self, config: StudyConfig, name: str, model: PoseModel) -> None:
         super().check(config, name, model)
-        if config.backbones[model.backbone].loader != "blazepose":
+        if config.backbones[model.backbone].loader not in POSE_LOADERS:
             fault(
                 "models.{name}.backbone: {backbone} finds no joints; name a backbone with the "
-                "loader blazepose",
+                "loader blazepose or timm_pose",
                 name=name,
                 backbone=model.backbone,
             )
