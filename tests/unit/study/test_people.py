@@ -64,7 +64,7 @@ def test_a_detector_is_one_of_the_detectors(people, expected):
     [
         (
             {"recipe": "pose", "backbone": "clip"},
-            "models.mine.backbone: clip finds no joints; name a backbone with the loader blazepose",
+            "models.mine.backbone: clip finds no joints; name one that does, such as blazepose",
         ),
         ({"recipe": "pose", "backbone": "blaze"}, "models.mine.backbone: unknown name 'blaze'."),
         ({"recipe": "pose"}, "models.mine.backbone: Field required"),

@@ -80,7 +80,7 @@ class Weights(Block):
         return not self.weights.startswith(("hub:", "pypi:"))
 
 
-POSE_LOADERS = ("blazepose", "timm_pose")  # of backbones that give the joints of a person
+VITPOSE = "vitpose"  # the type of a model of transformers that gives the joints of a person
 
 
 class Backbone(Weights):
@@ -99,7 +99,8 @@ class Backbone(Weights):
             min_length=1,
             description="Architecture: a name of open_clip.list_models() or timm.list_models(); "
             "for transformers the model type: clip, metaclip_2, siglip (SigLIP2 at a fixed size "
-            "too) or vit; for blazepose: pose_landmark_full. "
+            "too), vit, or vitpose, which gives the joints of a person; for blazepose: "
+            "pose_landmark_full. "
             "local-dir: (open_clip, timm, timm_pose) reads it from the config in the folder of the "
             "weights.",
         ),
@@ -115,6 +116,11 @@ class Backbone(Weights):
         Geometry | None,
         Field(description="Method to make a photo square; null: that of the weights' authors."),
     ] = None
+
+    @property
+    def gives_joints(self) -> bool:
+        """Whether its embedding is the joints of a person, which the recipe pose takes."""
+        return self.loader in ("blazepose", "timm_pose") or self.name == VITPOSE
 
     @model_validator(mode="after")
     def _of_loader(self) -> Self:

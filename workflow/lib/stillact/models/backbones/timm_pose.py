@@ -62,13 +62,12 @@ class Joints(nn.Module):
     def forward(self, crops: torch.Tensor) -> torch.Tensor:
         """As `blazepose.Landmarks`: (batch, 33 * 7 + 1). The probabilities are 1 and the world
         coordinates 0, as the network gives neither."""
-        there, back = self.places(torch.cat([crops, crops.flip(3)])).chunk(2)
+        there, back = self.places(torch.cat([crops, crops.flip(3)])).unflatten(0, (2, -1)).unbind(0)
         back = back[:, self._mirror]
         mean = torch.stack([there[..., 0] + 1 - back[..., 0], there[..., 1] + back[..., 1]], -1) / 2
         xy = mean[:, self._used]
-        known, world = torch.ones_like(xy), torch.zeros_like(torch.cat([xy, xy[..., :1]], -1))
-        joints = torch.cat([xy, known, world], 2).flatten(1)
-        return torch.cat([joints, torch.ones_like(joints[:, :1])], 1)
+        known = torch.ones_like(xy[..., 0])
+        return blazepose.packed(xy, known, known[:, 0])
 
 
 def _name(joint: str) -> str:

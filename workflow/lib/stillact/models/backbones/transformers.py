@@ -1,4 +1,4 @@
-"""The loader of transformers' models: CLIP, MetaCLIP 2, SigLIP and ViT."""
+"""The loader of transformers' models: CLIP, MetaCLIP 2, SigLIP, ViT and ViTPose."""
 
 import functools
 from collections.abc import Callable
@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from stillact.config.backbones import VITPOSE, Weights
 from stillact.config.backbones import Backbone as Block
-from stillact.config.backbones import Weights
 from stillact.core.errors import InputError
 from stillact.models import weights
+from stillact.models.backbones import vitpose
 from stillact.models.backbones.base import (
     Backbone,
     layers,
@@ -25,10 +26,12 @@ from stillact.models.backbones.base import (
 def load(block: Block, folder: Path) -> Backbone:
     """Load the backbone of a config block of the loader transformers, as for `loading.load`."""
     kinds = {"clip": _clip, "metaclip_2": _metaclip, "siglip": _siglip, "vit": _vit}
+    kinds |= {VITPOSE: vitpose.of_transformers}
     if block.name not in kinds:
         unknown(block, kinds)
     options = {"add_pooling_layer": False} if block.name == "vit" else {}
-    model = pretrained("AutoModel", block, folder, **options)
+    auto = "VitPoseForPoseEstimation" if block.name == VITPOSE else "AutoModel"
+    model = pretrained(auto, block, folder, **options)
     return kinds[block.name](model, folder)
 
 

@@ -11,7 +11,7 @@ from stillact.config.types import Block, Label, Name
 class PoseModel(Block):
     recipe: Literal["pose"]
     backbone: Annotated[
-        Name, Field(description="One of `backbones`, with the loader blazepose or timm_pose.")
+        Name, Field(description="One of `backbones`, that gives the joints of a person.")
     ]
 
     @property

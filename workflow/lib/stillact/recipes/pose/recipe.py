@@ -1,6 +1,5 @@
 """The recipe pose."""
 
-from stillact.config.backbones import POSE_LOADERS
 from stillact.config.training import LinearProbe as Settings
 from stillact.config.types import fault
 from stillact.recipes.base import FROZEN, Recipe, StudyConfig
@@ -16,10 +15,10 @@ class Pose(Recipe):
 
     def check(self, config: StudyConfig, name: str, model: PoseModel) -> None:
         super().check(config, name, model)
-        if config.backbones[model.backbone].loader not in POSE_LOADERS:
+        if not config.backbones[model.backbone].gives_joints:
             fault(
-                "models.{name}.backbone: {backbone} finds no joints; name a backbone with the "
-                "loader blazepose or timm_pose",
+                "models.{name}.backbone: {backbone} finds no joints; name one that does, such as "
+                "blazepose",
                 name=name,
                 backbone=model.backbone,
             )
