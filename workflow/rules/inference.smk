@@ -2,9 +2,6 @@
 # model trained on all labelled photos; results/predict/ and results/export/. Nothing here is part of
 # a study.
 
-# The limits of photos only: the other fetch settings do not affect predictions.
-LIMITS = cfg.fetch.model_dump(include={"max_bytes", "max_pixels"})
-
 
 rule deploy:
     """Train the recommended model, or that of `deploy:`, on all labelled photos."""

@@ -8,6 +8,10 @@ STARTED_FROM = dict.fromkeys(
 )
 
 
+# The limits of photos only: the other fetch settings do not affect what is seen in them.
+LIMITS = cfg.fetch.model_dump(include={"max_bytes", "max_pixels"})
+
+
 # The people in the photos
 
 if cfg.people.detector:
@@ -65,7 +69,7 @@ if cfg.people.detector:
         params:
             dict(
                 people=cfg.people.model_dump(),
-                fetch=cfg.fetch.model_dump(include={"max_bytes", "max_pixels"}),
+                fetch=LIMITS,
                 cache=cfg.dataset.cache,
             ),
             code=digest_of("models/detect_people.py"),
@@ -129,6 +133,42 @@ rule fetch_weights:
         "Fetching the weights of {wildcards.backbone}"
     script:
         "../scripts/models/fetch_weights.py"
+
+
+# Backbones that give the joints of a person.
+OF_JOINTS = [backbone for backbone in STARTED_FROM if cfg.backbones[backbone].gives_joints]
+
+
+if OF_JOINTS:
+
+    rule keypoints:
+        """Joints of the largest people in each photo, for other programs; run only if requested."""
+        input:
+            images=rules.fetch.output[0],
+            people=rules.people.output[0],
+            record=f"results/backbones/{OF_JOINTS[0]}/weights.json",
+        output:
+            "results/people/keypoints.csv",
+        log:
+            "results/logs/keypoints.log",
+        benchmark:
+            "results/benchmarks/keypoints.tsv"
+        group:
+            "embed"
+        conda:
+            "../../envs/backbones.yaml"
+        threads: 2
+        resources:
+            gpu=gpu,
+            mem_mb=scaled_by_attempt(4000),
+            runtime=scaled_by_attempt(120),
+        params:
+            dict(fetch=LIMITS, cache=cfg.dataset.cache),
+            code=digest_of("models/keypoints.py"),
+        message:
+            f"Finding the joints of people with {OF_JOINTS[0]}"
+        script:
+            "../scripts/models/keypoints.py"
 
 
 rule pack_backbone:
