@@ -7,9 +7,8 @@ import pandas as pd
 import pytest
 
 from stillact.core.errors import InputError
-from stillact.evaluation import answer, comparisons
-from stillact.evaluation.answer import Answer, Price
-from stillact.evaluation.geometry import Geometry
+from stillact.evaluation import answer, answer_text, comparisons
+from stillact.evaluation.answer import Answer, Geometry, Price
 from stillact.evaluation.predictions import Predictions
 from stillact.evaluation.selection import candidates, choose
 from support import records
@@ -79,7 +78,7 @@ def test_nothing_is_shown_of_guesses():
     found = made({"a": hits(1 / 3, 5), "b": hits(1 / 3, 6)}, LABELS)
     assert (found.verdict, found.model) == (answer.NOTHING_SHOWN, None)
     assert found.chosen in ("a", "b")
-    first, *rest = answer.sentences(found)
+    first, *rest = answer_text.sentences(found)
     assert first == "These photos do not show that any model can distinguish x, y and z."
     assert f"about {found.needed} photos" in " ".join(rest)
 
@@ -111,8 +110,8 @@ def test_without_candidates_it_says_what_to_set():
     )
     assert (found.verdict, found.model, found.accuracy) == (answer.NOTHING_SHOWN, None, None)
     assert "cross_validation" in found.why
-    assert answer.sentences(found)
-    assert "Not judged: m: no folds." in answer.as_markdown(found)
+    assert answer_text.sentences(found)
+    assert "Not judged: m: no folds." in answer_text.as_markdown(found)
 
 
 def test_it_is_read_as_it_is_written(tmp_path):
@@ -127,14 +126,14 @@ def test_it_is_read_as_it_is_written(tmp_path):
 
 def test_the_words_hold_the_numbers():
     found = made({"cheap": hits(0.4, 0), "best": hits(0.9, 1)}, LABELS)
-    first, second, beside = answer.sentences(found)
+    first, second, beside = answer_text.sentences(found)
     assert first.startswith("Use best to distinguish x, y and z")
     for value in (found.accuracy, found.accuracy_low, found.accuracy_high):
         assert f"{100 * value:.1f}\xa0%" in first
     assert "120 photos" in second
     assert f"{100 * found.chance:.1f}\xa0%" in second
     assert f"{100 * found.worse[0].low:.1f}" in beside
-    text = answer.as_markdown(found)
+    text = answer_text.as_markdown(found)
     assert first in text
     assert "| best | chosen |" in text
 
@@ -187,8 +186,8 @@ def test_the_price_of_an_ensemble_has_the_training_and_weights_of_its_members(tm
 @pytest.mark.parametrize(("accuracy", "more"), [(0.5, False), (0.9, True)])
 def test_the_answer_states_what_the_boxes_alone_say(accuracy, more):
     found = made({"cheap": hits(0.4, 0), "best": hits(0.9, 1)}, LABELS)
-    assert "no pixels" not in answer.as_markdown(found)
+    assert "no pixels" not in answer_text.as_markdown(found)
     baseline = Geometry(accuracy=accuracy, low=0.4, high=0.95, with_boxes=100)
-    text = answer.as_markdown(found.model_copy(update={"geometry": baseline}))
+    text = answer_text.as_markdown(found.model_copy(update={"geometry": baseline}))
     assert f"but no pixels, on {100 * accuracy:.1f}\xa0%" in text
     assert ("that best uses more than that is not shown" in text) == more

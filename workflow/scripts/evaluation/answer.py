@@ -4,7 +4,7 @@ from pathlib import Path
 
 from stillact.core import logs
 from stillact.core.tables import read_csv, replacing
-from stillact.evaluation import answer, geometry, selection
+from stillact.evaluation import answer, answer_text, geometry, selection
 
 with logs.job(snakemake.log[0]):
     settings, source = snakemake.params[0], snakemake.input
@@ -33,6 +33,6 @@ with logs.job(snakemake.log[0]):
     with replacing(snakemake.output.json) as part:
         Path(part).write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
     with replacing(snakemake.output.md) as part:
-        Path(part).write_text(answer.as_markdown(found), encoding="utf-8")
-    for text in answer.sentences(found):
+        Path(part).write_text(answer_text.as_markdown(found), encoding="utf-8")
+    for text in answer_text.sentences(found):
         logs.logger.info("%s", text)

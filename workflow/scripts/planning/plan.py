@@ -7,7 +7,8 @@ import pandas as pd
 
 from stillact.core import logs
 from stillact.core.tables import write_csv
-from stillact.evaluation.answer import Answer, sentences
+from stillact.evaluation.answer import Answer
+from stillact.evaluation.answer_text import sentences
 from stillact.planning import estimate
 from stillact.study.load import load
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -15,21 +14,10 @@ from sklearn.preprocessing import StandardScaler
 from stillact.data.boxes import Box, clipped
 from stillact.data.manifest import parse_boxes
 from stillact.evaluation import bootstrap
+from stillact.evaluation.answer import Geometry
 
 FEATURES = ["aspect", "people", "nobody", "area", "box_aspect", "width", "height"]
 FEATURES += ["x", "y", "top", "bottom", "second", "covered"]
-
-
-class Geometry(BaseModel):
-    """Out-of-fold accuracy of the baseline, [0, 1], its 95 % interval, and the number of photos
-    with a person box."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    accuracy: float
-    low: float
-    high: float
-    with_boxes: int
 
 
 def features(people: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:

@@ -14,6 +14,8 @@ from stillact.core.runs import SUBSETS
 from stillact.data.overview import audit_summary
 from stillact.evaluation import answer
 from stillact.evaluation.answer import Answer
+from stillact.evaluation.answer_text import behind
+from stillact.evaluation.answer_text import sentences as answer_sentences
 from stillact.evaluation.metrics import METRICS
 from stillact.figures.style import COLOURS
 from stillact.paper import notes as paper_notes
@@ -44,7 +46,7 @@ def build(study: Study, template: Path) -> str:
     script = template.with_name("report.js").read_text(encoding="utf-8")
     return _loaded(template).render(
         study=study,
-        sentences=[] if study.answer is None else answer.sentences(study.answer),
+        sentences=[] if study.answer is None else answer_sentences(study.answer),
         prices=_prices(study.answer),
         models=[(name, RECIPES[model.recipe].describe(model)) for name, model in models.items()],
         backbones=report_models.backbones(study.config, models),
@@ -162,7 +164,12 @@ def _prices(found: Answer | None) -> list[dict]:
     return [
         first,
         *(
-            {"model": one.model, "what": what, "difference": answer.behind(one), "price": one.price}
+            {
+                "model": one.model,
+                "what": what,
+                "difference": behind(one),
+                "price": one.price,
+            }
             for one, what in others
         ),
     ]
