@@ -1,8 +1,11 @@
-"""Classify the activity of people in photos: python predict.py PHOTO...
+"""Classify the activity of people in photos: python predict.py PHOTO_OR_FOLDER... [--json | --csv]
 
-Requires onnxruntime, numpy and pillow, and the files model.onnx and config.json in this folder.
+The exit status is 1 if a photo cannot be read. Requires onnxruntime, numpy and pillow, and the
+files model.onnx and config.json in this folder.
 """
 
+import argparse
+import csv
 import io
 import json
 import math
@@ -117,14 +120,86 @@ def square(photo, view, box=None):
 
 detector = CONFIG["detector"] and onnxruntime.InferenceSession(FOLDER / "detector.onnx")
 model = onnxruntime.InferenceSession(FOLDER / "model.onnx")
-for file in sys.argv[1:]:
+
+
+def probabilities(file):
+    """The probability of each class, for a photo file."""
     with Image.open(file) as opened:
         photo = upright(opened)
     box = person(photo) if detector else None
     views = {view["input"]: np.asarray(square(photo, view, box)) for view in CONFIG["views"]}
     # uint8 (1, 3, size, size)
     inputs = {name: pixels.transpose(2, 0, 1)[None] for name, pixels in views.items()}
-    ((probabilities,),) = model.run(["probabilities"], inputs)
-    best = probabilities.argmax()
-    unsure = " (unsure)" if probabilities[best] < CONFIG["threshold"] else ""
-    print(f"{file}: {CONFIG['classes'][best]} {probabilities[best]:.4f}{unsure}")
+    ((found,),) = model.run(["probabilities"], inputs)
+    return [round(float(probability), 8) for probability in found]
+
+
+def answer(file):
+    """A record: path, status, reason, predicted, prob_..., confidence and abstain."""
+    head, columns = {"path": str(file)}, [f"prob_{name}" for name in CONFIG["classes"]]
+    try:
+        found = probabilities(file)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        none = dict.fromkeys(("predicted", *columns, "confidence", "abstain"), "")
+        return head | {"status": "unreadable", "reason": reason} | none
+    best = max(found)
+    return {
+        **head,
+        "status": "ok",
+        "reason": "",
+        "predicted": CONFIG["classes"][found.index(best)],
+        **dict(zip(columns, found, strict=True)),
+        "confidence": best,
+        "abstain": "yes" if best < CONFIG["threshold"] else "no",
+    }
+
+
+def photos(path):
+    """A file itself, or all photos in a folder and its subfolders."""
+    if not path.is_dir():
+        return [path]
+    known = Image.registered_extensions()
+    return sorted(file for file in path.rglob("*") if file.suffix.lower() in known)
+
+
+def write(records, how):
+    """Print records as they come: lines for people, a JSON object per line, or CSV."""
+    table = None
+    for record in records:
+        if how == "json":
+            print(json.dumps(record, ensure_ascii=False), flush=True)
+        elif how == "csv":
+            table = table or csv.DictWriter(sys.stdout, record, lineterminator="\n")
+            if record["path"].startswith(("=", "+", "-", "@")):  # a formula for a spreadsheet
+                record["path"] = f"./{record['path']}"
+            table.writerow(record)
+            sys.stdout.flush()
+        elif record["status"] == "ok":
+            unsure = " (unsure)" if record["abstain"] == "yes" else ""
+            print(f"{record['path']}: {record['predicted']} {record['confidence']:.4f}{unsure}")
+        else:
+            print(f"{record['path']}: {record['reason']}", file=sys.stderr)
+        yield record
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Classify the activity of people in photos.")
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PHOTO", help="a photo, or a folder")
+    output = parser.add_mutually_exclusive_group()
+    for how, text in (("json", "a JSON object per photo and line"), ("csv", "CSV with a header")):
+        output.add_argument(f"--{how}", action="store_const", const=how, dest="how", help=text)
+    given = parser.parse_args()
+    files = list(dict.fromkeys(file for path in given.paths for file in photos(path)))
+    if not files:
+        parser.error(f"no photos in {', '.join(map(str, given.paths))}")
+    if given.how == "csv":
+        columns = ["path", "status", "reason", "predicted"]
+        columns += [f"prob_{name}" for name in CONFIG["classes"]]
+        csv.writer(sys.stdout, lineterminator="\n").writerow([*columns, "confidence", "abstain"])
+    read = [record["status"] == "ok" for record in write(map(answer, files), given.how)]
+    return 0 if all(read) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

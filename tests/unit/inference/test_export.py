@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import io
 import json
 import math
 import shutil
@@ -427,6 +428,65 @@ def run_example(folder: Path, files: list[Path]) -> list[str]:
     ran = subprocess.run(command, capture_output=True, text=True, cwd="/")
     assert ran.returncode == 0, ran.stderr
     return ran.stdout.splitlines()
+
+
+@pytest.fixture(scope="module")
+def example(made, tmp_path_factory):
+    """The folder of an export, one of photos in two folders, and a function that runs predict.py
+    there: its exit status, output and messages."""
+    one = made("from_scratch")
+    folder = shutil.copytree(one.folder, tmp_path_factory.mktemp("export") / "out")
+    config = export_config.described(one.used, [(one.used.plan, {})], one.told)
+    (folder / "config.json").write_text(json.dumps(config))
+    shutil.copyfile(EXAMPLE, folder / "predict.py")
+    (folder / "photos/=1+1").mkdir(parents=True)
+    for name in ("a.jpg", "=1+1/b.png"):
+        Image.new("RGB", (40, 30), (200, 30, 90)).save(folder / "photos" / name)
+    (folder / "photos/notes.txt").write_text("no photo")
+    (folder / "photos/c.jpg").write_bytes(b"no photo")
+
+    def run(*arguments):
+        command = [sys.executable, "-I", str(folder / "predict.py"), *arguments]
+        ran = subprocess.run(command, capture_output=True, text=True, cwd=folder / "photos")
+        return ran.returncode, ran.stdout, ran.stderr
+
+    return run
+
+
+def test_the_example_reads_folders_and_names_what_it_cannot_read(example):
+    status, output, messages = example(".")
+    assert status == 1
+    assert [line.split(": ")[0] for line in output.splitlines()] == ["=1+1/b.png", "a.jpg"]
+    assert messages.startswith("c.jpg: cannot identify image file")
+    assert example("a.jpg", "a.jpg")[:2] == (0, output.splitlines(keepends=True)[1])
+    assert example("none.jpg") == (1, "", "none.jpg: No such file or directory\n")
+
+
+def test_the_example_writes_json_and_csv(example):
+    status, output, messages = example("--json", "a.jpg", "c.jpg")
+    good, bad = map(json.loads, output.splitlines())
+    assert (status, messages) == (1, "")
+    assert bad["status"] == "unreadable"
+    assert bad["reason"].startswith("cannot identify image file")
+    chances = [good[f"prob_{name}"] for name in CLASSES]
+    assert sum(chances) == pytest.approx(1, abs=1e-6)
+    assert good["predicted"] == CLASSES[int(np.argmax(chances))]
+    assert good["confidence"] == max(chances)
+    assert (good["path"], good["status"], good["reason"]) == ("a.jpg", "ok", "")
+    table = pd.read_csv(io.StringIO(example("--csv", ".")[1]), keep_default_na=False)
+    assert list(table) == list(good)
+    assert table["path"].tolist() == ["./=1+1/b.png", "a.jpg", "c.jpg"]
+    assert table["status"].tolist() == ["ok", "ok", "unreadable"]
+    assert float(table["confidence"][1]) == good["confidence"]
+
+
+def test_the_example_without_a_photo_says_how_it_is_used(example, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for arguments in ([], ["--json", "--csv", "a.jpg"], [str(tmp_path / "empty")]):
+        status, output, messages = example(*arguments)
+        assert (status, output) == (2, "")
+        assert messages.startswith("usage: predict.py")
+    assert "no photos in" in messages
 
 
 def test_the_example_imports_nothing_else():
