@@ -18,12 +18,12 @@ from stillact.core.errors import InputError
 from stillact.core.text_tables import percent
 from stillact.evaluation import proportions
 from stillact.evaluation.predictions import Predictions
+from stillact.evaluation.proportions import LEVEL
 from stillact.evaluation.selection import Choice, choose
 from stillact.models.records import BackboneRecord
 
 NOTHING_SHOWN, ONE_BEST, SEVERAL_EQUAL = "nothing_shown", "one_best", "several_equal"
 EQUAL, WORSE = "not shown", "yes"  # whether a candidate is worse than the chosen one
-LEVEL = 0.05  # of the tests between models, after Holm's correction
 
 
 class Price(BaseModel):

@@ -19,9 +19,7 @@ from stillact.evaluation.comparisons import holm, votes
 from stillact.evaluation.error_factors import FACTORS, PEOPLE, UNKNOWN, binned
 from stillact.evaluation.hypothesis_tests import format_p
 from stillact.evaluation.predictions import Predictions
-from stillact.evaluation.proportions import effective_images, wilson
-
-LEVEL = 0.05  # significance level
+from stillact.evaluation.proportions import LEVEL, effective_images, wilson
 
 NO_BOXES = "no photo has person boxes"
 ONE_BIN = "too many photos are alike in it to be divided"

@@ -6,6 +6,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import norm, t
 
+LEVEL = 0.05  # significance level of all tests, after their correction
+
 
 def wilson(accuracy, images) -> tuple:
     """The 95 % Wilson score interval, low and high in [0, 1], of an accuracy on a number of images

@@ -6,6 +6,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from stillact.evaluation.proportions import LEVEL
 from stillact.figures.style import (
     COLOURS,
     INK,
@@ -20,7 +21,6 @@ from stillact.figures.style import (
     signed,
 )
 
-ALPHA = 0.05
 JUDGED = 100  # photos: with fewer, a bin of a reliability diagram has less than ten
 TITLES = {
     "accuracy": "accuracy (%)",
@@ -104,7 +104,7 @@ def pairs(table: pd.DataFrame, models: list[str], over: str) -> Figure:
     for a in range(len(models)):
         for b in range(len(models)):
             if a != b and np.isfinite(points[a, b]):
-                star = "*" if p_values[a, b] < ALPHA else ""
+                star = "*" if p_values[a, b] < LEVEL else ""
                 dark = abs(points[a, b]) > 0.5 * REACH
                 axes.text(
                     b,

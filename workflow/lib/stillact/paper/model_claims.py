@@ -20,9 +20,9 @@ from stillact.evaluation import comparisons, hypothesis_tests
 from stillact.evaluation.hypothesis_tests import format_p, paired_interval
 from stillact.evaluation.metrics import METRICS
 from stillact.evaluation.predictions import SAME, Predictions, by_model, rows_of
+from stillact.evaluation.proportions import LEVEL
 
 SUPPORTED, NOT_SUPPORTED, UNDECIDED = "supported", "not supported", "undecided"
-LEVEL = 0.05
 MARGIN = 0.05  # equivalence margin, in accuracy
 RESAMPLES = 2000
 

@@ -9,7 +9,8 @@ from scipy import stats
 from stillact.evaluation.comparisons import holm
 from stillact.evaluation.error_factors import FACTORS
 from stillact.evaluation.hypothesis_tests import format_p
-from stillact.paper.model_claims import LEVEL, NOT_SUPPORTED, SUPPORTED, UNDECIDED, Found
+from stillact.evaluation.proportions import LEVEL
+from stillact.paper.model_claims import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Found
 
 SIZE_MARGIN = 0.1  # equivalence margin of a size, as a share of its mean
 # The factors of the claim about errors, with the end at which the paper expects more of them.

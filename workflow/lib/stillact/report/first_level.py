@@ -7,7 +7,8 @@ import pandas as pd
 
 from stillact.core.text_tables import listed, percent
 from stillact.evaluation.answer import NOTHING_SHOWN, Answer, Compared, Price
-from stillact.evaluation.error_analysis import LEVEL, contrast_words
+from stillact.evaluation.error_analysis import contrast_words
+from stillact.evaluation.proportions import LEVEL
 from stillact.evaluation.shown import Shown
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from stillact.core.text_tables import listed, percent
-from stillact.evaluation import error_analysis
+from stillact.evaluation import error_analysis, proportions
 from stillact.evaluation.agreement import agreement_sentence
 from stillact.evaluation.shown import Shown, scheme_of
 from stillact.perturb.robustness import ALL, CLEAN, by_loss
@@ -202,7 +202,7 @@ def of_pairs(pairs: pd.DataFrame | None) -> str:
         return "Intervals of the metrics, and tests of differences."
     scheme = scheme_of(pairs)
     rows = pairs[pairs["scheme"] == scheme]
-    shown = int((rows["mcnemar_p_holm"] < error_analysis.LEVEL).sum())
+    shown = int((rows["mcnemar_p_holm"] < proportions.LEVEL).sum())
     how = "cross-validated" if scheme == "cv" else "on the test photos"
     return (
         f"Differences in accuracy shown between two models: {shown} of {_count(len(rows), 'pair')} "
@@ -241,7 +241,7 @@ def of_saliency(covered: pd.DataFrame | None) -> str:
 def of_errors(contrasts: pd.DataFrame, wrong_by_all: pd.DataFrame) -> str:
     """How many contrasts are shown, and the photos that all models misclassify."""
     tested = int(contrasts["p_holm"].notna().sum())
-    shown = int((contrasts["p_holm"] < error_analysis.LEVEL).sum())
+    shown = int((contrasts["p_holm"] < proportions.LEVEL).sum())
     return (
         f"Differences in error rate shown between kinds of photos: {shown} of {tested}. "
         f"Misclassified by all models: {_count(len(wrong_by_all), 'photo')}."
