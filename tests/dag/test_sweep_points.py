@@ -9,12 +9,13 @@ from stillact.core.tables import read_csv
 from support.projects import Project, fresh, merge
 
 TOLD = re.compile(
-    r"Training clip_ic: learning rate (\S+), layer decay (\S+), augmentation (\w+)$", re.MULTILINE
+    r"Training clip_ic on holdout: learning_rate~(\S+)\+layer_decay~(\S+)\+augment~(\w+)$",
+    re.MULTILINE,
 )
-SWEEP = {"model": "clip_ic", "learning_rate": [0.0001, 0.00001], "layer_decay": [1.0]}
+SWEEP = {"models": ["clip_ic"], "learning_rate": [10, 1], "layer_decay": [1.0]}
 SWEEP |= {"augment": {"none": [], "flip": None, "strong": None}}
-RUN = [("0.0001", "1.0", "none"), ("1e-05", "1.0", "none")]
-PRODUCT = [(rate, "0.8", name) for rate in ("0.0001", "1e-05") for name in ("flip", "none")]
+RUN = [("1.0", "1.0", "none"), ("10.0", "1.0", "none")]
+PRODUCT = [(rate, "0.8", name) for rate in ("1.0", "10.0") for name in ("flip", "none")]
 FLIP = [{"name": "horizontal_flip", "p": 0.5}]
 
 
@@ -28,8 +29,8 @@ def swept(tmp_path_factory, weights) -> Project:
 
 
 def test_every_combination_is_trained_and_judged(swept):
-    points = read_csv(swept.folder / "results/sweep/points.csv")
-    assert points["learning_rate"].tolist() == [0.0001, 0.00001]
+    points = read_csv(swept.folder / "results/sweep/clip_ic/points.csv")
+    assert points["learning_rate"].tolist() == [10, 1]
     assert points["validation_loss"].between(0, 10).all()
     assert points["epochs"].tolist() == [2, 2]
     folders = [path.parent for path in swept.folder.glob("results/sweep/**/meta.json")]
@@ -42,8 +43,8 @@ def test_every_combination_is_trained_and_judged(swept):
 @pytest.mark.parametrize(
     ("changes", "trained"),
     [
-        ({"learning_rate": [0.00001, "1e-4"]}, []),
-        ({"learning_rate": [0.0001, 0.00001, 0.00003]}, [("3e-05", "1.0", "none")]),
+        ({"learning_rate": [1, "1e1"]}, []),
+        ({"learning_rate": [10, 1, 3]}, [("3.0", "1.0", "none")]),
         ({"layer_decay": [0.8], "augment": {"flip": FLIP}}, PRODUCT),
         ({"augment": {"none": FLIP}}, RUN),
     ],
@@ -57,8 +58,21 @@ def test_new_points_are_trained_and_no_others(swept, changes, trained):
 
 
 def test_a_sweep_of_no_model_is_told(swept):
-    swept.configure({"sweep": SWEEP | {"model": None}})
-    assert "sweep.model: null, so there is no model to sweep" in swept.fail("-n", "sweep")
+    swept.configure({"sweep": SWEEP | {"models": []}})
+    assert "sweep.models: [], so there is no model to sweep" in swept.fail("-n", "sweep")
+
+
+def test_networks_from_scratch_are_trained_on_each_fold(swept):
+    swept.configure({"sweep": SWEEP | {"models": ["cnn_base"]}})
+    output = swept.run("--dry-run", "--", "sweep")
+    found = re.findall(r"Training cnn_base on cv_0_(\d): (\S+)$", output, re.MULTILINE)
+    folds = sorted({int(fold) for fold, _ in found})
+    assert len(found) == 2 * len(folds)
+    assert folds == list(range(len(folds)))
+    assert {point for _, point in found} == {
+        "learning_rate~10.0+augment~none",
+        "learning_rate~1.0+augment~none",
+    }
 
 
 def test_weights_are_those_that_models_start_from(swept):

@@ -27,7 +27,7 @@ CHANGES = {
     "people": {"detector": "blazepose", "boxes": "detector"},
     "robustness": {"models": ["vote"], "corruptions": ["grey"]},
     "paper": None,
-    "sweep": {"model": None},
+    "sweep": {"models": []},
 }
 FILES = {"README.md", "config.json", "detector.onnx", "model.onnx", "model.safetensors"}
 

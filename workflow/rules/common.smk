@@ -301,13 +301,27 @@ def deployable_digest(script):
 
 
 def swept(wildcards):
-    """The histories of all combinations, in the order of the parameter space."""
-    if cfg.sweep.model is None:
+    """The histories of all combinations of a model, in their order: of each one on the holdout
+    split or, of networks from scratch, one per fold."""
+    splits = ["holdout"]
+    if cfg.models[wildcards.model].recipe == "from_scratch":
+        splits = [f"cv_0_{fold}" for fold in range(cfg.splits.kfold.folds)]
+    made = [runs.Run(MAIN, wildcards.model, split, cfg.seeds[0]) for split in splits]
+    return [
+        f"results/sweep/{wildcards.model}/{point}/{run}/history.csv"
+        for point in POINTS[wildcards.model]
+        for run in made
+    ]
+
+
+def analyses_of_sweep(wildcards):
+    """The figures of all swept models."""
+    if not POINTS:
         raise WorkflowError(
-            f"sweep.model: null, so there is no model to sweep; set a fine-tuned model of {MAIN}"
+            "sweep.models: [], so there is no model to sweep; name fine-tuned models or networks "
+            f"from scratch of {MAIN}"
         )
-    run = runs.Run(MAIN, cfg.sweep.model, "holdout", cfg.seeds[0])
-    return [f"results/sweep/{point}/{run}/history.csv" for point in SPACE.instance_patterns]
+    return [f"results/figures/sweep_{model}.svg" for model in POINTS]
 
 
 def photos_listed(wildcards):

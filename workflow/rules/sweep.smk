@@ -1,80 +1,92 @@
-# Input: training data of the model set under `sweep` in the config. Output: results/sweep/, one
-# folder per combination of its settings, and a sensitivity analysis. Run `snakemake -- sweep`.
+# Input: training data of the models under `sweep` in the config. Output: results/sweep/, one folder per
+# model and combination of its settings, and a sensitivity analysis. Run `snakemake -- sweep`.
 
 from stillact.evaluation import sweep
-from snakemake.utils import Paramspace
 
-SPACE = Paramspace(sweep.combinations(cfg.sweep))
-POINT = f"results/sweep/{SPACE.wildcard_pattern}/{{task}}/{{model}}/holdout/seed_{{seed}}"
+# The combinations of each swept model, by their names in paths.
+POINTS = {
+    model: {
+        sweep.folder_of(point): point
+        for point in sweep.combinations(cfg.sweep, cfg.models[model].recipe).to_dict("records")
+    }
+    for model in cfg.sweep.models
+}
+SWEPT = "results/sweep/{model}/{point}/{task}/{model}/{split}/seed_{seed}"
 
 
 rule sweep_point:
-    """Train the model of the sweep with one combination of settings; weights are not kept."""
+    """Train a model of the sweep with one combination of settings; weights are not kept."""
     input:
         unpack(trained_on),
-        split=rules.split.output.holdout,
+        split=lambda wildcards: (
+            f"results/splits/{MAIN}/{'holdout' if wildcards.split == 'holdout' else 'kfold'}.csv"
+        ),
     output:
-        predictions=f"{POINT}/predictions.csv",
-        history=f"{POINT}/history.csv",
-        meta=[f"{POINT}/meta.json"],
+        predictions=f"{SWEPT}/predictions.csv",
+        history=f"{SWEPT}/history.csv",
+        meta=[f"{SWEPT}/meta.json"],
     log:
-        f"results/logs/sweep/{SPACE.wildcard_pattern}/{{task}}/{{model}}/{{seed}}.log",
+        "results/logs/sweep/{point}/{task}/{model}/{split}/{seed}.log",
     benchmark:
-        f"results/benchmarks/sweep/{SPACE.wildcard_pattern}/{{task}}/{{model}}/{{seed}}.tsv"
+        "results/benchmarks/sweep/{point}/{task}/{model}/{split}/{seed}.tsv"
     wildcard_constraints:
-        **{
-            setting: "|".join(re.escape(str(value)) for value in SPACE[setting].unique())
-            for setting in sweep.SETTINGS
-        },
+        point="|".join(re.escape(point) for points in POINTS.values() for point in points) or "-",
         task=MAIN,
-        model=cfg.sweep.model or "-",
+        model="|".join(POINTS) or "-",
     conda:
         "../../envs/backbones.yaml"
-    threads: cfg.resources_of("fine_tune").threads
+    threads: lambda wildcards: cfg.resources_of(cfg.models[wildcards.model].recipe).threads
     resources:
         gpu=gpu,
-        mem_mb=scaled_by_attempt(cfg.resources_of("fine_tune").mem_mb),
-        runtime=scaled_by_attempt(cfg.resources_of("fine_tune").minutes),
+        mem_mb=lambda wildcards, attempt: (
+            attempt * cfg.resources_of(cfg.models[wildcards.model].recipe).mem_mb
+        ),
+        runtime=lambda wildcards, attempt: (
+            attempt * cfg.resources_of(cfg.models[wildcards.model].recipe).minutes
+        ),
     params:
         lambda wildcards: sweep.plan(
-            cfg.plan(wildcards.task, wildcards.model), cfg.sweep, SPACE.instance(wildcards)
+            cfg.plan(wildcards.task, wildcards.model),
+            cfg.sweep,
+            POINTS[wildcards.model][wildcards.point],
         ).model_dump(),
         code=lambda wildcards: digest_of(
             "training/train.py", *modules_of(cfg.plan(wildcards.task, wildcards.model))
         ),
     message:
-        "Training {wildcards.model}: learning rate {wildcards.learning_rate}, layer decay "
-        "{wildcards.layer_decay}, augmentation {wildcards.augment}"
+        "Training {wildcards.model} on {wildcards.split}: {wildcards.point}"
     script:
         "../scripts/training/train.py"
 
 
-rule sweep:
-    """Sensitivity to hyper-parameters: scores of all combinations and their distribution."""
+rule sweep_model:
+    """Sensitivity of a model to its settings: scores of all combinations and their distribution."""
     input:
         histories=swept,
         split=f"results/splits/{MAIN}/holdout.csv",
     output:
         points=report(
-            "results/sweep/points.csv",
+            "results/sweep/{model}/points.csv",
             caption="../report/captions/sweep.rst",
             category="Settings",
         ),
         summary=report(
-            "results/sweep/summary.csv",
+            "results/sweep/{model}/summary.csv",
             caption="../report/captions/sweep.rst",
             category="Settings",
         ),
         svg=report(
-            "results/figures/sweep.svg",
+            "results/figures/sweep_{model}.svg",
             caption="../report/captions/sweep.rst",
             category="Settings",
         ),
-        png="results/figures/sweep.png",
+        png="results/figures/sweep_{model}.png",
     log:
-        "results/logs/sweep.log",
+        "results/logs/sweep/{model}.log",
     benchmark:
-        "results/benchmarks/sweep.tsv"
+        "results/benchmarks/sweep/{model}.tsv"
+    wildcard_constraints:
+        model="|".join(POINTS) or "-",
     localrule: True
     conda:
         "../../envs/report.yaml"
@@ -84,16 +96,22 @@ rule sweep:
         runtime=10,
     params:
         lambda wildcards: dict(
-            model=cfg.sweep.model,
-            points=SPACE.to_dict("records"),
-            own=sweep.own(cfg.plan(MAIN, cfg.sweep.model), cfg.sweep),
-            patience=cfg.plan(MAIN, cfg.sweep.model).training.patience,
+            points=list(POINTS[wildcards.model].values()),
+            own=sweep.own(cfg.plan(MAIN, wildcards.model), cfg.sweep),
+            patience=cfg.plan(MAIN, wildcards.model).training.patience,
         ),
         code=digest_of("evaluation/sweep.py"),
     message:
-        "Evaluating the sensitivity of {params[0][model]} to its settings"
+        "Evaluating the sensitivity of {wildcards.model} to its settings"
     script:
         "../scripts/evaluation/sweep.py"
+
+
+rule sweep:
+    """The sensitivity analyses of all models under `sweep` in the config."""
+    input:
+        analyses_of_sweep,
+    localrule: True
 
 
 WISE_FT = [m for m in cfg.tasks[MAIN].models if m in cfg.models_by("wise_ft")]

@@ -9,18 +9,20 @@ from stillact.figures import sweep as sweep_figures
 
 def points() -> pd.DataFrame:
     rows = [
-        (3e-6, 1.0, "none", 0.8, 0.5),
-        (3e-6, 0.8, "none", 0.6, 0.75),
-        (1e-5, 1.0, "none", 0.2, 0.75),
-        (1e-5, 0.8, "none", 0.7, 1.0),
-        (1e-5, 0.65, "none", 0.9, 0.25),
+        (0.3, 1.0, "none", 0.8, 0.5),
+        (0.3, 0.8, "none", 0.6, 0.75),
+        (1.0, 1.0, "none", 0.2, 0.75),
+        (1.0, 0.8, "none", 0.7, 1.0),
+        (1.0, 0.65, "none", 0.9, 0.25),
     ]
     return pd.DataFrame(rows, columns=[*sweep.SETTINGS, *sweep.METRICS])
 
 
 def drawn(own=None):
-    own = own or {"learning_rate": 1e-5}
-    return sweep_figures.sweep(points(), sweep.summary(points()), own, "clip_lp_ft", 28)
+    own = own or {"learning_rate": 1.0}
+    return sweep_figures.sweep(
+        points(), sweep.summary(points()), own, "clip_lp_ft", "28 validation photos"
+    )
 
 
 def parts(axes):
@@ -51,9 +53,9 @@ def test_the_best_is_ringed_in_every_panel():
 
 
 def test_the_models_own_values_are_marked():
-    figure = drawn({"learning_rate": 1e-5, "augment": "none"})
+    figure = drawn({"learning_rate": 1.0, "augment": "none"})
     ticks = [[tick.get_text() for tick in axes.get_xticklabels()] for axes in figure.axes[3:]]
-    assert ticks == [["3e-06", "1e-05\n(config)"], ["1.0", "0.8", "0.65"], ["none\n(config)"]]
+    assert ticks == [["0.3", "1.0\n(config)"], ["1.0", "0.8", "0.65"], ["none\n(config)"]]
 
 
 def test_best_median_and_spread_are_told():
@@ -68,7 +70,9 @@ def test_best_median_and_spread_are_told():
 def test_accuracies_that_are_all_alike_have_an_axis_without_repeated_numbers():
     for value in (0.0, 0.25, 1.0):
         alike = points().assign(validation_accuracy=value)
-        figure = sweep_figures.sweep(alike, sweep.summary(alike), {}, "clip_lp_ft", 28)
+        figure = sweep_figures.sweep(
+            alike, sweep.summary(alike), {}, "clip_lp_ft", "28 validation photos"
+        )
         figure.canvas.draw()
         numbers = [tick.get_text() for tick in figure.axes[3].get_yticklabels()]
         assert len(set(numbers)) == len(numbers) > 2
@@ -114,3 +118,12 @@ def test_same_input_same_bytes(tmp_path, kind):
         style.save(draw(), first)
         style.save(draw(), second)
         assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_network_without_layer_decay_has_no_panel_of_it():
+    some = points().drop(columns="layer_decay")
+    figure = sweep_figures.sweep(some, sweep.summary(some), {}, "cnn_gen", "all photos")
+    assert [axes.get_xlabel() for axes in figure.axes[2:]] == [
+        "learning rate (times the model's own)",
+        "augmentation",
+    ]

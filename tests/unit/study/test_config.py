@@ -629,7 +629,9 @@ def test_a_template_is_filled_with_each_text_of_another_set():
         ([("recipes.fine_tune.threads", 2)], "'threads' is now resources.fine_tune.threads"),
         ([("cross_validation.views", 1)], "'views' is now cross_validation.tta"),
         ([("models.clip_views.recipe", "views")], "clip_views.recipe: 'views' is now 'tta'"),
-        ([("sweep.model", "clip_em")], "sweep.model: unknown name 'clip_em'"),
+        ([("sweep.models", ["clip_em"])], "sweep.models: unknown name 'clip_em'"),
+        ([("sweep.models", ["vit", "vit"])], "models: vit is given twice; remove one"),
+        ([("sweep.model", "vit")], "'model' is now sweep.models; set that"),
     ],
 )
 def test_what_goes_past_the_paper_is_checked(changes, expected):

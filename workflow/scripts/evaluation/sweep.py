@@ -1,4 +1,4 @@
-"""Rule sweep: a grid of settings of one model, evaluated on the validation photos."""
+"""Rule sweep_model: a grid of settings of one model, evaluated on validation photos."""
 
 import pandas as pd
 
@@ -9,15 +9,22 @@ from stillact.figures import style
 from stillact.figures import sweep as sweep_figures
 
 with logs.job(snakemake.log[0]):
-    params = snakemake.params[0]
-    pairs = zip(params["points"], snakemake.input.histories, strict=True)
-    patience = params["patience"]
-    rows = [point | sweep.kept_epoch(read_csv(path), patience) for point, path in pairs]
-    points = pd.DataFrame(rows)
+    params, model = snakemake.params[0], snakemake.wildcards.model
+    histories = [read_csv(path) for path in snakemake.input.histories]
+    runs = len(histories) // len(params["points"])
+    points = pd.DataFrame(
+        [
+            point | sweep.evaluated(histories[i * runs : (i + 1) * runs], params["patience"])
+            for i, point in enumerate(params["points"])
+        ]
+    )
     summary = sweep.summary(points)
     write_csv(points, snakemake.output.points)
     write_csv(summary, snakemake.output.summary)
-    photos = (read_csv(snakemake.input.split)["subset"] == "validation").sum()
-    figure = sweep_figures.sweep(points, summary, params["own"], params["model"], photos)
+    subsets = read_csv(snakemake.input.split)["subset"]
+    over = f"{(subsets == 'validation').sum()} validation photos"
+    if runs > 1:
+        over = f"the validation photos of {runs} folds"
+    figure = sweep_figures.sweep(points, summary, params["own"], model, over)
     for path in (snakemake.output.svg, snakemake.output.png):
         style.save(figure, path)

@@ -1,6 +1,6 @@
 """Blocks of the config: evaluation and use of the trained models."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -90,16 +90,31 @@ class Robustness(Block):
 
 
 class Sweep(Block):
-    """Sensitivity of one fine-tuned model to its settings: trained with every combination, and
-    evaluated on the validation photos of the main task, with the first seed."""
+    """Sensitivity of models to their settings: each trained with every combination, with the first
+    seed. Fine-tuned models are evaluated on the validation photos of the main task, networks from
+    scratch on those of all folds."""
 
-    model: Annotated[Name | None, Field(description="A fine-tuned model; null: no sweep.")]
-    learning_rate: Annotated[list[Positive], Field(min_length=1)]
-    layer_decay: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)]
+    models: Annotated[
+        list[Name],
+        Field(description="Fine-tuned models, and networks from scratch; []: no sweep."),
+    ]
+    learning_rate: Annotated[
+        list[Positive], Field(min_length=1, description="Factors of the model's own.")
+    ]
+    layer_decay: Annotated[
+        list[Annotated[float, Field(gt=0, le=1)]],
+        Field(min_length=1, description="Of fine-tuned models."),
+    ]
     augment: Annotated[
         dict[Name, list[Augmentation]],
         Field(min_length=1, description="Augmentation strengths, by name."),
     ]
+    renamed: ClassVar[dict[str, str]] = {"model": "sweep.models"}
+
+    @model_validator(mode="after")
+    def _different_models(self) -> "Sweep":
+        unique("models", self.models)
+        return self
 
 
 class Report(Block):

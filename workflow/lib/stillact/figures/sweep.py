@@ -17,7 +17,7 @@ AXES = {
     "validation_accuracy": "validation accuracy (%)",
 }
 NAMES = {
-    "learning_rate": "learning rate",
+    "learning_rate": "learning rate (times the model's own)",
     "layer_decay": "layer decay",
     "augment": "augmentation",
 }
@@ -26,25 +26,26 @@ SPREAD = 0.5  # horizontal spread of the points of one value, in axis units
 
 @rc_context(STYLE)
 def sweep(
-    points: pd.DataFrame, summary: pd.DataFrame, own: Mapping[str, Any], model: str, photos: int
+    points: pd.DataFrame, summary: pd.DataFrame, own: Mapping[str, Any], model: str, over: str
 ) -> Figure:
     """Every combination by each setting: one column of panels per setting, one row per metric.
 
     Args:
-        points: one row per combination: `SETTINGS` and the metrics; at least one.
+        points: one row per combination: its settings and the metrics; at least one.
         summary: from `sweep.summary`, of these points.
         own: from `sweep.own`: the model's own values, which are marked.
         model: its name.
-        photos: number of validation photos.
+        over: description of the photos, for the title.
     """
+    settings = [setting for setting in SETTINGS if setting in points]
     figure = Figure(figsize=(WIDTH, 5.6))
-    grid = figure.subplots(len(METRICS), len(SETTINGS), sharex="col", sharey="row")
+    grid = figure.subplots(len(METRICS), len(settings), sharex="col", sharey="row", squeeze=False)
     best = points.loc[points["validation_loss"].idxmin()]
     for line, metric in zip(grid, METRICS, strict=True):
-        for axes, setting in zip(line, SETTINGS, strict=True):
+        for axes, setting in zip(line, settings, strict=True):
             _values(axes, points, summary, best, setting, metric)
         line[0].set_ylabel(AXES[metric])
-    for axes, setting in zip(grid[-1], SETTINGS, strict=True):
+    for axes, setting in zip(grid[-1], settings, strict=True):
         values = points[setting].unique()
         marked = [
             f"{value}\n(config)" if value == own.get(setting) else f"{value}" for value in values
@@ -53,7 +54,7 @@ def sweep(
         axes.set_xlim(-0.5, len(values) - 0.5)
         axes.set_xlabel(NAMES[setting])
     _percent(grid[-1, 0], points["validation_accuracy"])
-    title = f"{model}: {len(points)} combinations, one seed, {photos} validation photos"
+    title = f"{model}: {len(points)} combinations, one seed, {over}"
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(
         handles,

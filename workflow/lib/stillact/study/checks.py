@@ -67,12 +67,12 @@ def check(config: Any) -> None:
         _bases_are_trained(config, task)
     if config.deploy is not None:
         known("deploy", [config.deploy], config.usable)
-    if config.sweep.model is not None:
-        known(
-            "sweep.model",
-            [config.sweep.model],
-            [m for m, block in config.models.items() if block.recipe == "fine_tune"],
-        )
+    swept = ("fine_tune", "from_scratch")
+    known(
+        "sweep.models",
+        config.sweep.models,
+        [model for model, block in config.models.items() if block.recipe in swept],
+    )
 
 
 def _bases_are_trained(config: Any, task: Any) -> None:
