@@ -124,6 +124,6 @@ def test_a_network_without_layer_decay_has_no_panel_of_it():
     some = points().drop(columns="layer_decay")
     figure = sweep_figures.sweep(some, sweep.summary(some), {}, "cnn_gen", "all photos")
     assert [axes.get_xlabel() for axes in figure.axes[2:]] == [
-        "learning rate (times the model's own)",
+        "learning rate\n(times the model's own)",
         "augmentation",
     ]

@@ -17,7 +17,7 @@ AXES = {
     "validation_accuracy": "validation accuracy (%)",
 }
 NAMES = {
-    "learning_rate": "learning rate (times the model's own)",
+    "learning_rate": "learning rate\n(times the model's own)",
     "layer_decay": "layer decay",
     "augment": "augmentation",
 }
