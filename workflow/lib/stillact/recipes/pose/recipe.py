@@ -36,5 +36,5 @@ class Pose(Recipe):
         return (
             "Multinomial logistic regression on the joints of the largest person, found by "
             f"{backbone}, which is frozen.",
-            ["2006.10204"],
+            [],
         )
