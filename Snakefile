@@ -95,6 +95,12 @@ rule predict:
         rules.sort_photos.output[0] if cfg.sort_into else [],
 
 
+rule sweep:
+    """The sensitivity of models to their settings (`sweep` in the config)."""
+    input:
+        analyses_of_sweep,
+
+
 rule weights:
     """Fetch the pretrained weights of the study's models; needs the network."""
     input:

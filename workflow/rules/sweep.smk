@@ -107,13 +107,6 @@ rule sweep_model:
         "../scripts/evaluation/sweep.py"
 
 
-rule sweep:
-    """The sensitivity analyses of all models under `sweep` in the config."""
-    input:
-        analyses_of_sweep,
-    localrule: True
-
-
 WISE_FT = [m for m in cfg.tasks[MAIN].models if m in cfg.models_by("wise_ft")]
 
 
