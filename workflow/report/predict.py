@@ -170,7 +170,9 @@ def write(records, how):
         if how == "json":
             print(json.dumps(record, ensure_ascii=False), flush=True)
         elif how == "csv":
-            table = table or csv.DictWriter(sys.stdout, record, lineterminator="\n")
+            if table is None:
+                table = csv.DictWriter(sys.stdout, record, lineterminator="\n")
+                table.writeheader()
             if record["path"].startswith(("=", "+", "-", "@")):  # a formula for a spreadsheet
                 record["path"] = f"./{record['path']}"
             table.writerow(record)
@@ -193,10 +195,6 @@ def main():
     files = list(dict.fromkeys(file for path in given.paths for file in photos(path)))
     if not files:
         parser.error(f"no photos in {', '.join(map(str, given.paths))}")
-    if given.how == "csv":
-        columns = ["path", "status", "reason", "predicted"]
-        columns += [f"prob_{name}" for name in CONFIG["classes"]]
-        csv.writer(sys.stdout, lineterminator="\n").writerow([*columns, "confidence", "abstain"])
     read = [record["status"] == "ok" for record in write(map(answer, files), given.how)]
     return 0 if all(read) else 1
 

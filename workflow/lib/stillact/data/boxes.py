@@ -63,10 +63,10 @@ def person_region(boxes: Iterable[Box], width: int, height: int) -> Box | None:
     Returns:
         None if no box overlaps the photo.
     """
-    largest = _largest(boxes, width, height)
-    if largest is None:
+    people = by_visible_area(boxes, width, height)
+    if not people:
         return None
-    (person,) = clipped([largest], width, height)
+    (person,) = clipped(people[:1], width, height)
     across, down = MARGIN * person.width, MARGIN * person.height
     around = Box(
         math.floor(person.left - across),
@@ -78,10 +78,11 @@ def person_region(boxes: Iterable[Box], width: int, height: int) -> Box | None:
     return region
 
 
-def _largest(boxes: Iterable[Box], width: int, height: int) -> Box | None:
-    """The box of which most is in the photo; None if none is."""
-    cut = {box: sum(part.area for part in clipped([box], width, height)) for box in boxes}
-    return max((box for box, area in cut.items() if area), key=cut.__getitem__, default=None)
+def by_visible_area(boxes: Iterable[Box], width: int, height: int) -> list[Box]:
+    """The boxes of which some is in a photo of this size, pixels, that with the most first."""
+    seen = [(sum(part.area for part in clipped([box], width, height)), box) for box in boxes]
+    ordered = sorted(seen, key=lambda one: one[0], reverse=True)
+    return [box for area, box in ordered if area]
 
 
 def square_around(boxes: Iterable[Box], width: int, height: int) -> Box | None:
@@ -95,9 +96,10 @@ def square_around(boxes: Iterable[Box], width: int, height: int) -> Box | None:
     Returns:
         None if no box overlaps the photo.
     """
-    person = _largest(boxes, width, height)
-    if person is None:
+    people = by_visible_area(boxes, width, height)
+    if not people:
         return None
+    person = people[0]
     side = max(round((1 + 2 * MARGIN) * max(person.width, person.height)), 1)
     left = round((person.left + person.right - side) / 2)
     top = round((person.top + person.bottom - side) / 2)

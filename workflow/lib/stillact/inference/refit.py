@@ -115,12 +115,17 @@ def refit(
     Returns:
         The folder of `OUTPUTS`: the weights; and fitted.json: chosen, the values used; seconds.
     """
+
+    def first(of: Source, name: str, seed: int) -> Path:
+        one = replace(run, model=f"{run.model}.{name}", seed=seed)
+        return refit(of, one, rows, folder, unfinished, device, code)
+
     if source.members:
-        return _refit_members(source, run, rows, folder, unfinished, device, code)
+        parts = [first(of, name, of.seeds[0]) for name, of in source.members.items()]
+        return _combine(source, parts, folder / str(run))
     files: dict[str, Any] = dict(source.files)
     if source.base is not None:
-        bases = [replace(run, model=f"{run.model}.base", seed=seed) for seed in source.seeds]
-        made = [refit(source.base, base, rows, folder, unfinished, device, code) for base in bases]
+        made = [first(source.base, "base", seed) for seed in source.seeds]
         files["weights"] = [place / jobs.WEIGHTS for place in made]
     chosen = chosen_in(source.metas)
     made_from = _made_from(source, files, rows, chosen, device, code)
@@ -131,27 +136,8 @@ def refit(
     return folder / str(run)
 
 
-def _refit_members(
-    source: Source,
-    run: Run,
-    rows: pd.DataFrame,
-    folder: Path,
-    unfinished: Path,
-    device: torch.device,
-    code: str,
-) -> Path:
-    made = [
-        refit(
-            member,
-            replace(run, model=f"{run.model}.{name}", seed=member.seeds[0]),
-            rows,
-            folder,
-            unfinished,
-            device,
-            code,
-        )
-        for name, member in source.members.items()
-    ]
+def _combine(source: Source, made: Sequence[Path], place: Path) -> Path:
+    """Write the files of an ensemble, from the folders of its refitted members."""
     plan: Any = source.plan  # an EnsemblePlan
     tables = source.folds and {name: out_of_fold(files) for name, files in source.folds.items()}
     found = vote.of_run(
@@ -159,7 +145,6 @@ def _refit_members(
     )
     combine = {name: torch.from_numpy(getattr(found, name)) for name in ("weight", "bias")}
     tensors = ensemble.together([weights.read(one / jobs.WEIGHTS) for one in made], combine)
-    place = folder / str(run)
     place.mkdir(parents=True)
     tensor_files.write(tensors, place / jobs.WEIGHTS)
     fitted = [json.loads((one / FITTED).read_text(encoding="utf-8")) for one in made]

@@ -10,7 +10,7 @@ import torch
 from stillact.config.data import Fetch
 from stillact.core.logs import logger
 from stillact.data import reading
-from stillact.data.boxes import Box, View, clipped
+from stillact.data.boxes import Box, View, by_visible_area
 from stillact.data.preprocessing import Preprocessing
 from stillact.models import blazepose
 from stillact.models.backbones.base import Backbone
@@ -49,7 +49,9 @@ def table(
     rows = [
         (photo.id, rank, (photo.width, photo.height), str(file), box)
         for photo, file in zip(photos.itertuples(), files, strict=True)
-        for rank, box in enumerate(_largest(people[photo.id], photo.width, photo.height), 1)
+        for rank, box in enumerate(
+            by_visible_area(people[photo.id], photo.width, photo.height)[:MOST], 1
+        )
     ]
 
     @torch.inference_mode()
@@ -74,13 +76,6 @@ def table(
             continue
         tables.append(_of_person(flat, View.of(how, *size, [box])).assign(id=name, person=rank))
     return pd.concat(tables)[COLUMNS] if tables else pd.DataFrame(columns=COLUMNS)
-
-
-def _largest(boxes: Sequence[Box], width: int, height: int) -> list[Box]:
-    """Up to `MOST` boxes, of which some lies in the photo, the one with the largest part first."""
-    parts = [(sum(part.area for part in clipped([box], width, height)), box) for box in boxes]
-    ordered = sorted((one for one in parts if one[0]), key=lambda one: one[0], reverse=True)
-    return [box for _, box in ordered[:MOST]]
 
 
 def _of_person(flat: torch.Tensor, view: View) -> pd.DataFrame:

@@ -35,7 +35,6 @@ from stillact.core.logs import logger
 from stillact.core.tables import read_csv
 from stillact.models import tensor_files
 from stillact.synthetic import limbs
-from stillact.synthetic.captioned import JOINTS
 from stillact.synthetic.pretrain_pose import Posed
 from stillact.training.loop import repeatable
 
@@ -106,15 +105,12 @@ def train(
             task: _Task = _Supervised(settings, scenes)
             _start(task.image, scenes.images)
         elif tower == "pose":
-            task = Posed(ARCHITECTURE, _shape(settings), scenes.joints, start)
+            task = Posed(_timm_config(settings), scenes.joints, start)
         else:
             task = _Contrastive(tower, settings, scenes, start)
         history = _fit(tower, task, scenes.images, settings)
         folder.mkdir(parents=True, exist_ok=True)
         task.save(folder)
-        if tower == "pose":
-            described = _timm_config(settings) | {"joints": JOINTS}
-            (folder / "config.json").write_text(json.dumps(described, indent=1) + "\n", "utf-8")
     return history
 
 

@@ -1,5 +1,6 @@
 """The network of joints of the synthetic dataset: a ViT that looks at one person."""
 
+import json
 from pathlib import Path
 
 import timm
@@ -25,15 +26,18 @@ class Posed(nn.Module):
     The loss is the mean squared error of the joints' places, in units of `UNIT`.
     """
 
-    def __init__(self, architecture: str, shape: dict[str, int], joints: torch.Tensor, start: Path):
+    def __init__(self, described: dict, joints: torch.Tensor, start: Path):
         """
         Args:
-            architecture, shape: of the ViT, for timm.
+            described: timm's config.json of the ViT.
             joints: of the scenes, float32 (scenes, 18, 2), shares of the picture's side.
             start: folder of the saved vit.
         """
         super().__init__()
-        tower = timm.create_model(architecture, num_classes=0, **shape)
+        self.described = described | {"joints": JOINTS}
+        tower = timm.create_model(
+            described["architecture"], num_classes=0, **described["model_args"]
+        )
         tower.load_state_dict(load_file(start / "model.safetensors"))
         self.image = Joints(tower, JOINTS)
         nn.init.zeros_(self.image.linear.weight)
@@ -47,7 +51,8 @@ class Posed(nn.Module):
         return F.mse_loss(self.image.places(crops), places) / UNIT**2
 
     def save(self, folder: Path) -> None:
-        """Write the weights; `described` goes beside them."""
+        text = json.dumps(self.described, indent=1) + "\n"
+        (folder / "config.json").write_text(text, encoding="utf-8")
         save_file(self.image.state_dict(), folder / "model.safetensors")
 
 

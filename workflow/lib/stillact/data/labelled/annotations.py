@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stillact.core.errors import InputError
-from stillact.data.labelled import label_studio, places, vcoco
+from stillact.data.labelled import cells, label_studio, vcoco
 
 PERSON = "person"  # COCO's category
 SHOWN = 3  # photos named in an error
@@ -73,15 +73,14 @@ def _coco(file: Path, content: dict[str, Any]) -> dict[str, tuple[set[str], str]
         own = annotations[image["id"]]
         labels = {name for name, _ in own if name != persons}
         boxes = [box for name, box in own if box and (name == persons or persons is None)]
-        text = ";".join(" ".join(f"{side:g}" for side in box) for box in boxes)
-        found[_place(file, image)] = labels, text
+        found[_place(file, image)] = labels, cells.boxes(boxes)
     return found
 
 
 def _place(file: Path, image: dict[str, Any]) -> str:
     """Where the photo of a record of COCO lies, or its address."""
     name = image["file_name"]
-    return places.beside(file, name) or str(image.get("coco_url") or name)
+    return cells.beside(file, name) or str(image.get("coco_url") or name)
 
 
 def _label_studio(file: Path, content: list[dict[str, Any]]) -> dict[str, tuple[set[str], str]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from stillact.core.errors import InputError
-from stillact.data.labelled import places
+from stillact.data.labelled import cells
 
 HEADER = ["url", "label", "group", "person_boxes"]
 HEIGHT = 200  # pixels: the height of a person of scale 1
@@ -30,10 +30,10 @@ def rows(file: Path) -> list[list[str]]:
         release = loadmat(content, squeeze_me=True, struct_as_record=False)["RELEASE"]
         table = [
             [
-                places.beside(file, str(photo.image.name)) or f"images/{photo.image.name}",
+                cells.beside(file, str(photo.image.name)) or f"images/{photo.image.name}",
                 str(act.cat_name).strip(),
                 "".join(f"video_{number:g}" for number in _listed(photo, "vididx")[:1]),
-                ";".join(filter(None, map(_box, _listed(photo, "annorect")))),
+                cells.boxes(filter(None, map(_box, _listed(photo, "annorect")))),
             ]
             for photo, act, train in zip(
                 release.annolist, release.act, release.img_train, strict=True
@@ -57,10 +57,10 @@ def _listed(record: Any, name: str) -> list:
     return list(value) if hasattr(value, "__len__") else [value]
 
 
-def _box(person: Any) -> str:
-    """A person's box, or '' where the position or the scale is not given."""
+def _box(person: Any) -> tuple[float, ...]:
+    """A person's left, top, width and height; () where the position or the scale is not given."""
     place, scale = getattr(person, "objpos", None), getattr(person, "scale", None)
     if not hasattr(place, "x") or not isinstance(scale, int | float):
-        return ""
+        return ()
     side = scale * HEIGHT
-    return f"{place.x - side / 2:g} {place.y - side / 2:g} {side:g} {side:g}"
+    return place.x - side / 2, place.y - side / 2, side, side

@@ -7,7 +7,7 @@ from typing import Any
 
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
-from stillact.data.labelled import places
+from stillact.data.labelled import cells
 
 POSTURES = ("sit", "stand", "walk", "run")  # of a person who has several, the last one is the label
 UPRIGHT = {"stand", "walk", "run"}
@@ -53,9 +53,11 @@ def found(file: Path, content: list[dict[str, Any]]) -> dict[str, tuple[set[str]
         ordered = sorted(people, key=lambda one: boxes[one][2] * boxes[one][3], reverse=True)
         own = people[ordered[0]]
         if own and not ("sit" in own and own & UPRIGHT):
-            text = ";".join(" ".join(f"{side:g}" for side in boxes[one]) for one in ordered)
-            url = places.beside(file, images[image]["file_name"]) or images[image]["coco_url"]
-            labelled[url] = {max(own, key=POSTURES.index)}, text
+            url = cells.beside(file, images[image]["file_name"]) or images[image]["coco_url"]
+            labelled[url] = (
+                {max(own, key=POSTURES.index)},
+                cells.boxes(boxes[one] for one in ordered),
+            )
     logger.info("%s: %d of %d photos have a posture", file, len(labelled), len(postures))
     return labelled
 

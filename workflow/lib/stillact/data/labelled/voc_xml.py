@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
+from stillact.data.labelled import cells
 from stillact.data.labelled.folders import resolved
 
 HEADER = ["url", "label", "split", "person_boxes"]
@@ -101,14 +102,13 @@ def _actions(person: ET.Element) -> list[str]:
 
 def _box(annotation: Path, person: ET.Element) -> Box:
     try:
-        ends = [float(person.findtext(f"bndbox/{end}", "")) for end in ("xmin", "ymin")]
-        ends += [float(person.findtext(f"bndbox/{end}", "")) for end in ("xmax", "ymax")]
+        left, top, right, bottom = (
+            float(person.findtext(f"bndbox/{end}", "")) for end in ("xmin", "ymin", "xmax", "ymax")
+        )
     except ValueError:
         raise InputError(f"{annotation}: a person has no bndbox of four numbers") from None
-    left, top, right, bottom = ends
     return left, top, right - left, bottom - top
 
 
 def _written(boxes: list[Box]) -> str:
-    valid = [box for box in boxes if box[2] > 0 and box[3] > 0]
-    return ";".join(" ".join(f"{side:g}" for side in box) for box in valid)
+    return cells.boxes(box for box in boxes if box[2] > 0 and box[3] > 0)

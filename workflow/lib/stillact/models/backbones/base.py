@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 from torch import nn
@@ -216,13 +216,12 @@ def layers(tower: nn.Module, blocks: str, after: tuple[str, ...]) -> dict[str, i
 
 def unknown(block: Block, known: Iterable[str]) -> NoReturn:
     """Raise an InputError for an unknown model name, with the closest known one."""
+    names = list(known)
     listed = f"{block.loader}.list_models()"
-    if block.loader == "transformers":
-        listed = "clip, metaclip_2, siglip or vit"
-    if block.loader in ("blazepose", "timm_pose"):
-        listed = " or ".join(known)
+    if block.loader not in ("open_clip", "timm"):  # of these there are hundreds
+        listed = ", ".join(names)
     raise InputError(
-        f"no model {block.name!r} for the loader {block.loader}.{did_you_mean(block.name, known)} "
+        f"no model {block.name!r} for the loader {block.loader}.{did_you_mean(block.name, names)} "
         f"Use one of {listed}"
     )
 
@@ -231,6 +230,16 @@ def require(folder: Path, name: str) -> None:
     """Raise an InputError if a folder of weights lacks a file."""
     if not (folder / name).is_file():
         raise InputError(f"{folder}: has no {name}; name the folder of a saved model")
+
+
+def image_processor(folder: Path) -> Any:
+    """The image processor of a model of transformers, or an InputError where there is none."""
+    import transformers
+
+    try:
+        return transformers.AutoImageProcessor.from_pretrained(folder)
+    except OSError as error:
+        raise InputError(f"{folder}: no preprocessor_config.json; copy the model's own") from error
 
 
 @contextlib.contextmanager

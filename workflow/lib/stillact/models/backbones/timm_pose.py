@@ -15,6 +15,7 @@ from stillact.config.backbones import Backbone as Block
 from stillact.core.errors import InputError
 from stillact.models import blazepose, weights
 from stillact.models.backbones.base import LOCAL, Backbone, preprocessing, require, unknown
+from stillact.models.backbones.blazepose import of_joints
 
 PARTS = {  # joints of BlazePose, by the one of the same part of the body, without its side
     "shoulder": ("shoulder",),
@@ -110,6 +111,4 @@ def load(block: Block, folder: Path) -> Backbone:
     got = weights.read(file)
     weights.require_fit(file, block.name, *weights.differences(network.state_dict(), got))
     network.load_state_dict(got)
-    width = len(blazepose.JOINTS) * blazepose.VALUES + 1
-    layers = {name: 0 for name, _ in network.named_parameters()}
-    return Backbone(network, how | {"geometry": "letterbox"}, width, None, layers)
+    return of_joints(network, how["size"], how["mean"], how["std"], how["interpolation"])

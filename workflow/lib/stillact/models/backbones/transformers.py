@@ -15,6 +15,7 @@ from stillact.models import weights
 from stillact.models.backbones import vitpose
 from stillact.models.backbones.base import (
     Backbone,
+    image_processor,
     layers,
     preprocessing,
     require,
@@ -161,12 +162,7 @@ def _vit(model: nn.Module, folder: Path) -> Backbone:
 
 
 def _preprocessing(folder: Path) -> dict:
-    import transformers
-
-    try:
-        processor = transformers.AutoImageProcessor.from_pretrained(folder)
-    except OSError as error:
-        raise InputError(f"{folder}: no preprocessor_config.json; copy the model's own") from error
+    processor = image_processor(folder)
     sides, way = _sides(processor)
     return preprocessing(
         folder,

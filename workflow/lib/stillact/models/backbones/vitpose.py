@@ -10,7 +10,8 @@ from torch import nn
 
 from stillact.core.errors import InputError
 from stillact.models import blazepose
-from stillact.models.backbones.base import Backbone
+from stillact.models.backbones.base import Backbone, image_processor
+from stillact.models.backbones.blazepose import of_joints
 
 # COCO's joints, in the order of the network's outputs.
 SIDED = ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
@@ -94,26 +95,12 @@ def of_transformers(model: nn.Module, folder: Path) -> Backbone:
     Raises:
         InputError: it has other joints than COCO's, or several experts, or has no preprocessing.
     """
-    import transformers
-
     if model.config.num_labels != len(JOINTS) or model.config.backbone_config.num_experts > 1:
         raise InputError(
             f"{folder}: this ViTPose does not give COCO's {len(JOINTS)} joints by one expert; use "
             "one such as usyd-community/vitpose-base-simple"
         )
-    try:
-        processor = transformers.AutoImageProcessor.from_pretrained(folder)
-    except OSError as error:
-        raise InputError(f"{folder}: no preprocessor_config.json; copy the model's own") from error
+    processor = image_processor(folder)
     mean, std = list(processor.image_mean), list(processor.image_std)
     network = Keypoints(model, mean, std)
-    how = {
-        "size": network.width,
-        "geometry": "letterbox",
-        "interpolation": "bicubic",
-        "crop": 1.0,
-        "mean": mean,
-        "std": std,
-    }
-    width = len(blazepose.JOINTS) * blazepose.VALUES + 1
-    return Backbone(network, how, width, None, {name: 0 for name, _ in network.named_parameters()})
+    return of_joints(network, network.width, mean, std)

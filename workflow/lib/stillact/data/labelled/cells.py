@@ -1,5 +1,6 @@
-"""Where photos lie that an annotation file names."""
+"""Cells of a manifest, from annotation files: paths of photos, and person boxes."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 
@@ -8,3 +9,8 @@ def beside(file: Path, photo: str) -> str | None:
     or in `images` beside that folder; None if it is in none of them."""
     places = (photo, f"images/{photo}", f"../images/{photo}")
     return next((place for place in places if (file.parent / place).is_file()), None)
+
+
+def boxes(sizes: Iterable[Sequence[float]]) -> str:
+    """The cell `person_boxes`, of left, top, width and height in pixels of each box."""
+    return ";".join(" ".join(f"{side:g}" for side in box) for box in sizes)
