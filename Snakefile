@@ -42,6 +42,7 @@ if cfg.paper:
 include: "workflow/rules/saliency.smk"
 include: "workflow/rules/perturb.smk"
 include: "workflow/rules/sweep.smk"
+include: "workflow/rules/review.smk"
 include: "workflow/rules/inference.smk"
 include: "workflow/rules/external.smk"
 include: "workflow/rules/report.smk"
@@ -66,10 +67,11 @@ onsuccess:
 
 
 rule all:
-    """The report of the study and all its inputs (default target)."""
+    """The report of the study, the photos to check, and all their inputs (default target)."""
     default_target: True
     input:
         rules.report.output,
+        rules.review.output if cfg.candidates else [],
 
 
 rule data:

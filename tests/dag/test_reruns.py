@@ -32,6 +32,7 @@ JUDGED = {
     "recipes_figure",
     "answer",
     "more_photos",
+    "review",
 }
 ERRORS = {"errors", "error_figures", "failures_figure"}
 AFTER_TRAINING = {"predictions", "metrics", "model_table", "report", "figure_4"}
@@ -240,6 +241,21 @@ def test_a_new_row_fetches_packs_and_splits_again(rerun):
     stale = Stale(rerun.folder)
     assert {"manifest", "fetch", "pack", "split"} <= stale.rules
     assert "synthetic_dataset" not in stale.rules
+
+
+def test_a_corrected_label_trains_but_embeds_nothing(rerun):
+    manifest = rerun.folder / "mine.csv"
+    rows = read_csv(rerun.folder / "results/synthetic/manifest.csv")
+    write_csv(rows.assign(url="results/synthetic/" + rows["url"]), manifest)
+    rerun.configure({"dataset": {"manifest": "mine.csv"}})
+    (rerun.folder / "results/study.json").unlink()  # of the other manifest
+    embedded = [f"results/embeddings/{name}/images.npy" for name in ("clip", "vit")]
+    rerun.run("--", "results/data/images.csv", "results/splits/activity3/kfold.csv", *embedded)
+    manifest.write_text(manifest.read_text().replace("sitting", "standing", 1))
+    rerun.run("--", "results/data/images.csv", "results/splits/activity3/kfold.csv")
+    stale = Stale(rerun.folder)
+    assert not {"pack", "pack_backbone", "embed_images", "embed_texts"} & stale.rules
+    assert "clip_probe" in stale.models
 
 
 def test_an_older_photo_or_manifest_in_place_of_another_is_noticed(rerun):

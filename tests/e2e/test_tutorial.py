@@ -88,11 +88,13 @@ def reader(project):
 
 
 def test_the_tutorial(reader):
-    dry, run, predict, more, without_hub = blocks("sh")
+    dry, run, correct, predict, more, without_hub = blocks("sh")
     assert "This was a dry-run" in reader.enter(dry)
     assert not (reader.folder / "results").exists()
     reader.enter(run)
     assert_it_is_about_the_readers_classes(reader)
+
+    assert_photos_can_be_corrected(reader, correct)
 
     reader.enter(predict)
     answers = reader.table("predict/predictions.csv")
@@ -110,6 +112,27 @@ def test_the_tutorial(reader):
     planned = reader.enter(without_hub.replace("snakemake", "snakemake -n"))
     assert "train_linear_probe_holdout_seed_0" in planned
     assert "Fetching the weights of efficientnet_lite0" in planned
+
+
+def assert_photos_can_be_corrected(reader, command):
+    first, second, third = reader.table("review.csv").head(3).itertuples()
+    urls = reader.table("data/images.csv").set_index("id")["url"]
+    saved = pd.DataFrame(
+        {
+            "id": [first.image_id, second.image_id, third.image_id],
+            "photo": urls[[first.image_id, second.image_id, third.image_id]],
+            "label": [first.label, second.label, third.label],
+            "action": ["relabel", "relabel", "drop"],
+            "new_label": [*(next(c for c in CLASSES if c != r.label) for r in (first, second)), ""],
+        }
+    )
+    saved.to_csv(reader.folder / "corrections.csv", index=False)
+    reader.enter(command)
+    done = reader.table("corrected.csv")
+    assert [Path(path).parent.name for path in done["now"][:2]] == saved["new_label"].tolist()[:2]
+    assert all((reader.folder / path).is_file() for path in done["now"])
+    assert "photos_dropped" in done["now"][2]
+    assert len([*(reader.folder / "photos").rglob("*.*g")]) == 35
 
 
 def assert_it_is_about_the_readers_classes(reader):

@@ -356,3 +356,19 @@ def folder_sorted_into(wildcards):
     except InputError as error:
         raise WorkflowError(str(error)) from None
     return dict(target=cfg.sort_into)
+
+
+def corrections_given(wildcards):
+    """The file of corrections, which Snakemake by itself would report as missing by its name."""
+    if cfg.corrections is None or not os.path.isfile(cfg.corrections):
+        raise WorkflowError(
+            f"corrections: {'not set' if cfg.corrections is None else f'there is no file {cfg.corrections}'}. "
+            "Save corrections.csv on results/review.html, and set its path: "
+            "--config corrections=~/Downloads/corrections.csv"
+        )
+    return local(cfg.corrections)
+
+
+def is_of_user(manifest):
+    """Whether a manifest is neither made by the workflow nor shipped with it."""
+    return manifest not in MADE and not Path(manifest).resolve().is_relative_to(ROOT / "data")

@@ -24,6 +24,7 @@ SMALL = dict(
     answer=["answer"] if ANSWERS else [],
     recipes_figure=["figures/recipes"] if ANSWERS else [],
     more_photos=["more_photos"] if PROBES else [],
+    review=["review"] if cfg.candidates else [],
     alpha_curve=[f"figures/wise_ft_{model}" for model in WISE_FT],
     occlusion=[f"explain/{task}/covered" for task in COVERED],
     localisation=["explain/localisation"] if cfg.explained else [],

@@ -89,6 +89,11 @@ def test_votes_may_be_those_of_captions(load):
     assert load("url,label,caption_votes\na,sitting,5\n").votes.tolist() == ["5"]
 
 
+@pytest.mark.parametrize("name", ["note", "Notes"])
+def test_a_column_of_notes_is_not_one_of_votes(name, load):
+    assert load(f"url,label,{name}\na,sitting,blurred\n").votes.tolist() == [""]
+
+
 @pytest.mark.parametrize("value", ["many", "-1", "nan", "inf"])
 def test_what_is_no_number_of_votes(faults, value):
     (line,) = faults(f"url,label,votes\nx,sitting,{value}\n")

@@ -208,7 +208,7 @@ def test_every_table_and_figure_names_its_blocks_of_the_config(study):
     assert "(0 to 1). Config: paper , recipes , seeds" in table_3
     shown = {f"config-{key}" for key in type(study.config).model_fields}
     afterwards = {
-        f"config-{key}" for key in ("photos", "sort_into", "deploy", "predict")
+        f"config-{key}" for key in ("photos", "sort_into", "deploy", "predict", "corrections")
     }  # no part of the study
     assert shown & set(made.all("id")) == shown - afterwards
     assert "from_scratch: learning_rate:" in made.cells("Full config")

@@ -29,12 +29,27 @@ def rows(path: str | Path) -> list[list[str]]:
         UnicodeDecodeError: it has another encoding.
         csv.Error: it is no CSV.
     """
-    content = Path(path).read_bytes()
-    utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    text = content.decode("utf-16" if utf_16 else "utf-8-sig")
-    delimiter = max(DELIMITERS, key=text.lstrip().partition("\n")[0].count)
+    text, _, delimiter = _read(Path(path))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     return [[cell.strip() for cell in row] for row in reader]
+
+
+def encoded(table: Iterable[Iterable[str]], like: str | Path) -> bytes:
+    """Rows as CSV with the encoding and the delimiter of another file, which `rows` reads."""
+    _, encoding, delimiter = _read(Path(like))
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows(table)
+    return text.getvalue().encode(encoding)
+
+
+def _read(path: Path) -> tuple[str, str, str]:
+    """The text of a file, its encoding, and its delimiter."""
+    content = path.read_bytes()
+    encoding = "utf-8-sig" if content.startswith(codecs.BOM_UTF8) else "utf-8"
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    text = content.decode(encoding)
+    return text, encoding, max(DELIMITERS, key=text.lstrip().partition("\n")[0].count)
 
 
 def named(header: Iterable[str]) -> list[str]:

@@ -52,6 +52,16 @@ def load(
     Raises:
         InputError: the file cannot be read, or rows are invalid; one message lists all faults.
     """
+    return numbered(path, classes, known, group_by).reset_index(drop=True)
+
+
+def numbered(
+    path: str | Path,
+    classes: list[str],
+    known: str = "dataset.classes in config.yaml",
+    group_by: str | None = None,
+) -> pd.DataFrame:
+    """As `load`, indexed by row number as in a spreadsheet (the header is row 1)."""
     header, rows = _read(path, group_by)
     _check_header(path, header)
     table = _table(header, rows)
@@ -71,7 +81,7 @@ def load(
     faults = [(row, column, what) for column, found in checks.items() for row, what in found]
     if faults:
         raise InputError(_message(path, sorted(faults)))
-    return table.reset_index(drop=True)
+    return table
 
 
 def column(path: str | Path, name: str) -> list[str]:
@@ -152,7 +162,9 @@ def _check_header(path: str | Path, header: list[str]) -> None:
             hint = hint or did_you_mean(name, others)
             faults.append(f"no column {name}; add it.{hint}")
     for name in others:
-        hint = did_you_mean(name.lower(), [column for column in absent if column not in REQUIRED])
+        # of the same first letter: a column of notes is not one of votes
+        near = [one for one in absent if one not in REQUIRED and one[0] == name[:1].lower()]
+        hint = did_you_mean(name.lower(), near)
         if hint:
             faults.append(f"unknown column {name!r}.{hint} Rename or remove it")
     if faults:

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stillact.figures.style import COLOURS, shortened
 from stillact.inference.deployed import Record
+from stillact.report.templates import loaded
 from stillact.report.thumbnails import thumbnail
 
 UNREADABLE = 200  # maximum number shown; the table has all
@@ -62,17 +62,10 @@ def build(
         classes: in the order of the probabilities.
         template: gallery.html.j2; report.css is in the same folder.
     """
-    environment = Environment(
-        loader=FileSystemLoader(template.parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     name = predictions.columns[0]
     answered = predictions[predictions["status"] == "ok"]
     unread = predictions[predictions["status"] != "ok"]
-    return environment.get_template(template.name).render(
+    return loaded(template).render(
         used=used,
         tested=tested(used),
         abstained=int((answered["abstain"] == "yes").sum()),

@@ -155,7 +155,11 @@ def on_next(
         steps.append(("Another model?", _cheaper(found, cheaper)))
     if wrong_by_all and found.verdict != NOTHING_SHOWN:
         noun = "the photo" if wrong_by_all == 1 else f"the {wrong_by_all} photos"
-        steps.append(("Labels", f"Check the labels of {noun} above; correct them and run again."))
+        text = (
+            f"Check the labels of {noun} above, and of others that may be wrong, on review.html "
+            "beside this report. What is saved there can be applied by a command."
+        )
+        steps.append(("Labels", text))
     if found.chosen is not None:
         warned = ", with a warning" if found.verdict == NOTHING_SHOWN else ""
         steps.append(

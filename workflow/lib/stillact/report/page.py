@@ -1,14 +1,11 @@
 """The report of a study: one self-contained HTML page that is readable without JavaScript."""
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 import pandas as pd
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from stillact.core.runs import SUBSETS
 from stillact.data.overview import audit_summary
@@ -25,6 +22,7 @@ from stillact.report import first_level, sentences, tables
 from stillact.report import models as report_models
 from stillact.report.contents import Study
 from stillact.report.parts import parts
+from stillact.report.templates import loaded, with_script
 from stillact.report.thumbnails import data_uri
 from stillact.study.config import AFTERWARDS
 
@@ -43,8 +41,7 @@ def build(study: Study, template: Path) -> str:
     names = dict(zip(study.images["id"], study.images["url"], strict=True))
     told, results = _sentences(study), {name: _results(study, name) for name in RESULTS}
     shown = tables.shown_as_they_are(study.shown, names)
-    script = template.with_name("report.js").read_text(encoding="utf-8")
-    return _loaded(template).render(
+    return loaded(template).render(
         study=study,
         sentences=[] if study.answer is None else answer_sentences(study.answer),
         prices=_prices(study.answer),
@@ -70,8 +67,6 @@ def build(study: Study, template: Path) -> str:
         not_evaluated=sorted({*study.config.robustness.models} - {*study.config.robustness_models}),
         claims_rule=RULE,
         paper_notes=paper_notes.on(study.paper) if study.of_paper else [],
-        script=script,
-        script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         hues=_hues(study.config.tasks[study.task].classes),
         images={
             name: data_uri(IMAGES[path.suffix], path.read_bytes())
@@ -83,18 +78,8 @@ def build(study: Study, template: Path) -> str:
             for key, block in study.config.model_dump(mode="json").items()
             if key not in (*AFTERWARDS, *([] if study.of_paper else ["paper"]))
         },
+        **with_script(template.with_name("report.js")),
     )
-
-
-def _loaded(template: Path) -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(template.parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(template.name)
 
 
 def _results(study: Study, name: str) -> dict:

@@ -11,12 +11,13 @@ from stillact.data.pixels import stored, upright
 SIDE, QUALITY = 256, 60
 
 
-def thumbnail(path: Path) -> str:
-    """A photo upright, uncropped and undistorted, its longer side `SIDE` pixels, as a data URI."""
+def thumbnail(path: Path, side: int = SIDE) -> str:
+    """A photo upright, uncropped and undistorted, its longer side at most `side` pixels, as a data
+    URI."""
     with stored(path) as image:
-        image.draft("RGB", (2 * SIDE, 2 * SIDE))  # decodes large JPEGs at reduced scale
+        image.draft("RGB", (2 * side, 2 * side))  # decodes large JPEGs at reduced scale
         small = upright(image)
-    small.thumbnail((SIDE, SIDE))
+    small.thumbnail((side, side))
     webp = io.BytesIO()
     small.save(webp, "WEBP", quality=QUALITY)
     return data_uri("webp", webp.getvalue())

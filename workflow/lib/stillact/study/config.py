@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import BeforeValidator, Field, create_model, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from stillact.config.backbones import Backbone, Detector, PromptSet, Templates
 from stillact.config.data import Curate, Dataset, Duplicates, External, Fetch, People, Splits
@@ -17,11 +17,11 @@ from stillact.core.runs import Run
 from stillact.recipes.base import Recipe, Resources
 from stillact.recipes.registry import RECIPES
 from stillact.study import checks
+from stillact.study.recipe_blocks import CrossValidation, Recipes, ResourcesOfRecipes
 
-# Config keys that are not part of the study: the use of the model afterwards.
-AFTERWARDS = ("photos", "sort_into", "deploy", "predict")
+# Config keys that are not part of the study: what is done afterwards.
+AFTERWARDS = ("photos", "sort_into", "deploy", "predict", "corrections")
 
-Repeats = Annotated[int, Field(ge=0, description="Number of repeats of splits.kfold.")]
 if TYPE_CHECKING:
     Model = Any
 else:
@@ -31,60 +31,11 @@ else:
     ]
 
 
-def _per_recipe(
-    name: str, description: str, types: dict[str, Any], base: type[Block] = Block
-) -> type[Block]:
-    """A block with one key per recipe."""
-    return create_model(name, __base__=base, __doc__=description, **types)
-
-
-class _Folds(Block):
-    renamed = {"views": "cross_validation.tta"}  # noqa: RUF012
-
-
-CrossValidation = _per_recipe(
-    "CrossValidation",
-    "Repeats of k-fold cross-validation for the models of each recipe; 0: only the holdout.",
-    {name: (Repeats, ...) for name, recipe in RECIPES.items() if not recipe.of_seeds},
-    _Folds,
-)
-Recipes = _per_recipe(
-    "Recipes",
-    "Training settings of each recipe.",
-    {name: (recipe.Settings, ...) for name, recipe in RECIPES.items() if recipe.Settings},
-)
-
-
 def _known_recipes(models: Any) -> Any:
     for name, block in models.items() if isinstance(models, dict) else ():
         if isinstance(block, dict) and block.get("recipe") == "views":
             fault("{name}.recipe: 'views' is now 'tta'; set that", name=name)
     return models
-
-
-class JobResources(Block):
-    """Resources of a recipe's jobs; a missing key: the recipe's default."""
-
-    threads: Annotated[
-        Count | None, Field(description="CPU threads, at most --cores; a GPU job needs few.")
-    ] = None
-    mem_mb: Annotated[
-        Count | None, Field(description="Memory, MB; added again for each retry.")
-    ] = None
-    minutes: Annotated[
-        Count | None,
-        Field(description="Minutes per run; added again for each retry."),
-    ] = None
-    folds_per_job: Annotated[Count | None, Field(description="Folds trained in one process.")] = (
-        None
-    )
-
-
-ResourcesOfRecipes = _per_recipe(
-    "ResourcesOfRecipes",
-    "Resources of the jobs of each recipe.",
-    {name: (JobResources, JobResources()) for name in RECIPES},
-)
 
 
 class Task(Block):
@@ -177,6 +128,10 @@ class Config(Block):
         Field(description="Model used by `predict` and `export`; null: the selected one."),
     ] = None
     predict: Predict = Predict()
+    corrections: Annotated[
+        File | None,
+        Field(description="Input of `correct`: corrections.csv, as saved on results/review.html."),
+    ] = None
     seeds: Annotated[
         list[Seed], Field(min_length=1, description="Random seeds, one training run each.")
     ]

@@ -51,6 +51,15 @@ class Study(BaseModel):
     def __str__(self) -> str:
         return f"{self.name} ({self.manifest})"
 
+    @property
+    def options(self) -> str:
+        """The options of Snakemake that name this study; '' if it is that of config.yaml. After
+        `--config`, which is the last, more keys may follow."""
+        options = [f"--configfile {' '.join(self.configfiles)}"] if self.configfiles else []
+        if self.labelled:
+            options.append(f"--config labelled={shlex.quote(self.manifest)}")
+        return " ".join(options)
+
     def check(self, record: Path = RECORD) -> None:
         """Check that the results in this folder are of this study, or that there are none.
 
@@ -65,10 +74,7 @@ class Study(BaseModel):
             raise InputError(f"{record}: cannot be read; delete it ({error})") from None
         if (there.name, there.manifest) == (self.name, self.manifest):
             return
-        options = [f"--configfile {' '.join(there.configfiles)}"] if there.configfiles else []
-        if there.labelled:
-            options.append(f"--config labelled={shlex.quote(there.manifest)}")
-        given = " ".join(options) or "no other"
+        given = there.options or "no other"
         raise InputError(
             f"{record.parent}/ is of the study {there}, and the config of this command is of "
             f"{self}. To continue {there.name}, use its config ({given}). To run {self.name}, use "
