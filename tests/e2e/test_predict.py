@@ -50,6 +50,9 @@ def test_a_folder_is_answered_and_the_study_stays_as_it_is(asked):
     assert ("prob_" + read["predicted"] == probabilities.idxmax(axis=1)).all()
     assert (read["confidence"] == probabilities.max(axis=1)).all()
     assert set(read["abstain"]) <= {"yes", "no"}
+    assert (table["novel"] == "").all()  # a fine-tuned model
+    suggested = read_csv(results / "predict/label_next.csv")
+    assert sorted(suggested["path"]) == sorted(read.index)
     page = (results / "predict/gallery.html").read_text()
     assert page.count('class="overlay"') == 3
     assert "page &lt;b&gt;.png" in page
@@ -70,15 +73,20 @@ def test_a_folder_is_answered_and_the_study_stays_as_it_is(asked):
 
 
 def test_photos_by_url_and_a_model_without_maps(asked, server):
+    labelled = read_csv(asked.folder / "results/data/images.csv")["url"][0]
     urls = [f"{server.url}/photo/a", f"{server.url}/status/404/b", "new photos/a b.jpg"]
+    urls.append(f"results/synthetic/{labelled}")
     pd.DataFrame({"url": urls}).to_csv(asked.folder / "urls.csv", index=False)
     predict(asked, photos="urls.csv", deploy="clip_probe", sort_into="sorted")
     copies = read_csv(asked.folder / "sorted/sorted.csv")["copy"]
-    assert sum((asked.folder / "sorted" / copy).is_file() for copy in copies if copy) == 2
+    assert sum((asked.folder / "sorted" / copy).is_file() for copy in copies if copy) == 3
     table = read_csv(asked.folder / "results/predict/predictions.csv")
     assert table["url"].tolist() == urls
-    assert table["status"].tolist() == ["ok", "unreadable", "ok"]
+    assert table["status"].tolist() == ["ok", "unreadable", "ok", "ok"]
     assert table["reason"][1] == "HTTP 404 Not Found"
+    assert table["novelty_p"][3] == 1  # a labelled photo, whose embedding is that of the study
+    assert table["novelty_p"][[0, 2]].between(1 / 37, 1).all()
+    assert table["novel"].tolist()[1::2] == ["", "no"]
     page = (asked.folder / "results/predict/gallery.html").read_text()
     assert "saliency maps require a fine-tuned transformer, and this model is not one" in page
 

@@ -92,9 +92,9 @@ def test_corrections_are_applied_and_only_what_depends_on_them_is_stale(rerun, s
         f"{second.image_id},b,{second.label},relabel,{other[1]}\n"
         f"{third.image_id},c,{third.label},drop,\n"
     )
-    said = rerun.fail("correct")
+    said = rerun.fail("--", "correct")
     assert "corrections: not set. Save corrections.csv on results/review.html" in said
-    said = rerun.run("correct", "--config", "corrections=corrections.csv")
+    said = rerun.run("--config", "corrections=corrections.csv", "--", "correct")
     assert "corrected.csv has the corrections: use that instead" in said
     table = read_csv(rerun.folder / "corrected.csv").set_index("id")
     assert table.loc[[first.image_id, second.image_id], "label"].tolist() == other

@@ -106,8 +106,10 @@ rule predict_photos:
         weights=rules.deploy.output.weights,
         photos=rules.find_photos.output[0],
         people=PEOPLE_THERE,
+        kfold=rules.deploy.input.kfold,
     output:
-        "results/predict/predictions.csv",
+        predictions="results/predict/predictions.csv",
+        label_next="results/predict/label_next.csv",
     log:
         "results/logs/predict/ask_photos.log",
     benchmark:
@@ -134,7 +136,7 @@ if cfg.sort_into:
         """Copy the input photos into one folder per predicted class."""
         input:
             photos=rules.find_photos.output[0],
-            predictions=rules.predict_photos.output[0],
+            predictions=rules.predict_photos.output.predictions,
         output:
             update(local(f"{cfg.sort_into}/sorted.csv")),  # lists the copies to replace
         log:
@@ -164,7 +166,7 @@ rule gallery:
         used=rules.deploy.output.record,
         weights=rules.deploy.output.weights,
         photos=rules.find_photos.output[0],
-        predictions=rules.predict_photos.output[0],
+        predictions=rules.predict_photos.output.predictions,
         people=PEOPLE_THERE,
         template=[own(f"workflow/report/{name}") for name in ("gallery.html.j2", "report.css")],
     output:

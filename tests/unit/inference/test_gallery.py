@@ -21,7 +21,14 @@ def table(rows):
     """name, probability of sitting; None: unreadable."""
     made = []
     for name, sitting in rows:
-        row = {"path": name, "status": "ok", "reason": "", "predicted": "", "abstain": ""}
+        row = {
+            "path": name,
+            "status": "ok",
+            "reason": "",
+            "predicted": "",
+            "abstain": "",
+            "novel": "",
+        }
         if sitting is None:
             row |= {"status": "unreadable", "reason": "damaged image"}
         else:
@@ -196,7 +203,7 @@ def test_of_many_classes_the_likeliest_are_shown(tmp_path):
     classes = [f"class_{i}" for i in range(50)]
     row = {"path": "a", "status": "ok", "reason": "", "predicted": "class_49", "confidence": 0.5}
     given = {f"prob_{label}": (i + 1) / 1275 for i, label in enumerate(classes)}
-    predictions = pd.DataFrame([{**row, "abstain": "no", **given}])
+    predictions = pd.DataFrame([{**row, "abstain": "no", "novel": "", **given}])
     Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
     made = gallery.build(
         predictions, predictions, {"a": tmp_path / "a.png"}, {}, "", USED, classes, TEMPLATE

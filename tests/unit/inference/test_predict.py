@@ -254,10 +254,10 @@ def test_progress_is_told_with_rate_and_time_to_go(tmp_path, monkeypatch, caplog
 
 PHOTOS = pd.DataFrame({"path": ["a.jpg", "b, c.jpg", 'd "e".jpg', "f\ng.jpg"], "reason": ""})
 TOLD = [
-    (np.array([0.25, 0.75]), ""),
+    (predict.Predicted(np.array([0.25, 0.75]), 0.05, np.zeros(2)), ""),
     (None, "damaged image"),
-    (np.array([0.123456789, 0.876543211]), ""),
-    (np.array([0.5, 0.5]), ""),
+    (predict.Predicted(np.array([0.123456789, 0.876543211]), 0.0512345678, np.zeros(2)), ""),
+    (predict.Predicted(np.array([0.5, 0.5])), ""),
 ]
 
 
@@ -275,7 +275,12 @@ def test_the_table_of_predictions(tmp_path):
         "confidence",
         "abstain",
         "prediction_set",
+        "novelty_p",
+        "novel",
     ]
+    assert table["novel"].tolist() == ["yes", "", "no", ""]
+    assert table["novelty_p"].tolist()[::2] == [0.05, 0.0512346]
+    assert table["novelty_p"].isna().tolist() == [False, True, False, True]
     assert table["prediction_set"].tolist() == [
         "standing/sitting",
         "",
@@ -295,9 +300,8 @@ def test_the_table_of_predictions(tmp_path):
 
 def test_a_model_that_is_never_sure_enough_abstains_on_all(tmp_path):
     target = tmp_path / "predictions.csv"
-    predict.write(
-        PHOTOS.head(1), [(np.array([0.0, 1.0]), "")], CLASSES, np.nextafter(1, 2), 0.5, target
-    )
+    sure = [(predict.Predicted(np.array([0.0, 1.0])), "")]
+    predict.write(PHOTOS.head(1), sure, CLASSES, np.nextafter(1, 2), 0.5, target)
     assert read_csv(target)["abstain"].tolist() == ["yes"]
 
 

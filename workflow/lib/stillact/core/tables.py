@@ -14,7 +14,8 @@ TEXT = {"id", "image_id", "image_id_a", "image_id_b", "url", "sha256", "manifest
 TEXT |= {"task", "model", "split", "subset", "label", "augmentation", "class", "text"}
 TEXT |= {"status", "reason", "mode", "person_boxes", "path", "file", "abstain", "prediction_set"}
 TEXT |= {"scores", "source", "without"}
-TEXT |= {"model_a", "model_b", "answer", "predicted", "rule", "bin", "first", "last", "copy"}
+TEXT |= {"model_a", "model_b", "answer", "predicted", "second", "novel", "rule", "bin"}
+TEXT |= {"first", "last", "copy"}
 
 
 @contextlib.contextmanager

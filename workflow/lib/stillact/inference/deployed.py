@@ -106,7 +106,29 @@ class Deployed:
         Args:
             views: of the photos, uint8 (photos, 3, size, size), RGB, preprocessed as in `sees`.
         """
-        return apply_temperature(self.trained.probabilities(*views), self.record.temperature)
+        return self.predicted(*views)[0]
+
+    def predicted(self, *views: torch.Tensor) -> tuple[np.ndarray, np.ndarray | None]:
+        """`probabilities`, and the features of frozen backbones that they are made of, float32
+        (photos, width); None where there are none."""
+        found, features = self.trained.predicted(*views)
+        return apply_temperature(found, self.record.temperature), features
+
+    def labelled_features(self, rows: pd.DataFrame) -> tuple[np.ndarray, list[str]] | None:
+        """The features of the labelled photos, as in `predicted`, and the group of each; None where
+        there are none.
+
+        Args:
+            rows: from `refit.rows_of_all`.
+        """
+        trained = self.trained
+        members = trained.members if isinstance(trained, Ensemble) else (trained,)
+        parts = [one.setup.parts(rows)["train"] for one in members if one.setup.record is not None]
+        if not parts:
+            return None
+        features = [part.inputs.cpu().numpy() for part, _ in parts]
+        found = features[0] if trained is members[0] else ensemble.together_features(features)
+        return found, parts[0][1]["group"].tolist()
 
 
 def load(record: Path, models: Mapping[str, Mapping], device: torch.device) -> Deployed:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from stillact.figures.style import COLOURS, shortened
+from stillact.inference import novelty
 from stillact.inference.deployed import Record
 from stillact.report.templates import loaded
 from stillact.report.thumbnails import thumbnail
@@ -65,10 +66,12 @@ def build(
     name = predictions.columns[0]
     answered = predictions[predictions["status"] == "ok"]
     unread = predictions[predictions["status"] != "ok"]
+    novel = int((answered["novel"] == "yes").sum())
     return loaded(template).render(
         used=used,
         tested=tested(used),
         abstained=int((answered["abstain"] == "yes").sum()),
+        novel=novelty.sentence(novel, len(answered)) if novel else "",
         photos=len(predictions),
         shown=len(shown),
         groups=[
@@ -101,6 +104,7 @@ def _card(row: Mapping, name: str, files: Mapping, overlays: Mapping, classes) -
         "predicted": row["predicted"],
         "percent": f"{100 * row['confidence']:.0f}",
         "abstained": row["abstain"] == "yes",
+        "novel": row["novel"] == "yes",
         "bars": _bars(row, classes),
     }
 

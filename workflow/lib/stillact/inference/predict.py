@@ -4,6 +4,7 @@ import collections
 import contextlib
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,23 @@ from stillact.data.boxes import Box
 from stillact.data.fetch.cache import cached
 from stillact.data.fetch.fetcher import fetch_all
 from stillact.data.preprocessing import Preprocessing
-from stillact.inference import listing
+from stillact.inference import listing, novelty
 
 EXAMPLES = 5  # photos listed per reason when none can be read
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """The prediction of a photo.
+
+    probabilities: calibrated, of each class, float64 (classes,).
+    novelty_p: of the test of `novelty.Novelty`; None where the model has no features.
+    features: float32 (width,); None likewise.
+    """
+
+    probabilities: np.ndarray
+    novelty_p: float | None = None
+    features: np.ndarray | None = None
 
 
 def in_folder(folder: Path) -> pd.DataFrame:
@@ -82,22 +97,22 @@ def answers(
     photos: Sequence[tuple[str, str]],
     sees: Sequence[Preprocessing],
     settings: Fetch,
-    ask: Callable[[list[np.ndarray]], np.ndarray],
+    ask: Callable[[list[np.ndarray]], Iterable[Predicted]],
     threads: int,
     people: Sequence[Sequence[Box]] | None = None,
-) -> Iterator[tuple[np.ndarray | None, str]]:
+) -> Iterator[tuple[Predicted | None, str]]:
     """Predictions for each photo, in order.
 
     Args:
         photos, sees, settings, threads, people: as for `reading.over`.
         ask: maps the views of some photos, one array uint8 (photos, size, size, 3) per view, to
-            one row of predictions per photo.
+            one prediction per photo.
 
     Yields:
-        The photo's row and '', or None and why it cannot be read.
+        The photo's prediction and '', or None and why it cannot be read.
     """
 
-    def rows(found: list[reading.Seen]) -> np.ndarray:
+    def rows(found: list[reading.Seen]) -> Iterable[Predicted]:
         return ask(reading.stacked(found))
 
     return reading.over(photos, sees, settings, rows, threads, people)
@@ -105,7 +120,7 @@ def answers(
 
 def write(
     photos: pd.DataFrame,
-    predicted: Iterable[tuple[np.ndarray | None, str]],
+    predicted: Iterable[tuple[Predicted | None, str]],
     classes: Sequence[str],
     threshold: float,
     set_limit: float,
@@ -116,12 +131,13 @@ def write(
     Its columns: path or url; status, "ok" or "unreadable", and reason; predicted, the class with
     the highest probability; prob_<class>, in [0, 1]; confidence, the highest of them; abstain,
     "yes" where that is below the threshold, else "no"; prediction_set, the predicted class and all
-    others from `set_limit` on, the most probable first, joined by "/" (which no class name has).
-    For unreadable photos the columns from predicted on are empty.
+    others from `set_limit` on, the most probable first, joined by "/" (which no class name has);
+    novelty_p, and novel, "yes" where that is at most `novelty.LEVEL`, else "no", both empty where
+    the model has no features. For unreadable photos the columns from predicted on are empty.
 
     Args:
         photos: from `in_folder` or `of_urls`.
-        predicted: from `answers`: the probability of each class.
+        predicted: from `answers`.
         classes: in the order of the probabilities.
         threshold, set_limit: in [0, 1]; see `deployed.Record`.
         target: path of the file.
@@ -134,20 +150,22 @@ def write(
         table = csv.writer(file, lineterminator="\n")
         probabilities = [f"prob_{name}" for name in classes]
         head = [photos.columns[0], "status", "reason", "predicted", *probabilities]
-        table.writerow([*head, "confidence", "abstain", "prediction_set"])
-        for name, (row, reason) in zip(photos.iloc[:, 0], predicted, strict=True):
-            if row is None:
+        table.writerow([*head, "confidence", "abstain", "prediction_set", "novelty_p", "novel"])
+        for name, (found, reason) in zip(photos.iloc[:, 0], predicted, strict=True):
+            if found is None:
                 reasons[reason].append(name)
-                table.writerow([name, "unreadable", reason, *[""] * (len(classes) + 4)])
+                table.writerow([name, "unreadable", reason, *[""] * (len(classes) + 6)])
                 continue
-            shown = [round(float(p), 8) for p in row]
+            shown = [round(float(p), 8) for p in found.probabilities]
             order = sorted(range(len(classes)), key=shown.__getitem__, reverse=True)
             best = order[0]
             likely = [classes[i] for i in order if i == best or shown[i] >= set_limit]
             abstain = "yes" if shown[best] < threshold else "no"
             counts[abstain] += 1
             answer = [classes[best], *shown, shown[best], abstain, "/".join(likely)]
-            table.writerow([name, "ok", "", *answer])
+            novel = _novel(found.novelty_p)
+            counts["novel"] += novel[1] == "yes"
+            table.writerow([name, "ok", "", *answer, *novel])
         if not counts:
             raise InputError(_none_read(reasons))
     logger.info(
@@ -156,6 +174,15 @@ def write(
         counts["yes"],
         sum(map(len, reasons.values())),
     )
+    if counts["novel"]:
+        logger.info("%s", novelty.sentence(counts["novel"], counts["no"] + counts["yes"]))
+
+
+def _novel(p: float | None) -> tuple[str, str]:
+    """The cells novelty_p and novel."""
+    if p is None:
+        return "", ""
+    return f"{round(p, 8):g}", "yes" if p <= novelty.LEVEL else "no"
 
 
 def _none_read(reasons: Mapping[str, list[str]]) -> str:

@@ -46,10 +46,15 @@ class Trained:
         Args:
             views: of the photos, uint8 (photos, 3, size, size), RGB, as in `sees`; on any device.
         """
-        return of_runs([self], torch.cat(views, 1))[0]
+        return self.predicted(*views)[0]
+
+    def predicted(self, *views: torch.Tensor) -> tuple[np.ndarray, np.ndarray | None]:
+        """`probabilities`, and the features of the frozen backbone that they are made of, float32
+        (photos, width); None for a network that takes photos."""
+        (found,), features = _of_runs([self], torch.cat(views, 1))
+        return found, features
 
 
-@torch.no_grad()
 def of_runs(runs: Sequence[Trained], photos: torch.Tensor) -> list[np.ndarray]:
     """`Trained.probabilities` of each run; features of a frozen backbone are computed once.
 
@@ -57,13 +62,23 @@ def of_runs(runs: Sequence[Trained], photos: torch.Tensor) -> list[np.ndarray]:
         runs: at least one run, all of one setup.
         photos: their views one after the other, uint8 (photos, 3 * views, size, size).
     """
+    return _of_runs(runs, photos)[0]
+
+
+@torch.no_grad()
+def _of_runs(
+    runs: Sequence[Trained], photos: torch.Tensor
+) -> tuple[list[np.ndarray], np.ndarray | None]:
     device, setup = next(runs[0].network.parameters()).device, runs[0].setup
-    logits = [[] for _ in runs]
+    logits, features = [[] for _ in runs], []
     for batch in photos.split(BATCH):
         inputs = setup.inputs(batch.to(device), frozen_backbone(setup, device))
+        if setup.record is not None:
+            features.append(inputs)
         for run, outputs in zip(runs, logits, strict=True):
             outputs.append(loop.predict(run.network, inputs, setup.prepare))
-    return [torch.cat(outputs).double().softmax(1).cpu().numpy() for outputs in logits]
+    found = [torch.cat(outputs).double().softmax(1).cpu().numpy() for outputs in logits]
+    return found, torch.cat(features).cpu().numpy() if features else None
 
 
 @functools.cache

@@ -49,17 +49,33 @@ class Ensemble:
         """Those of the ensemble's views that a member takes, in its order."""
         return [views[self.sees.index(how)] for how in member.sees]
 
-    @torch.no_grad()
     def probabilities(self, *views: torch.Tensor) -> np.ndarray:
         """Predict the probability of each class, float64 (photos, classes).
 
         Args:
             views: of the photos, uint8 (photos, 3, size, size), RGB, as in `sees`.
         """
-        answers = [one.probabilities(*self.views_of(one, views)) for one in self.members]
+        return self.predicted(*views)[0]
+
+    @torch.no_grad()
+    def predicted(self, *views: torch.Tensor) -> tuple[np.ndarray, np.ndarray | None]:
+        """`probabilities`, and `together` the features of the members that have some."""
+        found = [one.predicted(*self.views_of(one, views)) for one in self.members]
         device = self.combine.weight.device
-        logs = [torch.from_numpy(one).clamp_min(SMALLEST).log().to(device) for one in answers]
-        return self.combine(logs).softmax(1).cpu().numpy()
+        logs = [torch.from_numpy(one).clamp_min(SMALLEST).log().to(device) for one, _ in found]
+        features = [one for _, one in found if one is not None]
+        combined = self.combine(logs).softmax(1).cpu().numpy()
+        return combined, together_features(features) if features else None
+
+
+def together_features(features: Sequence[np.ndarray]) -> np.ndarray:
+    """The features of several models, (photos, width) each, as one; each with a norm of 1, so that
+    all count alike."""
+    smallest = np.finfo(np.float32).tiny
+    norms = [np.linalg.norm(one, axis=1, keepdims=True) for one in features]
+    return np.concatenate(
+        [one / np.maximum(norm, smallest) for one, norm in zip(features, norms, strict=True)], 1
+    )
 
 
 def apart(tensors: Mapping[str, torch.Tensor], count: int) -> list[dict[str, torch.Tensor]]:
