@@ -21,11 +21,16 @@ CONFIG = json.loads((FOLDER / "config.json").read_text(encoding="utf-8"))
 
 
 def upright(photo):
-    """The photo upright, in RGB."""
+    """The photo upright, in RGB, over white where it is transparent."""
     photo = ImageOps.exif_transpose(photo)
     if photo.mode.startswith("I;16"):
-        photo = Image.fromarray((np.asarray(photo) >> 8).astype(np.uint8))
+        values = np.asarray(photo)
+        grey = np.where(values == photo.info.get("transparency"), 255, values >> 8)
+        photo = Image.fromarray(grey.astype(np.uint8))
     profile = photo.info.get("icc_profile") if photo.mode in ("RGB", "RGBA", "P", "PA") else None
+    if photo.mode in ("RGBA", "LA", "PA") or "transparency" in photo.info:
+        seen = photo.convert("RGBA")
+        photo = Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen)
     photo = photo.convert("RGB")
     return in_srgb(photo, profile) if profile else photo
 
