@@ -3,7 +3,7 @@
 The last part of a path is only a file name: /photo/a.jpg and /photo/b.jpg are two photos.
 
 /photo/NAME                 a photo, different for each name
-/given/NAME                 what `contents[NAME]` holds
+/given/.../NAME             what `contents[NAME]` holds, or 404
 /status/CODE/NAME           that status for ever
 /flaky/CODE/TIMES/NAME      that status for the first TIMES requests, then a photo
 /busy/SECONDS/NAME          429 with Retry-After: SECONDS at the first request, then a photo
@@ -147,8 +147,9 @@ def _handler(server: FaultServer) -> type[BaseHTTPRequestHandler]:
         def photo(self, name: str, number: int) -> None:
             self.send(photo(name))
 
-        def given(self, name: str, number: int) -> None:
-            self.send(server.contents[name])
+        def given(self, name: str, number: int, *folders: str) -> None:
+            there = name in server.contents
+            self.send(server.contents.get(name, b"no"), 200 if there else 404)
 
         def status(self, name: str, number: int, code: str) -> None:
             self.send(b"no", int(code))

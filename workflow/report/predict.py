@@ -88,7 +88,8 @@ def region(photo, view, box):
     if view["region"] == "photo":
         return photo, view
     if box is None:
-        return photo, view | ({"geometry": "letterbox"} if view["region"] == "around" else {})
+        around = view["region"] == "around"
+        return photo, view | ({"geometry": "letterbox", "crop": 1} if around else {})
     left, top, right, bottom = box
     if view["region"] == "around":  # a square that may extend beyond the photo
         side = max(round(1.3 * max(right - left, bottom - top)), 1)

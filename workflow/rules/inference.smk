@@ -243,3 +243,66 @@ rule export:
         "Exporting the model of {input.used}"
     script:
         "../scripts/inference/export.py"
+
+
+# The modules of the app, and the licence of its runtime.
+OF_APP = ["worker.mjs", "decoding.mjs", "preprocessing.mjs", "resampling.mjs"]
+OF_APP += ["onnxruntime-web.LICENSE.txt"]
+
+
+rule fetch_onnxruntime_web:
+    """Fetch ONNX Runtime Web, the runtime of the app; needs the network."""
+    output:
+        expand(
+            "results/export/app/{file}",
+            file=["ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"],
+        ),
+    log:
+        "results/logs/fetch_onnxruntime_web.log",
+    benchmark:
+        "results/benchmarks/fetch_onnxruntime_web.tsv"
+    localrule: True
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        code=digest_of("inference/fetch_onnxruntime_web.py"),
+    message:
+        "Fetching ONNX Runtime Web"
+    script:
+        "../scripts/inference/fetch_onnxruntime_web.py"
+
+
+rule app:
+    """Page that runs the exported model in the browser."""
+    input:
+        export=rules.export.output,
+        used=rules.deploy.output.record,
+        runtime=rules.fetch_onnxruntime_web.output,
+        template=[
+            own(f"workflow/report/{name}") for name in ("app.html.j2", "app.js", "report.css")
+        ],
+        files=[own(f"workflow/report/{name}") for name in OF_APP],
+    output:
+        page="results/export/app.html",
+        files=expand("results/export/app/{file}", file=OF_APP),
+    log:
+        "results/logs/app.log",
+    benchmark:
+        "results/benchmarks/app.tsv"
+    localrule: True
+    conda:
+        "../../envs/backbones.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=digest_of("inference/app.py"),
+    message:
+        "Writing {output.page}"
+    script:
+        "../scripts/inference/app.py"
