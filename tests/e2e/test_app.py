@@ -16,6 +16,7 @@ from PIL import Image
 from stillact.core.tables import read_csv
 from support import app
 from support.chromium import Tab, installed
+from support.projects import PROJECT, copy
 
 BINARY = installed()
 pytestmark = [
@@ -25,7 +26,8 @@ pytestmark = [
 
 COCO = os.environ.get("STILLACT_COCO")
 NAMES = ["Läuft & rennt", "<b>sitzt</b>", 'steht, "aufrecht"']
-MODULES = {"worker.mjs", "decoding.mjs", "preprocessing.mjs", "resampling.mjs"}
+MODULES = {"worker.mjs", "decoding.mjs", "containers.mjs", "colours.mjs", "preprocessing.mjs"}
+MODULES |= {"resampling.mjs"}
 RUNTIME = {"ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"}
 WITH_PERSON = {
     "models": {
@@ -38,6 +40,15 @@ WITH_PERSON = {
     "paper": None,
     "sweep": {"models": []},
 }
+
+
+@pytest.fixture(scope="module")
+def made(finished, tmp_path_factory):
+    """A copy of the finished study, with the app of its model."""
+    folder = tmp_path_factory.mktemp("app") / "copy"
+    project = copy(finished.folder, folder, *PROJECT, "weights", "results", "cache", ".snakemake")
+    project.run("--", "app")
+    return project
 
 
 @pytest.fixture
@@ -92,15 +103,22 @@ def check_same(found: list[dict[str, str]], expected: list[dict[str, str]]) -> N
                 assert float(here[name]) == pytest.approx(float(there[name]), abs=1e-3), here
 
 
-@pytest.mark.parametrize("person", [False, True], ids=["photo", "person"])
-def test_the_app_predicts_as_predict_py_does(person, rerun, browser, tmp_path):
-    if person:
-        rerun.configure(WITH_PERSON)
-    rerun.run("--", "app")
-    assert "Nothing to be done" in rerun.run("--", "app")
-    results, export = rerun.folder / "results", rerun.folder / "results/export"
+def test_the_app_predicts_as_predict_py_does(made, browser, tmp_path):
+    assert "Nothing to be done" in made.run("--", "app")
+    app_of = made.folder / "results/export/app"
     licence = {"onnxruntime-web.LICENSE.txt"}
-    assert {path.name for path in (export / "app").iterdir()} == MODULES | RUNTIME | licence
+    assert {path.name for path in app_of.iterdir()} == MODULES | RUNTIME | licence
+    check(made.folder / "results", browser, tmp_path, person=False)
+
+
+def test_so_it_does_with_a_detector(rerun, browser, tmp_path):
+    rerun.configure(WITH_PERSON)
+    rerun.run("--", "app")
+    check(rerun.folder / "results", browser, tmp_path, person=True)
+
+
+def check(results: Path, browser: Tab, tmp_path: Path, person: bool) -> None:
+    export = shutil.copytree(results / "export", tmp_path / "export")
     config = json.loads((export / "config.json").read_text())
     assert bool(config["detector"]) == person
     config["classes"] = NAMES  # any text
@@ -128,7 +146,7 @@ def check_shown(browser: Tab, files: list[Path], expected: list[dict[str, str]])
     shown = browser.run(
         "[...document.querySelectorAll('.card')].map(card => [card.querySelector('.id').innerText,"
         "card.querySelector('strong').innerText, !!card.querySelector('.unsure'),"
-        "[...card.querySelectorAll('li > :first-child')].map(name => name.innerText)])"
+        "[...card.querySelectorAll('.shares li > :first-child')].map(name => name.innerText)])"
     )
     read = [row for row in expected if row["status"] == "ok"]
     unsure = [row["abstain"] == "yes" for row in read]
@@ -146,18 +164,16 @@ def check_shown(browser: Tab, files: list[Path], expected: list[dict[str, str]])
     assert browser.run(widths) > 10
 
 
-def test_a_page_opened_as_a_file_says_how_to_open_it(rerun, browser):
-    rerun.run("--", "app")
-    browser.open((rerun.folder / "results/export/app.html").as_uri())
+def test_a_page_opened_as_a_file_says_how_to_open_it(made, browser):
+    browser.open((made.folder / "results/export/app.html").as_uri())
     told = browser.run("document.querySelector('#from-file').innerText")
     assert "python -m http.server" in told
     assert browser.run("document.querySelector('#choose').checkVisibility()") is False
 
 
-def test_a_stop_leaves_the_rest(rerun, browser, tmp_path):
-    rerun.run("--", "app")
-    files = photos(tmp_path / "photos", rerun.folder / "results")[:6]
-    with app.served(rerun.folder / "results/export") as url:
+def test_a_stop_leaves_the_rest(made, browser, tmp_path):
+    files = photos(tmp_path / "photos", made.folder / "results")[:6]
+    with app.served(made.folder / "results/export") as url:
         browser.open(f"{url}/app.html")
         app.until(browser, app.READY)
         browser.run(
@@ -167,8 +183,31 @@ def test_a_stop_leaves_the_rest(rerun, browser, tmp_path):
         app.choose(browser, files)
         app.until(browser, app.DONE)
         assert "Stopped; " in browser.run(app.STATUS)
-        cards = "document.querySelectorAll('.card').length"
-        assert 0 < browser.run(cards) < len(files)
+        assert 0 < browser.run(CARDS) < len(files)
         browser.run("document.querySelector('#clear').click()")
-        assert browser.run(cards) == 0
+        assert browser.run(CARDS) == 0
         assert browser.run("document.querySelector('#results').hidden")
+
+
+CARDS = "document.querySelectorAll('.card').length"
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_a_dropped_folder_is_searched_and_the_page_is_as_wide_as_its_window(
+    width, made, browser, tmp_path
+):
+    files = photos(tmp_path / "photos", made.folder / "results")
+    (tmp_path / "photos/inner").mkdir()
+    shutil.copy(files[0], tmp_path / "photos/inner/deep.JPG")
+    (tmp_path / "photos/notes.txt").write_text("no photo")
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 1000}
+    browser.send("Emulation.setDeviceMetricsOverride", **size)
+    with app.served(made.folder / "results/export") as url:
+        browser.open(f"{url}/app.html")
+        app.until(browser, app.READY)
+        app.drop(browser, [tmp_path / "photos"])
+        app.until(browser, app.DONE)
+        assert browser.run(CARDS) == len(files) - 1  # two cannot be read, one is in the subfolder
+        names = browser.run("[...document.querySelectorAll('.id')].map(p => p.innerText)")
+        assert "photos/inner/deep.JPG" in names
+        assert browser.run("document.documentElement.scrollWidth") <= width

@@ -49,6 +49,13 @@ def choose(tab: Tab, photos: Sequence[Path]) -> None:
     tab.send("DOM.setFileInputFiles", nodeId=node, files=list(map(str, photos)))
 
 
+def drop(tab: Tab, files: Sequence[Path]) -> None:
+    """Drop files or folders on the page."""
+    data = {"items": [], "files": list(map(str, files)), "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        tab.send("Input.dispatchDragEvent", type=kind, x=100, y=200, data=data)
+
+
 def downloaded(tab: Tab, folder: Path) -> list[dict[str, str]]:
     """The rows of the table that the page offers; `folder`: an empty one."""
     tab.send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))

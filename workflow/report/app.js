@@ -162,7 +162,8 @@ function bars(probabilities) {
     return element;
   };
   if (given.length <= colours.length) return [list(given)];
-  const sorted = given.map(([name, share]) => [name, share, colours[0]]).sort((a, b) => b[1] - a[1]);
+  const alike = given.map(([name, share]) => [name, share, colours[0]]);
+  const sorted = alike.sort((a, b) => b[1] - a[1]);
   const others = sorted.slice(likeliest);
   const summary = make("summary", { textContent: `${others.length} more` });
   return [list(sorted.slice(0, likeliest)), make("details", {}, summary, list(others))];
@@ -182,7 +183,8 @@ function show(record, { probabilities, thumbnail }) {
   if (record.abstain === "yes")
     said.append(" ", make("strong", { className: "unsure", textContent: "unsure" }));
   const image = make("img", { src: URL.createObjectURL(thumbnail), alt: `Photo ${record.path}` });
-  const photo = make("div", { className: "photo" }, make("span", { className: "picture" }, image), said);
+  const picture = make("span", { className: "picture" }, image);
+  const photo = make("div", { className: "photo" }, picture, said);
   const name = make("p", { className: "note id", textContent: record.path, title: record.path });
   $("cards").append(make("li", { className: "card" }, photo, name, ...bars(probabilities)));
 }
@@ -202,7 +204,8 @@ function csv() {
     const text = String(value);
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
-  const safe = (path) => (/^[=+\-@]/.test(path) ? `./${path}` : path); // no formula for a spreadsheet
+  // No formula for a spreadsheet.
+  const safe = (path) => (/^[=+\-@]/.test(path) ? `./${path}` : path);
   const rows = records.map((record) => Object.values({ ...record, path: safe(record.path) }));
   return [Object.keys(records[0]), ...rows].map((row) => `${row.map(cell).join(",")}\n`).join("");
 }
@@ -215,6 +218,7 @@ function download() {
 
 /* Photos: chosen, or dropped */
 
+const byName = (a, b) => (a < b ? -1 : 1);
 const chosen = (files) =>
   files.map((file) => ({ path: file.webkitRelativePath || file.name, file }));
 
@@ -231,7 +235,7 @@ async function under(entry) {
     if (!some.length) break; // a browser gives a hundred at a time
     found.push(...some);
   }
-  found.sort((a, b) => (a.name < b.name ? -1 : 1));
+  found.sort((a, b) => byName(a.name, b.name));
   const inside = [];
   for (const child of found) inside.push(...(await under(child)));
   return inside.filter(({ path }) => IMAGES.test(path));
@@ -250,9 +254,10 @@ function listen() {
     const input = $(name);
     $(`choose-${name}`).addEventListener("click", () => input.click());
     input.addEventListener("change", () => {
-      const files = [...input.files];
-      const kept = name === "folder" ? files.filter((file) => IMAGES.test(file.name)) : files;
-      add(chosen(kept));
+      const found = chosen([...input.files]);
+      if (name === "files") add(found);
+      else
+        add(found.filter(({ path }) => IMAGES.test(path)).sort((a, b) => byName(a.path, b.path)));
       input.value = ""; // the same choice again is a change
     });
   }

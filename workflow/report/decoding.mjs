@@ -1,10 +1,10 @@
-// A file as an upright photo in sRGB over white, as predict.py reads it. Browsers turn photos by
-// their EXIF orientation and convert their colours; what they do otherwise than Pillow is here.
+// A file as an upright photo in sRGB over white, as predict.py reads it. The browser decodes it and
+// turns it by its EXIF orientation.
 
-const JPEG = [0xff, 0xd8, 0xff];
-const PNG = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-const begins = (bytes, start) => start.every((byte, place) => bytes[place] === byte);
-const text = (bytes, from, to) => String.fromCharCode(...bytes.subarray(from, to));
+import { converterOf } from "./colours.mjs";
+import { Unreadable, apart, isJpeg, isPng, text } from "./containers.mjs";
+
+export { Unreadable };
 
 // Formats that predict.py reads and browsers may not: what the first bytes say.
 const UNUSUAL = [
@@ -14,110 +14,60 @@ const UNUSUAL = [
   ["AVIF", (bytes) => text(bytes, 4, 12) === "ftypavif"],
 ];
 
-/* Why a photo cannot be read; shown as it is. */
-export class Unreadable extends Error {}
-
-/* The number of colour components of a JPEG; null if it has no end marker. */
-function componentsOf(bytes) {
-  let components = 0;
-  for (let at = 2; at + 9 < bytes.length && bytes[at] === 0xff; ) {
-    const marker = bytes[at + 1];
-    if (marker === 0xff) {
-      at += 1; // padding
-      continue;
-    }
-    // SOF0 to SOF15, but for DHT, JPG and DAC
-    if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker))
-      components = bytes[at + 9];
-    const start = at + 2 + bytes[at + 2] * 256 + bytes[at + 3];
-    if (marker === 0xda) {
-      let end = bytes.lastIndexOf(0xd9);
-      while (end > start && bytes[end - 1] !== 0xff) end = bytes.lastIndexOf(0xd9, end - 1);
-      return end > start ? components : null;
-    }
-    at = start;
-  }
-  return null;
-}
-
-/* Whether predict.py converts the colours of a photo by its profile: not those of grey and CMYK. */
-function convertsColours(bytes) {
-  if (begins(bytes, JPEG)) {
-    const components = componentsOf(bytes);
-    if (components === null) throw new Unreadable("image file is truncated");
-    return components === 3;
-  }
-  return !begins(bytes, PNG) || [2, 3, 6].includes(bytes[25]); // the colour type
-}
-
-/* The EXIF orientation of a WebP, which browsers ignore; 1 is upright. */
-function orientationOfWebp(bytes) {
-  const view = new DataView(bytes.buffer);
-  for (let at = 12; at + 8 < bytes.length; ) {
-    const size = view.getUint32(at + 4, true);
-    if (text(bytes, at, at + 4) === "EXIF") return orientationOfExif(bytes.slice(at + 8, at + 8 + size));
-    at += 8 + size + (size % 2);
-  }
-  return 1;
-}
-
-function orientationOfExif(bytes) {
-  const start = text(bytes, 0, 6) === "Exif\0\0" ? 6 : 0;
-  const view = new DataView(bytes.buffer, start);
-  const little = text(bytes, start, start + 2) === "II";
-  const table = view.getUint32(4, little);
-  for (let entry = 0; entry < view.getUint16(table, little); entry++) {
-    const at = table + 2 + 12 * entry;
-    if (view.getUint16(at, little) === 0x0112) return view.getUint16(at + 8, little);
-  }
-  return 1;
-}
-
-function turnedWebp(bytes) {
-  if (text(bytes, 0, 4) !== "RIFF" || text(bytes, 8, 12) !== "WEBP") return false;
-  try {
-    return orientationOfWebp(bytes) > 1;
-  } catch {
-    return false; // a cut EXIF block, which Pillow ignores too
-  }
-}
-
 function reasonFor(bytes) {
   const known = UNUSUAL.find(([, matches]) => matches(bytes));
   if (known) return `this browser does not read ${known[0]}; predict.py may`;
-  const usual = begins(bytes, JPEG) || begins(bytes, PNG) || /^(GIF8|BM|RIFF)/.test(text(bytes, 0, 4));
+  const usual = isJpeg(bytes) || isPng(bytes) || /^(GIF8|BM|RIFF)/.test(text(bytes, 0, 4));
   return usual ? "damaged image" : "not an image in a format that this browser reads";
 }
 
-/* A photo as an ImageBitmap. Throws Unreadable. */
-export async function decoded(file) {
-  let bytes;
+async function contentOf(file) {
   try {
-    bytes = new Uint8Array(await file.arrayBuffer());
+    return new Uint8Array(await file.arrayBuffer());
   } catch {
     throw new Unreadable("the file cannot be read"); // deleted or changed since it was chosen
   }
-  if (!bytes.length) throw new Unreadable("an empty file");
-  if (turnedWebp(bytes))
-    throw new Unreadable("a WebP that its EXIF turns, which browsers ignore; predict.py reads it");
-  const colorSpaceConversion = convertsColours(bytes) ? "default" : "none";
+}
+
+// What is decoded, and how its colours are converted afterwards, if not by the browser.
+async function prepared(bytes) {
+  const { parts, profile, coloured } = await apart(bytes);
+  if (!profile || !coloured) return { parts, convert: null };
   try {
-    return await createImageBitmap(new Blob([bytes]), { colorSpaceConversion });
+    const convert = converterOf(profile);
+    return convert === undefined ? { parts: [bytes], convert: null } : { parts, convert };
   } catch {
-    throw new Unreadable(reasonFor(bytes));
+    return { parts, convert: null }; // an unreadable profile
   }
 }
 
-/* Its pixels: {width, height, data}. Throws Unreadable. */
-export function pixelsOf(bitmap) {
-  const { width, height } = bitmap;
-  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+/* The photo of a file on a canvas, and its pixels, {width, height, data}. Throws Unreadable. */
+export async function decoded(file) {
+  const bytes = await contentOf(file);
+  if (!bytes.length) throw new Unreadable("an empty file");
+  const { parts, convert } = await prepared(bytes);
+  let bitmap;
   try {
+    bitmap = await createImageBitmap(new Blob(parts));
+  } catch {
+    throw new Unreadable(reasonFor(bytes));
+  }
+  const { width, height } = bitmap;
+  const canvas = new OffscreenCanvas(width, height);
+  try {
+    const context = canvas.getContext("2d", { willReadFrequently: true });
     context.fillStyle = "white";
     context.fillRect(0, 0, width, height);
     context.drawImage(bitmap, 0, 0);
-    return context.getImageData(0, 0, width, height);
+    const photo = context.getImageData(0, 0, width, height);
+    if (convert) {
+      convert(photo.data);
+      context.putImageData(photo, 0, 0);
+    }
+    return { canvas, photo };
   } catch {
     throw new Unreadable(`${width} × ${height} pixels are too many for this browser`);
+  } finally {
+    bitmap.close();
   }
 }

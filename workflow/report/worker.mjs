@@ -2,7 +2,7 @@
 // files; nothing is requested from here.
 
 import { InferenceSession, Tensor, env } from "./ort.wasm.bundle.min.mjs";
-import { Unreadable, decoded, pixelsOf } from "./decoding.mjs";
+import { Unreadable, decoded } from "./decoding.mjs";
 import { person, planes, square } from "./preprocessing.mjs";
 
 const THUMBNAIL = 320; // longer side, pixels: twice that of a card
@@ -39,28 +39,26 @@ async function probabilitiesOf(photo) {
   return Array.from(probabilities.data, (share) => Math.round(share * 1e8) / 1e8);
 }
 
-function thumbnailOf(bitmap) {
-  const scale = Math.min(THUMBNAIL / Math.max(bitmap.width, bitmap.height), 1);
-  const [width, height] = [bitmap.width, bitmap.height].map((n) => Math.max(1, Math.round(n * scale)));
-  const canvas = new OffscreenCanvas(width, height);
-  const context = canvas.getContext("2d");
+function thumbnailOf(photo) {
+  const scale = Math.min(THUMBNAIL / Math.max(photo.width, photo.height), 1);
+  const scaled = (side) => Math.max(1, Math.round(side * scale));
+  const [width, height] = [scaled(photo.width), scaled(photo.height)];
+  const small = new OffscreenCanvas(width, height);
+  const context = small.getContext("2d");
   context.imageSmoothingQuality = "high";
-  context.fillStyle = "white";
-  context.fillRect(0, 0, width, height);
-  context.drawImage(bitmap, 0, 0, width, height);
-  return canvas.convertToBlob({ type: "image/jpeg", quality: 0.85 });
+  context.drawImage(photo, 0, 0, width, height);
+  return small.convertToBlob({ type: "image/jpeg", quality: 0.85 });
 }
 
 async function predict({ file }) {
   try {
-    const bitmap = await decoded(file);
-    const probabilities = await probabilitiesOf(pixelsOf(bitmap));
-    const thumbnail = await thumbnailOf(bitmap);
-    bitmap.close();
-    return { probabilities, thumbnail };
+    const { canvas, photo } = await decoded(file);
+    const probabilities = await probabilitiesOf(photo);
+    return { probabilities, thumbnail: await thumbnailOf(canvas) };
   } catch (error) {
-    if (!(error instanceof Unreadable)) console.error(error);
-    return { reason: error instanceof Unreadable ? error.message : `not predicted: ${error.message}` };
+    if (error instanceof Unreadable) return { reason: error.message };
+    console.error(error);
+    return { reason: `not predicted: ${error.message}` };
   }
 }
 

@@ -246,8 +246,8 @@ rule export:
 
 
 # The modules of the app, and the licence of its runtime.
-OF_APP = ["worker.mjs", "decoding.mjs", "preprocessing.mjs", "resampling.mjs"]
-OF_APP += ["onnxruntime-web.LICENSE.txt"]
+OF_APP = ["worker.mjs", "decoding.mjs", "containers.mjs", "colours.mjs", "preprocessing.mjs"]
+OF_APP += ["resampling.mjs", "onnxruntime-web.LICENSE.txt"]
 
 
 rule fetch_onnxruntime_web:

@@ -1,17 +1,14 @@
 """The app: a page that runs an exported model in the browser."""
 
-import base64
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stillact.core.errors import InputError
 from stillact.figures.style import COLOURS
 from stillact.inference.deployed import Record
 from stillact.inference.gallery import LIKELIEST, tested
+from stillact.report.templates import loaded, with_script
 
 LARGEST = 200_000_000  # bytes of the graphs
 
@@ -28,29 +25,20 @@ def check_size(graphs: Sequence[Path]) -> None:
         )
 
 
-def build(used: Record, classes: Sequence[str], loaded: Sequence[Path], template: Path) -> str:
+def build(used: Record, classes: Sequence[str], fetched: Sequence[Path], template: Path) -> str:
     """The page, as text.
 
     Args:
         used: record of the deployed model.
         classes: in the order of the probabilities.
-        loaded: the files that the page loads before it predicts.
+        fetched: the files that the page loads before it predicts.
         template: app.html.j2; report.css and app.js are in the same folder.
     """
-    environment = Environment(
-        loader=FileSystemLoader(template.parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    script = template.with_name("app.js").read_text(encoding="utf-8")
-    return environment.get_template(template.name).render(
+    return loaded(template).render(
         used=used,
         tested=tested(used),
         names=", ".join(classes) if len(classes) <= len(COLOURS) else f"{len(classes)} classes",
-        bytes=sum(file.stat().st_size for file in loaded),
+        bytes=sum(file.stat().st_size for file in fetched),
         style=json.dumps({"colours": COLOURS, "likeliest": LIKELIEST}),
-        script=script,
-        script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        **with_script(template.with_name("app.js")),
     )
