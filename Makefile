@@ -11,11 +11,11 @@ help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 demo: .venv/installed  ## the whole workflow on rendered scenes, offline: minutes
-	@$(STUDY) --directory demo --workflow-profile profiles/demo --quiet rules
+	@$(STUDY) --directory demo --workflow-profile profiles/demo
 	@echo "The report: file://$(CURDIR)/demo/results/report.html"
 
 demo-full: .venv/installed  ## the same with every recipe: far longer
-	@$(STUDY) --directory demo --workflow-profile profiles/demo --configfile profiles/demo/study.yaml --quiet rules
+	@$(STUDY) --directory demo --workflow-profile profiles/demo --configfile profiles/demo/study.yaml
 	@echo "The report: file://$(CURDIR)/demo/results/report.html"
 
 study: .venv/installed  ## the study of config.yaml; LABELLED=FOLDER: of your own photos
@@ -23,7 +23,7 @@ study: .venv/installed  ## the study of config.yaml; LABELLED=FOLDER: of your ow
 	@echo "The report: file://$(CURDIR)/results/report.html"
 
 light: .venv/installed  ## COCO photos and small models from the package index; PHOTOS=FOLDER: val2017
-	@$(STUDY) --directory light --configfile studies/light.yaml --quiet rules \
+	@$(STUDY) --directory light --configfile studies/light.yaml \
 		$(if $(PHOTOS),--config 'dataset={"local_dirs": ["$(abspath $(PHOTOS))"]}')
 	@echo "The report: file://$(CURDIR)/light/results/report.html"
 

@@ -47,6 +47,7 @@ include: "workflow/rules/inference.smk"
 include: "workflow/rules/external.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/planning.smk"
+include: "workflow/rules/terminal.smk"
 
 
 onstart:

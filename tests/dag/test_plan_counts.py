@@ -30,7 +30,7 @@ def test_the_jobs_are_those_that_snakemake_would_run(study, project):
     folder = project.folder
     snakemake(folder, *STUDIES[study], "--", "plan")
     plan = read_csv(folder / "results/plan.csv").set_index("rule")
-    printed = snakemake(folder, *STUDIES[study], "--dry-run", "--quiet", "rules")
+    printed = snakemake(folder, *STUDIES[study], "--dry-run", "--verbose")
     stats = re.findall(r"(?m)^(\w+) +(\d+)$", printed.split("Job stats:")[1])
     wanted = collections.Counter()
     for rule, count in stats:

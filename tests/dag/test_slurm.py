@@ -139,6 +139,7 @@ LOCAL = re.compile(r"^ *rule (\w+):\n(?:(?! *rule )[^\n]*\n)*? +localrule: True"
 def test_the_papers_study_submits_at_most_60_jobs(project):
     """All jobs that are submitted are in groups."""
     asking = ("--workflow-profile", "profiles/slurm", "--config", "device=cuda", "--dry-run")
+    asking += ("--verbose",)
     done = subprocess.run(
         [*SNAKEMAKE, *asking], cwd=project.folder, env=environment(), text=True, capture_output=True
     )

@@ -51,7 +51,7 @@ def test_every_combination_is_trained_and_judged(swept):
 )
 def test_new_points_are_trained_and_no_others(swept, changes, trained):
     swept.configure({"sweep": merge(SWEEP, changes)})
-    output = swept.run("--dry-run", "--", "sweep")
+    output = swept.run("--dry-run", "--verbose", "--", "sweep")
     assert sorted(TOLD.findall(output)) == trained
     counts = re.findall(r"^sweep_point +(\d+)$", output, re.MULTILINE)
     assert {int(count) for count in counts} == ({len(trained)} if trained else set())
@@ -64,7 +64,7 @@ def test_a_sweep_of_no_model_is_told(swept):
 
 def test_networks_from_scratch_are_trained_on_each_fold(swept):
     swept.configure({"sweep": SWEEP | {"models": ["cnn_base"]}})
-    output = swept.run("--dry-run", "--", "sweep")
+    output = swept.run("--dry-run", "--verbose", "--", "sweep")
     found = re.findall(r"Training cnn_base on cv_0_(\d): (\S+)$", output, re.MULTILINE)
     folds = sorted({int(fold) for fold, _ in found})
     assert len(found) == 2 * len(folds)
@@ -77,7 +77,7 @@ def test_networks_from_scratch_are_trained_on_each_fold(swept):
 
 def test_weights_are_those_that_models_start_from(swept):
     swept.configure()
-    output = swept.run("--dry-run", "--", "weights")
+    output = swept.run("--dry-run", "--verbose", "--", "weights")
     named = set(re.findall(r"Fetching the weights of (\w+)", output))
     assert {"siglip2", "vit"} <= named  # clip's are there
     assert not {"clip_b16", "dinov2_s", "dinov3_b"} & named

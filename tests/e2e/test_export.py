@@ -41,7 +41,7 @@ def test_the_example_answers_as_predict_does(rerun):
 
 def test_another_model_to_use_is_exported_without_any_training(rerun):
     rerun.configure({"deploy": "cnn_base"})
-    output = rerun.run("--", "results/export/model.onnx")
+    output = rerun.run("--verbose", "--", "results/export/model.onnx")
     jobs = output.split("Job stats:")[1].split("total")[0].split()
     assert [word for word in jobs if word in ("deploy", "export")] == ["deploy", "export"]
     assert not [word for word in jobs if "seed" in word]

@@ -55,7 +55,7 @@ def elsewhere(tmp_path_factory) -> Study:
 
 def test_a_study_in_a_folder_of_its_own(elsewhere):
     """Its config.yaml holds only what differs from the shipped one."""
-    assert "\nreport " in elsewhere.snakemake("-s", f"{REPO}/Snakefile", "-n", "--quiet", "rules")
+    assert "\nreport " in elsewhere.snakemake("-s", f"{REPO}/Snakefile", "-n", "--verbose")
     assert len(read_csv(elsewhere.folder / HOLDOUT)) == 36
     assert {path.name for path in elsewhere.folder.iterdir()} == {
         *("config.yaml", "results", "cache", ".snakemake")
@@ -184,7 +184,7 @@ def test_results_in_a_storage(elsewhere, tmp_path):
     study, store = Study(tmp_path / "study", {"config.yaml": TINY}), tmp_path / "store"
     storage = ["--default-storage-provider", "fs", "--default-storage-prefix", str(store)]
     start = ["-s", f"{REPO}/Snakefile", *storage, "--shared-fs-usage", "none"]
-    assert "\nreport " in study.snakemake(*start, "-n", "--quiet", "rules")
+    assert "\nreport " in study.snakemake(*start, "-n", "--verbose")
     study.snakemake(*start, "--", HOLDOUT)
     assert (store / HOLDOUT).read_bytes() == elsewhere.holdout()
     # the photos stay here: what reads them looks into the cache

@@ -66,7 +66,7 @@ def test_a_folder_is_answered_and_the_study_stays_as_it_is(asked):
     assert {name: after[name] for name in before} == before
 
     (asked.folder / "new photos/below/more.png").write_bytes(photo("more"))
-    printed = asked.run("-n", "--", "predict")
+    printed = asked.run("-n", "--verbose", "--", "predict")
     for rule in ("find_photos", "predict_photos", "gallery"):
         assert re.search(rf"(?m)^{rule} +1$", printed), printed
     assert "_holdout_" not in printed

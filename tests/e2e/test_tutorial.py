@@ -89,7 +89,7 @@ def reader(project):
 
 def test_the_tutorial(reader):
     dry, run, correct, predict, more, without_hub = blocks("sh")
-    assert "This was a dry-run" in reader.enter(dry)
+    assert "This was a dry run" in reader.enter(dry)
     assert not (reader.folder / "results").exists()
     reader.enter(run)
     assert_it_is_about_the_readers_classes(reader)
@@ -105,11 +105,10 @@ def test_the_tutorial(reader):
     assert "12 photos" in (reader.folder / "results/predict/gallery.html").read_text()
 
     planned = reader.enter(more)
-    assert "train_prolip_holdout_seed_0" in planned
-    assert "train_fine_tune_holdout_seed_0" in planned
-    for done in ("linear_probe_", "zero_shot_", "mlp_", "embed_images", "fetch", "split"):
-        assert f"\n{done}" not in planned
-    planned = reader.enter(without_hub.replace("snakemake", "snakemake -n"))
+    assert re.search(r"(?m)^training +\d+  missing output: .*\bprolip\b.*\bfine_tune\b", planned)
+    for done in ("linear_probe", "zero_shot", "mlp", "embed_images", "fetch", "split"):
+        assert not re.search(rf"\b{done}\b", planned)
+    planned = reader.enter(without_hub.replace("snakemake", "snakemake -n --verbose"))
     assert "train_linear_probe_holdout_seed_0" in planned
     assert "Fetching the weights of efficientnet_lite0" in planned
 
@@ -132,7 +131,7 @@ def assert_photos_can_be_corrected(reader, command):
     assert [Path(path).parent.name for path in done["now"][:2]] == saved["new_label"].tolist()[:2]
     assert all((reader.folder / path).is_file() for path in done["now"])
     assert "photos_dropped" in done["now"][2]
-    assert len([*(reader.folder / "photos").rglob("*.*g")]) == 35
+    assert len([path for path in (reader.folder / "photos").rglob("*") if path.suffix]) == 35
 
 
 def assert_it_is_about_the_readers_classes(reader):

@@ -67,9 +67,9 @@ class Study:
 
     def __init__(self, folder: Path, kind: str):
         self.folder, self.starts = folder, folder / "starts"
-        self.options = ["--workflow-profile", "profiles/demo"]
+        self.options = ["--verbose", "--workflow-profile", "profiles/demo"]
         if kind == "small":
-            self.options = ["--configfile", "study.yaml"]
+            self.options = ["--verbose", "--configfile", "study.yaml"]
         if self.starts.exists():  # an undisturbed study of an earlier call
             return
         self.starts.mkdir(parents=True)

@@ -47,6 +47,15 @@ ON_GPU += [
 ]
 
 
+PLANNED = dict(
+    small=SMALL,
+    folds_per_job={
+        recipe: cfg.resources_of(recipe).folds_per_job or cfg.runs_per_job for recipe in RECIPES
+    },
+    gpu_rules=ON_GPU if gpu() else [],
+)
+
+
 rule plan:
     """Cost estimate of the study: jobs, runs, hours, memory and disk per rule."""
     input:
@@ -62,15 +71,7 @@ rule plan:
         mem_mb=1000,
         runtime=10,
     params:
-        dict(
-            config=cfg.model_dump(mode="json"),
-            small=SMALL,
-            folds_per_job={
-                recipe: cfg.resources_of(recipe).folds_per_job or cfg.runs_per_job
-                for recipe in RECIPES
-            },
-            gpu_rules=ON_GPU if gpu() else [],
-        ),
+        dict(config=cfg.model_dump(mode="json"), **PLANNED),
         code=digest_of("planning/plan.py"),
     message:
         "Estimating the cost of the study"

@@ -16,6 +16,15 @@ def folders_of(recipe, seeds_per_job):
     ]
 
 
+def described(folders):
+    """The splits and seeds of the runs of a job, for its message."""
+    splits, seeds = zip(*(folder.split("/")[-2:] for folder in folders))
+    if splits[0].startswith("cv_"):
+        return f"{len(splits)} folds from {splits[0]}" if len(splits) > 1 else f"fold {splits[0]}"
+    numbers = ", ".join(seed.removeprefix("seed_") for seed in seeds)
+    return f"{splits[0]}, seed{'s' * (len(seeds) > 1)} {numbers}"
+
+
 def run_of_member(folder, member):
     """The predictions of a member's run with the split and seed of an ensemble's."""
     run = runs.Run.at(Path(folder))

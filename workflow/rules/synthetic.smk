@@ -21,7 +21,7 @@ rule synthetic_dataset:
         cfg.synthetic.model_dump(),
         code=digest_of("synthetic/dataset.py"),
     message:
-        "Rendering {params[0][images_per_class]} scenes"
+        "Rendering scenes"
     script:
         "../scripts/synthetic/dataset.py"
 

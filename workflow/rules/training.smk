@@ -62,7 +62,7 @@ for recipe in RECIPES.values():
                     "training/train.py", *modules_of(cfg.plan(wildcards.task, wildcards.model))
                 ),
             message:
-                f"Training {{wildcards.model}} on {{wildcards.task}}: {len(folders)} from {split}, {seed}"
+                f"Training {{wildcards.model}} on {{wildcards.task}}, {described(folders)}"
             script:
                 "../scripts/training/train.py"
 
@@ -102,7 +102,7 @@ for folders in folders_of(RECIPES["ensemble"], 1):
             combined_from(folders),
             code=digest_of("training/combine.py"),
         message:
-            f"Combining the models of {{wildcards.model}} on {{wildcards.task}}: {len(folders)} from {split}, {seed}"
+            f"Combining the models of {{wildcards.model}} on {{wildcards.task}}, {described(folders)}"
         script:
             "../scripts/training/combine.py"
 

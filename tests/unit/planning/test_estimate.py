@@ -76,9 +76,9 @@ def test_a_job_goes_on_after_the_last_look_as_before(tmp_path):
 @pytest.mark.parametrize(
     ("cpu_hours", "gpu_hours", "cores", "told"),
     [
-        (0.5, 0, 2, "about 15 minutes on 2 cores, 1.5 GB"),
-        (284, 0, 1, "about 284 hours on 1 core, 1.5 GB"),
-        (8, 5, 4, "about 5 hours on 4 cores and one GPU, 1.5 GB"),
+        (0.5, 0, 2, "about 15 min on 2 cores, 1.5 GB"),
+        (284, 0, 1, "about 284 h on 1 core, 1.5 GB"),
+        (8, 5, 4, "about 5 h on 4 cores and one GPU, 1.5 GB"),
     ],
 )
 def test_the_total_in_a_sentence(cpu_hours, gpu_hours, cores, told):

@@ -17,6 +17,10 @@ ANSWER = Path("results/answer.json")
 with logs.job(snakemake.log[0]):
     params = snakemake.params[0]
     settings = load(params["config"])
+    for name in estimate.unknown_backbones(settings):
+        logs.logger.warning(
+            "backbones.%s: its cost is not known; it is estimated as that of a ViT-B/16", name
+        )
     photos = estimate.photos(settings)
     parts = estimate.parts(settings, photos, params["small"], params["folds_per_job"])
     past = estimate.Past.of(Path("results"), photos.total())

