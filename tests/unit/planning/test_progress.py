@@ -87,7 +87,7 @@ def test_running_jobs_count_for_what_is_left_of_them():
     run.start(0, "", 0)
     run.start(1, "", 0)
     assert run.left(300) == "about 5 min left"
-    assert run.left(2400) == "about 10 min left"  # beyond its estimate
+    assert run.left(2400) == "about 30 min left"  # late by as much
 
 
 def test_jobs_without_an_estimate_are_counted_or_take_the_time_of_others_of_their_rule():

@@ -54,7 +54,7 @@ def workload(jobs: Iterable[Job], cores: int | None) -> str:
     """
     jobs = list(jobs)
     known = [job for job in jobs if job.seconds is not None]
-    count = f"{len(jobs)} job{'s' * (len(jobs) > 1)}"
+    count = f"{len(jobs)} job{'s' * (len(jobs) != 1)}"
     if not known:
         return f"{count}, without an estimate of the time"
     if cores is None:
@@ -156,9 +156,8 @@ class Progress:
         if not known or self.cores is None:
             return ""
         for number in known.keys() & self._running.keys():
-            ran = now - self._running[number][1]
-            # A job beyond its estimate is expected to take a quarter of its time more.
-            known[number] = max(known[number] - ran, ran / 4)
+            # A job beyond its estimate is expected to take as long again as it is late.
+            known[number] = abs(known[number] - (now - self._running[number][1]))
         time = _time([(self.jobs[n], seconds) for n, seconds in known.items()], self.cores)
         missing = len(rest) - len(known)
         extra = f" and {missing} job{'s' * (missing > 1)} without an estimate" if missing else ""
