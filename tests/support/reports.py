@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from stillact.core.runs import Run
 from stillact.evaluation.answer import Answer, Compared, NotJudged, Price
 from stillact.evaluation.metrics import METRICS
 from stillact.report import page as report_page
+from support import records
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "workflow/report/report.html.j2"
@@ -98,16 +100,9 @@ def results(names, runs=5, name="model", task="activity3", subset="test", best=0
 
 
 def meta(model, seed, **changes):
-    versions = {"python": "3.12.1", "torch": "2.14.0"}
-    return {
-        "run": {"task": "activity3", "model": model, "split": "holdout", "seed": seed},
-        "device": "cpu: x86_64",
-        "seconds": 61.0,
-        "peak_memory_mb": 700.0 + seed,
-        "epochs": 10 + 2 * seed,
-        "parameters": 4287875,
-        "versions": versions,
-    } | changes
+    run = Run("activity3", model, "holdout", seed)
+    of_seed = {"run": run, "peak_memory_mb": 700.0 + seed, "epochs": 10 + 2 * seed}
+    return records.run(**of_seed | changes)
 
 
 def located(model, metric, value, **more):

@@ -269,7 +269,7 @@ def refit_params(model):
     folds = [runs.Run(MAIN, model, split, cfg.seeds[0]) for split in cfg.cv_splits(block.recipe)]
     others = [runs.Run(MAIN, model, "holdout", seed) for seed in cfg.seeds_of(model)]
     recipe, members = RECIPES[block.recipe], cfg.members_of(model)
-    folder = runs.Run(MAIN, model, "cv_0_0", cfg.seeds[0]).folder
+    folder = runs.Run(MAIN, model, runs.fold_split(0, 0), cfg.seeds[0]).folder
     stacked = getattr(block, "combine", "") == "stack"
     return dict(
         plan=plan.model_dump(),
@@ -305,7 +305,7 @@ def swept(wildcards):
     split or, of networks from scratch, one per fold."""
     splits = ["holdout"]
     if cfg.models[wildcards.model].recipe == "from_scratch":
-        splits = [f"cv_0_{fold}" for fold in range(cfg.splits.kfold.folds)]
+        splits = [runs.fold_split(0, fold) for fold in range(cfg.splits.kfold.folds)]
     made = [runs.Run(MAIN, wildcards.model, split, cfg.seeds[0]) for split in splits]
     return [
         f"results/sweep/{wildcards.model}/{point}/{run}/history.csv"

@@ -300,7 +300,7 @@ PROBES = {
     model: dict(
         embeddings=f"results/embeddings/{cfg.models[model].backbone}/images",
         metas={
-            fold: f"results/runs/{MAIN}/{model}/cv_0_{fold}/seed_{cfg.seeds[0]}/meta.json"
+            fold: f"{runs.Run(MAIN, model, runs.fold_split(0, fold), cfg.seeds[0]).folder}/meta.json"
             for fold in range(cfg.splits.kfold.folds)
         },
     )

@@ -19,7 +19,7 @@ def folders_of(recipe, seeds_per_job):
 def described(folders):
     """The splits and seeds of the runs of a job, for its message."""
     splits, seeds = zip(*(folder.split("/")[-2:] for folder in folders))
-    if splits[0].startswith("cv_"):
+    if runs.fold_of(splits[0]):
         return f"{len(splits)} folds from {splits[0]}" if len(splits) > 1 else f"fold {splits[0]}"
     numbers = ", ".join(seed.removeprefix("seed_") for seed in seeds)
     return f"{splits[0]}, seed{'s' * (len(seeds) > 1)} {numbers}"
@@ -62,11 +62,10 @@ def predictions_of_members(folders):
 def folds_of_member(folder, member):
     """The predictions of all folds of a member, in the repeat of an ensemble's run."""
     run = runs.Run.at(Path(folder))
-    repeat = run.split.split("_")[1] if run.split.startswith("cv_") else "0"
-    return [
-        f"{runs.Run(run.task, member, f'cv_{repeat}_{fold}', cfg.seeds[0]).folder}/predictions.csv"
-        for fold in range(cfg.splits.kfold.folds)
-    ]
+    repeat, _ = runs.fold_of(run.split) or (0, 0)
+    splits = [runs.fold_split(repeat, fold) for fold in range(cfg.splits.kfold.folds)]
+    made = [runs.Run(run.task, member, split, cfg.seeds[0]) for split in splits]
+    return [f"{one.folder}/predictions.csv" for one in made]
 
 
 def weights_of_holdout(wildcards):

@@ -25,7 +25,7 @@ for recipe in RECIPES.values():
         batches.append([RUN.format(split=runs.SHUFFLED, seed=cfg.seeds[0])])
     for folders in batches:
         split, seed = folders[0].split("/")[-2:]
-        folds = split.startswith("cv_")
+        folds = runs.fold_of(split)
         kept = not folds or cfg.keeps_folds(recipe.name)
         rule_name = f"train_{recipe.name}_{split}_{seed}"
 

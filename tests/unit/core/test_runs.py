@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from stillact.core.runs import Run, batches
+from stillact.core.runs import SHUFFLED, Run, batches, fold_of, fold_split
 
 RUN = Run("activity3", "cnn_base", "holdout", 3)
 
@@ -51,3 +51,13 @@ def test_batches_keep_the_order(seeds, size, expected):
 def test_a_seed_appended_leaves_full_batches_as_they_are():
     before = batches([4, 2, 0, 1], 2)
     assert batches([4, 2, 0, 1, 9], 2) == [*before, [9]]
+
+
+@pytest.mark.parametrize("place", [(0, 0), (3, 12)])
+def test_the_split_of_a_fold_tells_its_repeat_and_fold(place):
+    assert fold_of(fold_split(*place)) == place
+
+
+@pytest.mark.parametrize("split", ["holdout", SHUFFLED, "cv_1", "cv_1_2_3", "xcv_1_2"])
+def test_other_splits_are_of_no_fold(split):
+    assert fold_of(split) is None

@@ -159,8 +159,7 @@ def test_a_difference_in_few_photos_is_not_shown():
 def test_the_price_of_a_derived_model_has_the_training_of_its_base(tmp_path):
     def meta(name, seconds, memory):
         path = tmp_path / f"{name}.json"
-        of = {"seconds": seconds, "peak_memory_mb": memory, "parameters": 250_000}
-        path.write_text(json.dumps(of))
+        records.run(seconds=seconds, peak_memory_mb=memory, parameters=250_000).write(path)
         return path
 
     metas = {"views": [meta("v", 1, 900)], "probe": [meta("a", 10, 500), meta("b", 20, 600)]}
@@ -173,7 +172,7 @@ def test_the_price_of_an_ensemble_has_the_training_and_weights_of_its_members(tm
     for model, seconds, parameters in (("both", 1, 0), ("tta", 2, 500_000), ("probe", 10, 500_000)):
         of = {"seconds": seconds, "peak_memory_mb": 500 + seconds, "parameters": parameters}
         metas[model] = [tmp_path / f"{model}.json"]
-        metas[model][0].write_text(json.dumps(of))
+        records.run(**of).write(metas[model][0])
     backbones = []
     for name, parameters in (("a", 1_000_000), ("b", 2_000_000)):
         path = tmp_path / f"{name}.json"

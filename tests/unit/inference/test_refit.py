@@ -24,7 +24,7 @@ from stillact.recipes.setups import setup_of
 from stillact.recipes.tta.config import TTAPlan
 from stillact.recipes.wise_ft.config import WiseFTPlan
 from stillact.training import jobs, loop
-from support import tiny_backbones
+from support import records, tiny_backbones
 
 CLASSES = ["sitting", "standing"]
 CNN = FromScratchPlan(
@@ -69,7 +69,7 @@ def metas(folder, *chosen: dict) -> list:
     paths = []
     for place, one in enumerate(chosen):
         paths.append(folder / f"meta_{place}.json")
-        paths[-1].write_text(json.dumps({"chosen": one}))
+        records.run(chosen=one).write(paths[-1])
     return paths
 
 

@@ -1,11 +1,10 @@
 """What a study takes: from the benchmarks of earlier runs where there are some, scaled."""
 
-import json
-
 import pandas as pd
 import pytest
 
 from stillact.planning import estimate, past
+from support import records
 
 HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 COSTS = pd.DataFrame(
@@ -52,8 +51,7 @@ def test_earlier_runs_are_scaled_by_photos_runs_and_epochs(tmp_path):
     benchmark(tmp_path, "train/t/m/holdout/seed_0", 14, 11, memory_mb=600)
     for seed in range(3):  # there are 6 now, of 20 epochs
         meta = tmp_path / f"runs/t/m/holdout/seed_{seed}/meta.json"
-        meta.parent.mkdir(parents=True)
-        meta.write_text(json.dumps({"config": {"training": {"max_epochs": 10}}}))
+        records.run(config={"training": {"max_epochs": 10}}).write(meta)
     table = rows(tmp_path, MLP, PACK)
     assert table.loc["pack", "cpu_hours"] == pytest.approx((2 + 10 * 2) / 3600, abs=1e-3)
     assert table.loc["mlp", "cpu_hours"] == pytest.approx((2 * 5 + 6 * 2 * 2 * 2) / 3600, abs=1e-3)

@@ -50,7 +50,7 @@ def study(tmp_path):
             **dict.fromkeys(plots, tmp_path / "plot.svg"),
             "figure_1": tmp_path / "photo.png",
         },
-        metas=[meta("cnn_base", 0), meta("cnn_base", 1)],
+        runs=[meta("cnn_base", 0), meta("cnn_base", 1)],
         files=["tables/table_2.csv", "figures/photo.png", "splits/sit_stand/holdout.csv"],
         shown={"statistics/anova": ANOVA, "statistics/activity3/calibration": CALIBRATED},
         answer=ANSWER,

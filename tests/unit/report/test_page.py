@@ -216,7 +216,7 @@ def test_every_table_and_figure_names_its_blocks_of_the_config(study):
 
 def test_what_is_not_there_is_left_out(study):
     nothing = {"shown": {}, "claims": None, "browser": {**BROWSER, "groups": []}}
-    made = page(study, tables={}, figures={}, metas=[], audit=study.audit.iloc[:0], **nothing)
+    made = page(study, tables={}, figures={}, runs=[], audit=study.audit.iloc[:0], **nothing)
     assert len(made.scripts) == 1
     parts = [attrs["id"] for _, attrs in made.tags if attrs.get("class") == "part"]
     assert parts == ["run", "photos", "recipes", "claims", "files"]
@@ -248,7 +248,7 @@ def test_hostile_text_stays_text(study):
         study,
         images=images,
         audit=audit,
-        metas=[meta("cnn_base", 0, device=HOSTILE)],
+        runs=[meta("cnn_base", 0, device=HOSTILE)],
         files=["javascript:alert('x')", f'tables/"{HOSTILE}'],
         shown={"statistics/t_test": pd.DataFrame({HOSTILE: [HOSTILE]})},
         claims=CLAIMS.assign(claim=HOSTILE),
@@ -266,7 +266,7 @@ def test_versions_that_runs_share_are_told_once(study):
         meta("vit", 0, versions={"python": "3.12.1", "torch": "2.14.0", "timm": "1.0.31"}),
         meta("vit", 1, versions={"python": "3.12.1", "torch": "2.13.0", "timm": "1.0.31"}),
     ]
-    text = page(study, metas=metas).text
+    text = page(study, runs=metas).text
     assert "Versions python 3.12.1, torch 2.13.0 and 2.14.0, timm 1.0.31" in text
 
 
@@ -277,7 +277,7 @@ def test_cost_has_every_model_of_every_task(study):
         meta("vit", 0, seconds=2405.0, parameters=85800963, peak_memory_mb=5100),
         meta("vit", 0, run=run, seconds=1234.5),
     ]
-    text = page(study, metas=metas).cells("Computational cost")
+    text = page(study, runs=metas).cells("Computational cost")
     assert "clip_em activity3 1 4,287,875 10 2.5 700" in text
     assert "vit activity3 1 85,800,963 10 2,405.0 5,100" in text
     assert "vit sit_stand 1 4,287,875 10 1,234.5 700" in text
@@ -293,7 +293,7 @@ def test_same_study_same_page(study):
     [(41.4, "41 s"), (59.6, "1 min 0 s"), (725, "12 min 5 s"), (12000, "3 h 20 min")],
 )
 def test_durations_are_told_in_words(study, seconds, said):
-    text = page(study, metas=[meta("cnn_base", 0, seconds=seconds)]).text
+    text = page(study, runs=[meta("cnn_base", 0, seconds=seconds)]).text
     assert f"1 run, {said} in total" in text
 
 

@@ -1,6 +1,5 @@
 """Rule more_photos: the learning curve of a linear probe, as a table and a figure."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +11,7 @@ from stillact.evaluation.answer import Answer
 from stillact.figures import selection as selection_figures
 from stillact.figures import style
 from stillact.models.prompts import normalised
+from stillact.training.run_record import RunRecord
 
 with logs.job(snakemake.log[0]):
     source, out, probes = snakemake.input, snakemake.output, snakemake.params[0]["probes"]
@@ -19,9 +19,7 @@ with logs.job(snakemake.log[0]):
     backbone, metas = probes[model]["embeddings"], probes[model]["metas"]
     split = read_csv(source.kfold).query("repeat == 0")
     rows = pd.Index(read_csv(f"{backbone}.csv")["image_id"]).get_indexer(split["image_id"])
-    penalties = {
-        int(fold): json.loads(Path(meta).read_text())["chosen"]["c"] for fold, meta in metas.items()
-    }
+    penalties = {int(fold): RunRecord.read(meta).chosen["c"] for fold, meta in metas.items()}
     table = more_photos.curve(
         normalised(arrays.load(f"{backbone}.npy"))[rows],
         pd.factorize(split["label"])[0],

@@ -1,6 +1,5 @@
 """Rule report: the HTML report of the study."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from stillact.report import browser
 from stillact.report import page as report_page
 from stillact.report.contents import Study
 from stillact.study.load import load
+from stillact.training.run_record import RunRecord
 
 with logs.job(snakemake.log[0]):
     source, settings = snakemake.input, load(snakemake.params[0])
@@ -51,7 +51,7 @@ with logs.job(snakemake.log[0]):
         paper=read_csv(source.paper) if source.paper else None,
         tables={Path(path).stem: read_csv(path) for path in source.tables},
         figures={Path(path).stem: Path(path) for path in source.figures},
-        metas=[json.loads(Path(path).read_text()) for path in source.metas],
+        runs=[RunRecord.read(path) for path in source.metas],
         shown=tables_shown,
         answer=Answer.read(Path(source.answer)) if source.answer else None,
         claims=read_csv(source.claims) if source.claims else None,

@@ -10,6 +10,18 @@ SUBSETS = ("train", "validation", "test")  # of the photos, in every split
 SMALLEST = 5e-9  # probability: the tables have 8 decimals, so that a 0 in them may be this large
 ALL = "all"  # every labelled photo is a training photo, for the deployed model
 SHUFFLED = "shuffled"  # the holdout split, trained on permuted labels
+FOLD = r"cv_(?P<repeat>\d+)_(?P<fold>\d+)"  # the split whose test photos are a fold of a repeat
+
+
+def fold_split(repeat: int, fold: int) -> str:
+    """The name of the split whose test photos are a fold."""
+    return f"cv_{repeat}_{fold}"
+
+
+def fold_of(split: str) -> tuple[int, int] | None:
+    """The repeat and the fold of a split of cross-validation; None for others."""
+    found = re.fullmatch(FOLD, split)
+    return (int(found["repeat"]), int(found["fold"])) if found else None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from stillact.evaluation.predictions import Predictions
 from stillact.evaluation.proportions import LEVEL
 from stillact.evaluation.selection import Choice, choose
 from stillact.models.records import BackboneRecord
+from stillact.training.run_record import RunRecord
 
 NOTHING_SHOWN, ONE_BEST, SEVERAL_EQUAL = "nothing_shown", "one_best", "several_equal"
 EQUAL, WORSE = "not shown", "yes"  # whether a candidate is worse than the chosen one
@@ -163,18 +164,15 @@ def prices(
             members of an ensemble, and their bases.
         members: of each ensemble, whose weights it needs.
     """
-    runs = {
-        model: [json.loads(path.read_text(encoding="utf-8")) for path in paths]
-        for model, paths in metas.items()
-    }
+    runs = {model: [RunRecord.read(path) for path in paths] for model, paths in metas.items()}
     made = {}
     for model, frozen in towers.items():
         needed = [runs[one] for one in (model, *made_of.get(model, ()))]
-        parameters = sum(runs[one][0]["parameters"] for one in (model, *members.get(model, ())))
+        parameters = sum(runs[one][0].parameters for one in (model, *members.get(model, ())))
         parameters += sum(BackboneRecord.read(tower).facts.image_parameters for tower in frozen)
         made[model] = Price(
-            seconds=sum(sum(run["seconds"] for run in of) / len(of) for of in needed),
-            memory_mb=max(run["peak_memory_mb"] for of in needed for run in of),
+            seconds=sum(sum(run.seconds for run in of) / len(of) for of in needed),
+            memory_mb=max(run.peak_memory_mb for of in needed for run in of),
             weights_mb=parameters * 4 / 1e6,
         )
     return made

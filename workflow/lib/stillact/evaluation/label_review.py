@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from stillact.evaluation.predictions import FOLD
+from stillact.core.runs import FOLD
 
 
 def suspects(predictions: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
@@ -25,7 +25,7 @@ def suspects(predictions: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
     """
     columns = [column for column in predictions if column.startswith("prob_")]
     rows = predictions[predictions["model"].isin(models) & (predictions["subset"] == "test")]
-    folds = rows["split"].str.match(FOLD)
+    folds = rows["split"].str.fullmatch(FOLD)
     rows = rows[folds | ~rows["image_id"].isin(rows.loc[folds, "image_id"])]
     photo = ["image_id", "label"]
     of_models = rows.groupby([*photo, "model"])[columns].mean()

@@ -64,7 +64,8 @@ def curve(
     if len(sizes) < 3:
         return pd.DataFrame(columns=columns)
     intervals = [bootstrap.mean(row[None], clusters) for row in right]
-    rows = [(round(n), *interval) for n, interval in zip(sizes, intervals, strict=True)]
+    none = (np.nan,) * 3  # the gain is that of the last row
+    rows = [(round(n), *one, *none) for n, one in zip(sizes, intervals, strict=True)]
     expected = _extrapolated(sizes, right, clusters, len(labels))
     return pd.DataFrame([*rows, (MORE * len(labels), *expected)], columns=columns)
 

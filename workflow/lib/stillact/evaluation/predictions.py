@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from stillact.core.errors import InputError
+from stillact.core.runs import FOLD
 
-FOLD = r"^cv_(?P<repeat>\d+)_(?P<fold>\d+)$"  # split of a cross-validated run
 SAME = 1e-12  # accuracies closer than this differ only by rounding
 
 
@@ -113,7 +113,7 @@ def rows_of(predictions: pd.DataFrame, *, scheme: str, subset: str) -> pd.DataFr
     rows = predictions[predictions["subset"] == subset]
     if scheme == "holdout":
         return rows[rows["split"] == "holdout"].assign(repeat=0)
-    repeat = rows["split"].str.extract(FOLD)["repeat"]
+    repeat = rows["split"].str.extract(f"^{FOLD}$")["repeat"]
     return rows[repeat.notna()].assign(repeat=repeat.dropna().astype(int))
 
 

@@ -23,6 +23,7 @@ from stillact.recipes.ensemble.runs import out_of_fold
 from stillact.recipes.setups import plan_of, setup_of
 from stillact.training import jobs, run_dirs
 from stillact.training.jobs import Chosen
+from stillact.training.run_record import RunRecord
 
 FITTED = "fitted.json"
 OUTPUTS = (jobs.WEIGHTS, FITTED)
@@ -78,7 +79,7 @@ def rows_of_all(folds: pd.DataFrame) -> pd.DataFrame:
 def chosen_in(metas: Sequence[Path]) -> dict[str, float]:
     """The median over runs of each value that they chose without their test photos, such as an
     epoch; the lower of two middle ones, so that it is a value that occurs."""
-    chosen = [json.loads(path.read_text(encoding="utf-8"))["chosen"] for path in metas]
+    chosen = [RunRecord.read(path).chosen for path in metas]
     values: dict[str, list[float]] = {}
     for one in chosen:
         for name, value in one.items():

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from stillact.core.runs import FOLD
 from stillact.core.text_tables import figures
 from stillact.evaluation import comparisons, hypothesis_tests
 from stillact.evaluation.hypothesis_tests import format_p, paired_interval
@@ -206,7 +207,8 @@ def _over_units(
     differences = (table[models[0]] - table[models[1]]).dropna().to_numpy()
     share = 0.0
     if scheme == "cv":
-        share = 1 / (results.predictions["split"].str.extract(r"^cv_0_(\d+)$")[0].nunique() - 1)
+        folds = results.predictions["split"].str.extract(f"^{FOLD}$")["fold"].nunique()
+        share = 1 / (folds - 1)
     value = float(differences.mean()) if len(differences) else math.nan
     p = comparisons.corrected_t_test(differences, share)[2]
     if math.isnan(p) and len(differences) > 1:

@@ -1,12 +1,13 @@
 """What earlier runs of a study took, as a basis of its cost estimate."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from stillact.core.tables import read_csv
+from stillact.training import run_record
+from stillact.training.run_record import RunRecord
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,6 @@ class Past:
     def trained(self, part: JobGroup) -> tuple[int, float]:
         """Number of runs behind a training's benchmarks, and their mean maximum of epochs."""
         folder = self.results / "runs" / part.benchmark.removeprefix("train/")
-        metas = [json.loads(meta.read_text()) for meta in sorted(folder.rglob("meta.json"))]
-        most = [meta["config"].get("training", {}).get("max_epochs", 0) for meta in metas]
-        return len(metas), sum(most) / max(len(metas), 1)
+        records = [RunRecord.read(path) for path in sorted(folder.rglob(run_record.FILE))]
+        most = [one.config.get("training", {}).get("max_epochs", 0) for one in records]
+        return len(records), sum(most) / max(len(records), 1)

@@ -9,6 +9,7 @@ import pandas as pd
 from stillact.evaluation.answer import Answer
 from stillact.evaluation.shown import Shown, shown
 from stillact.study.config import Config
+from stillact.training.run_record import RunRecord
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Study:
     figures: PNG or SVG files: all_models, table_3 and table_7 of `results.accuracy`, figure_1,
         figure_2, figure_3 and confusion_{first task} of `results.confusion`. Missing
         ones are left out.
-    metas: the meta.json of each run.
+    runs: the records of the runs on the holdout.
     files: source files of tables and figures: paths relative to the report.
     """
 
@@ -42,7 +43,7 @@ class Study:
     paper: pd.DataFrame | None
     tables: Mapping[str, pd.DataFrame]
     figures: Mapping[str, Path]
-    metas: list[dict]
+    runs: Sequence[RunRecord]
     files: Sequence[str]
     shown: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     answer: Answer | None = None

@@ -25,6 +25,7 @@ from stillact.report.parts import parts
 from stillact.report.templates import loaded, with_script
 from stillact.report.thumbnails import data_uri
 from stillact.study.config import AFTERWARDS
+from stillact.training.run_record import RunRecord
 
 RESULTS = ("all_models", "table_2", "table_3", "table_4", "table_5", "table_6", "table_7")
 IMAGES = {".svg": "svg+xml", ".png": "png"}  # MIME subtype of a figure, by its suffix
@@ -53,7 +54,7 @@ def build(study: Study, template: Path) -> str:
             name: tables.split(study.holdouts[name], task.classes)
             for name, task in study.config.tasks.items()
         },
-        runs=_runs(study.metas),
+        runs=_runs(study.runs),
         sizes=tables.sizes(study.tables.get("table_1")),
         audit=audit_summary(study.audit),
         results=results,
@@ -182,12 +183,12 @@ def _photos(images: pd.DataFrame) -> dict:
     }
 
 
-def _runs(metas: list[dict]) -> dict | None:
+def _runs(records: Sequence[RunRecord]) -> dict | None:
     """Resources used by the runs: in total, and one row per model."""
-    if not metas:
+    if not records:
         return None
-    table = pd.DataFrame([{**meta, **meta["run"]} for meta in metas])
-    versions = pd.DataFrame([meta["versions"] for meta in metas])
+    table = pd.DataFrame([{**vars(one), **vars(one.run)} for one in records])
+    versions = pd.DataFrame([one.versions for one in records])
     models = table.groupby(["task", "model"], sort=False).agg(
         runs=("seed", "size"),
         parameters=("parameters", "first"),

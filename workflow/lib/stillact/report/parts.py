@@ -39,7 +39,7 @@ def parts(
     present = {
         "run": True,
         "photos": True,
-        "results": tables or bool(study.metas) or figures("learning_curves", "table_", "figure_3"),
+        "results": tables or bool(study.runs) or figures("learning_curves", "table_", "figure_3"),
         "recipes": rows("recipes") or figures("all_models", "wise_ft_") or not_judged,
         "sure": rows("sure") or figures("pooled_", "pairs_"),
         "calibration": rows("calibration") or figures("reliability_"),

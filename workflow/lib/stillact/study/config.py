@@ -13,7 +13,7 @@ from stillact.config.paper import Augmentations, Paper
 from stillact.config.synthetic import Pretrain, Synthetic
 from stillact.config.training import LOOK_AT_PEOPLE, Plan
 from stillact.config.types import Block, Count, File, Label, Name, Seed, fault
-from stillact.core.runs import Run
+from stillact.core.runs import Run, fold_split
 from stillact.recipes.base import Recipe, Resources
 from stillact.recipes.registry import RECIPES
 from stillact.study import checks
@@ -291,7 +291,7 @@ class Config(Block):
     def cv_splits(self, recipe: str) -> list[str]:
         """The cross-validation splits of a recipe's models, one per fold."""
         folds, repeats = self.splits.kfold.folds, self.repeats(recipe)
-        return [f"cv_{repeat}_{fold}" for repeat in range(repeats) for fold in range(folds)]
+        return [fold_split(repeat, fold) for repeat in range(repeats) for fold in range(folds)]
 
     def repeats(self, recipe: str) -> int:
         """The number of repeats of the folds; 0 for a soup of seeds, as folds have one seed."""

@@ -22,13 +22,14 @@ from stillact.config.training import Plan
 from stillact.core.errors import InputError
 from stillact.core.installed import versions
 from stillact.core.logs import logger
-from stillact.core.runs import SHUFFLED, SUBSETS, Run
+from stillact.core.runs import SHUFFLED, SUBSETS, Run, fold_of
 from stillact.core.tables import read_csv, sha256_of, write_csv
 from stillact.data.preprocessing import Preprocessing
 from stillact.models import tensor_files
-from stillact.training import loop, run_dirs
+from stillact.training import loop, run_dirs, run_record
+from stillact.training.run_record import RunRecord
 
-OUTPUTS = ("predictions.csv", "history.csv", "meta.json")  # and, if saved, the weights
+OUTPUTS = ("predictions.csv", "history.csv", run_record.FILE)  # and, if saved, the weights
 WEIGHTS = "weights.safetensors"
 
 Parts = dict[str, tuple[loop.LabelledInputs, pd.DataFrame]]
@@ -167,7 +168,7 @@ def rows(table: Path, split: str) -> pd.DataFrame:
         table: CSV of the holdout split (image_id, label, subset), or of the folds (image_id, label,
             repeat, fold).
         split: "holdout"; `SHUFFLED`: the same, with the labels within train and within validation
-            permuted; or "cv_{repeat}_{fold}": the fold is the test set, the next one validation.
+            permuted; or of `fold_split`: the fold is the test set, the next one validation.
 
     Raises:
         InputError: a subset is empty; names the table.
@@ -178,8 +179,8 @@ def rows(table: Path, split: str) -> pd.DataFrame:
         for subset in ("train", "validation"):
             selected = found["subset"] == subset
             found.loc[selected, "label"] = rng.permutation(found.loc[selected, "label"])
-    elif split != "holdout":
-        repeat, fold = map(int, split.removeprefix("cv_").split("_"))
+    elif (place := fold_of(split)) is not None:
+        repeat, fold = place
         found = found[found["repeat"] == repeat].reset_index(drop=True)
         following = (fold + 1) % (found["fold"].max() + 1)
         found["subset"] = "train"
@@ -210,27 +211,27 @@ def _train(
         tensor_files.write(network.state_dict(), work / WEIGHTS)
     write_csv(_predictions(run, network, setup, parts, plan.classes), work / "predictions.csv")
     seconds = time.perf_counter() - start
-    meta: dict[str, Any] = {
-        "run": vars(run),
-        "device": device_name(device),
-        "threads": torch.get_num_threads(),
-        "precision": setup.precision,
-        "seconds": round(seconds, 2),
-        "peak_memory_mb": _peak_memory_mb(device),
-        "epochs": len(found.history) if setup.fit is None else 0,
-        "chosen": {**getattr(network, "chosen", {}), **found.chosen},
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "versions": versions(plan.packages),
-        "made_from": made_from,
-        "config": plan.model_dump(),
-    }
-    (work / "meta.json").write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
+    record = RunRecord(
+        run=run,
+        device=device_name(device),
+        threads=torch.get_num_threads(),
+        precision=setup.precision,
+        seconds=round(seconds, 2),
+        peak_memory_mb=_peak_memory_mb(device),
+        epochs=len(found.history) if setup.fit is None else 0,
+        chosen={**getattr(network, "chosen", {}), **found.chosen},
+        parameters=sum(p.numel() for p in network.parameters()),
+        versions=versions(plan.packages),
+        made_from=made_from,
+        config=plan.model_dump(),
+    )
+    record.write(work / run_record.FILE)
     for checkpoint in work.glob("*.pt"):
         checkpoint.unlink()
     run_dirs.finish(work)
-    values = ", ".join(f"{name} {value:.6g}" for name, value in meta["chosen"].items())
+    values = ", ".join(f"{name} {value:.6g}" for name, value in record.chosen.items())
     chosen = f", chosen {values}" if values else ""
-    logger.info("%s: %d epochs%s, %.1f s", run, meta["epochs"], chosen, seconds)
+    logger.info("%s: %d epochs%s, %.1f s", run, record.epochs, chosen, seconds)
 
 
 def fitted(

@@ -1,6 +1,5 @@
 """The runs of an ensemble, made of the predictions of its members' runs."""
 
-import json
 import platform
 import resource
 import time
@@ -17,6 +16,8 @@ from stillact.core.runs import Run
 from stillact.core.tables import read_csv, replacing, write_csv
 from stillact.recipes.ensemble import vote
 from stillact.recipes.ensemble.config import EnsemblePlan
+from stillact.training import run_record
+from stillact.training.run_record import RunRecord
 
 WEIGHTS = "weights.safetensors"
 
@@ -113,18 +114,17 @@ def _labels(rows: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
 
 def _describe(plan: EnsemblePlan, run: Run, made: vote.Vote, folder: Path, seconds: float) -> None:
     """Write meta.json, with the keys of trained runs."""
-    meta = {
-        "run": vars(run),
-        "device": f"cpu: {platform.machine()}",
-        "threads": 1,
-        "precision": "fp64",
-        "seconds": round(seconds, 2),
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "epochs": 0,
-        "chosen": made.chosen,
-        "parameters": made.weight.size + made.bias.size if made.chosen else 0,
-        "versions": versions(plan.packages),
-        "config": plan.model_dump(),
-    }
-    with replacing(folder / "meta.json") as part:
-        part.write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
+    record = RunRecord(
+        run=run,
+        device=f"cpu: {platform.machine()}",
+        threads=1,
+        precision="fp64",
+        seconds=round(seconds, 2),
+        peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        epochs=0,
+        chosen=made.chosen,
+        parameters=made.weight.size + made.bias.size if made.chosen else 0,
+        versions=versions(plan.packages),
+        config=plan.model_dump(),
+    )
+    record.write(folder / run_record.FILE)
