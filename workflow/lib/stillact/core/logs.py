@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from stillact.core.errors import InputError
 
@@ -28,6 +28,11 @@ _FULL = re.compile(r"No space left on device|requested and \d+ written|inline_co
 _MEMORY = re.compile(r"can't allocate memory|CUDA out of memory")
 _KEPT = "start again: finished results are kept"
 _STARTED = "=== attempt: process"
+
+
+def detail(message: str, *args: Any) -> None:
+    """Log what is of interest in the file of a job alone, and not on the terminal."""
+    logger.info(message, *args, extra={"file_only": True})
 
 
 @contextlib.contextmanager
@@ -49,7 +54,7 @@ def job(path: str | Path) -> Iterator[logging.Logger]:
     logger.propagate = False
     try:
         logger.handlers = [_to_file(Path(path)), to_stderr]
-        logger.info("%s %s", _STARTED, _here(), extra={"file_only": True})
+        detail("%s %s", _STARTED, _here())
         yield logger
         _kept(Path(path)).unlink(missing_ok=True)
     except InputError as error:

@@ -24,7 +24,7 @@ import pandas as pd
 from PIL import Image
 
 from stillact.core.errors import InputError
-from stillact.core.logs import logger
+from stillact.core.logs import detail, logger
 from stillact.data.pixels import stored, upright
 
 COLUMNS = ["image_id_a", "image_id_b", "kind", "distance"]
@@ -134,7 +134,7 @@ def _looks(images: pd.DataFrame, paths: list[Path]) -> _Looks:
         hashes[row] = [_hash(small, turn) for turn in TURNS]
         copies[row] = grey.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
     seconds = time.monotonic() - start
-    logger.info(
+    detail(
         "hashed %d photos in %.1f s (%.0f photos/s), %d of them without structure",
         len(images),
         seconds,

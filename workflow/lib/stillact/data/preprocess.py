@@ -12,7 +12,7 @@ from PIL import Image
 
 from stillact.core import arrays
 from stillact.core.errors import InputError
-from stillact.core.logs import logger
+from stillact.core.logs import detail, logger
 from stillact.core.tables import read_csv, replacing, write_csv
 from stillact.data.boxes import Box, region_of
 from stillact.data.fetch.cache import cached
@@ -134,7 +134,7 @@ def pack(
             _fill(file, paths, preprocessing, people, threads)
         arrays.seal(part)
     seconds = time.perf_counter() - start
-    logger.info(
+    detail(
         "packed %d photos to %d px, %s, %s, in %.1f s: %.0f images/s",
         len(paths),
         size,

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from stillact.config.training import Plan
-from stillact.core.logs import logger
+from stillact.core.logs import detail
 from stillact.core.runs import Run
 from stillact.core.tables import sha256_of
 from stillact.models import tensor_files, weights
@@ -173,7 +173,7 @@ def _fit(
     seconds = round(time.perf_counter() - start, 2)
     (work / FITTED).write_text(json.dumps({"chosen": used, "seconds": seconds}, indent=1) + "\n")
     run_dirs.finish(work)
-    logger.info("%s: trained on all %d photos, %.1f s", run, len(rows), seconds)
+    detail("%s: trained on all %d photos, %.1f s", run, len(rows), seconds)
 
 
 def _made_from(

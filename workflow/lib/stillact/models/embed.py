@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from stillact.core.errors import InputError
-from stillact.core.logs import logger
+from stillact.core.logs import detail, logger
 from stillact.models.backbones.base import Backbone
 from stillact.models.prompts import normalised
 from stillact.models.records import BackboneRecord
@@ -124,7 +124,7 @@ def _in_batches(
             last = time.perf_counter()
             logger.info("embedded %d of %d %s", done, count, what)
     seconds = time.perf_counter() - start
-    logger.info(
+    detail(
         "embedded %d %s in %.1f s on %s: %.0f embeddings/s",
         count,
         what,

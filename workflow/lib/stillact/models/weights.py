@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 
 from stillact.config.backbones import Weights
 from stillact.core.errors import InputError
-from stillact.core.logs import logger
+from stillact.core.logs import detail, logger
 from stillact.core.tables import replacing, sha256_of
 from stillact.models import tensor_files, tflite_files, wheels
 
@@ -82,7 +82,7 @@ def fetch(block: Weights, name: str, cache: str | Path) -> dict:
         record = _record(block, name, target, files(block, target), None, block.licence)
     else:
         record = _earlier(block, target) or _download(block, name, target)
-    logger.info(
+    detail(
         "%s: %d files, %.0f MB, in %s", name, len(record["files"]), record["bytes"] / 1e6, target
     )
     return record

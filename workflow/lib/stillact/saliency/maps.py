@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from stillact.core.errors import InputError
-from stillact.core.logs import logger
+from stillact.core.logs import detail, logger
 from stillact.data.boxes import View
 from stillact.data.manifest import parse_boxes
 from stillact.data.preprocessing import Preprocessing
@@ -160,7 +160,7 @@ class _Maps:
         """The table of a method, including faithfulness."""
         start = time.perf_counter()
         heat = self.maps(name, self.run.network)
-        logger.info("%s: %d maps in %.1f s", name, len(heat), time.perf_counter() - start)
+        detail("%s: %d maps in %.1f s", name, len(heat), time.perf_counter() - start)
         areas, last = [], time.perf_counter()
         pictures = zip(_rows(self.pixels), heat, self.emptied, self.blurred, strict=True)
         for i, picture in enumerate(pictures):

@@ -21,7 +21,7 @@ from torch import nn
 from stillact.config.training import Plan
 from stillact.core.errors import InputError
 from stillact.core.installed import versions
-from stillact.core.logs import logger
+from stillact.core.logs import detail, logger
 from stillact.core.runs import SHUFFLED, SUBSETS, Run, fold_of
 from stillact.core.tables import read_csv, sha256_of, write_csv
 from stillact.data.preprocessing import Preprocessing
@@ -231,7 +231,7 @@ def _train(
     run_dirs.finish(work)
     values = ", ".join(f"{name} {value:.6g}" for name, value in record.chosen.items())
     chosen = f", chosen {values}" if values else ""
-    logger.info("%s: %d epochs%s, %.1f s", run, record.epochs, chosen, seconds)
+    detail("%s: %d epochs%s, %.1f s", run, record.epochs, chosen, seconds)
 
 
 def fitted(

@@ -11,7 +11,7 @@ import pandas as pd
 from safetensors.numpy import load_file, save_file
 
 from stillact.core.installed import versions
-from stillact.core.logs import logger
+from stillact.core.logs import detail
 from stillact.core.runs import Run
 from stillact.core.tables import read_csv, replacing, write_csv
 from stillact.recipes.ensemble import vote
@@ -62,7 +62,7 @@ def combine_run(
     _describe(plan, run, made, folder, time.perf_counter() - start)
     test = (rows["subset"] == "test").to_numpy()
     right = combined.to_numpy()[test].argmax(1) == _labels(rows[test], plan.classes)
-    logger.info("%s: combined %d models; %.3f right", run, len(plan.members), right.mean())
+    detail("%s: combined %d models; %.3f right", run, len(plan.members), right.mean())
 
 
 def combine_table(
