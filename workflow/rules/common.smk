@@ -129,7 +129,7 @@ if cfg.dataset.manifest not in MADE and not os.path.exists(cfg.dataset.manifest)
 
 
 def in_study(manifest):
-    """Params: the content of a manifest, and the state of the photos that are files of this
+    """For params: the content of a manifest, and the state of the photos that are files of this
     machine. Snakemake by itself notices only a newer time of a rule's inputs. A manifest that the
     workflow makes, and its photos, are outputs of its rules."""
     if manifest in MADE:
@@ -332,7 +332,7 @@ def photos_listed(wildcards):
 
 
 def photos_asked(wildcards):
-    """The parameters of find_photos, checked before any job runs."""
+    """Param: what find_photos lists and how, checked before any job runs."""
     if cfg.photos is None:
         raise WorkflowError(
             "photos: not set. Run snakemake --cores 2 predict --config photos=FOLDER, "
@@ -349,13 +349,13 @@ def photos_asked(wildcards):
 
 
 def folder_sorted_into(wildcards):
-    """The parameters of sort_photos, checked before any job runs."""
+    """Param: the folder of sort_photos, checked before any job runs."""
     target = Path(cfg.sort_into)
     try:
         sorting.check(target, Path(cfg.photos))
     except InputError as error:
         raise WorkflowError(str(error)) from None
-    return dict(target=cfg.sort_into)
+    return cfg.sort_into
 
 
 def corrections_given(wildcards):

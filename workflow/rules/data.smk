@@ -19,11 +19,9 @@ rule curate:
         mem_mb=3000,
         runtime=60,
     params:
-        dict(
-            curate=cfg.curate.model_dump(),
-            local_dirs=cfg.dataset.local_dirs,
-            cache=cfg.dataset.cache,
-        ),
+        curate=cfg.curate.model_dump(),
+        local_dirs=cfg.dataset.local_dirs,
+        cache=cfg.dataset.cache,
         code=digest_of("data/curate.py"),
     message:
         "Curating manifests from COCO's annotations"
@@ -49,12 +47,9 @@ rule manifest:
         mem_mb=1000,
         runtime=10,
     params:
-        dict(
-            classes=cfg.dataset.classes,
-            group_by=cfg.dataset.group_by,
-            tasks=[cfg.tasks[task].classes for task in cfg.tasks],
-            splits=cfg.splits.model_dump(),
-        ),
+        options=dict(classes=cfg.dataset.classes, group_by=cfg.dataset.group_by),
+        tasks=[cfg.tasks[task].classes for task in cfg.tasks],
+        splits=cfg.splits.model_dump(),
         content=STUDIED["manifest"],
         code=digest_of("data/manifest.py"),
     message:
@@ -81,15 +76,13 @@ rule fetch:
         mem_mb=2000,
         runtime=240,
     params:
-        dict(
-            fetch=cfg.fetch.model_dump(),
-            dataset=cfg.dataset.model_dump(),
-            base=str(source.base(cfg.dataset.manifest)),
-        ),
+        fetch=cfg.fetch.model_dump(),
+        dataset=cfg.dataset.model_dump(),
+        base=str(source.base(cfg.dataset.manifest)),
         photos=STUDIED["photos"],
         code=digest_of("data/fetch.py"),
     message:
-        "Fetching the photos of {input.manifest} into {params[0][dataset][cache]}"
+        "Fetching the photos of {input.manifest} into {params.dataset[cache]}"
     script:
         "../scripts/data/fetch.py"
 
@@ -114,7 +107,7 @@ rule pack:
         mem_mb=scaled_by_attempt(2000),
         runtime=scaled_by_attempt(120),
     params:
-        dict(cache=cfg.dataset.cache),
+        cache=cfg.dataset.cache,
         code=digest_of("data/pack.py"),
     message:
         "Packing the photos to {wildcards.size} px, {wildcards.geometry}"
@@ -141,7 +134,8 @@ rule duplicates:
         mem_mb=scaled_by_attempt(2000),
         runtime=scaled_by_attempt(60),
     params:
-        dict(cache=cfg.dataset.cache, **cfg.duplicates.model_dump()),
+        cache=cfg.dataset.cache,
+        max_distance=cfg.duplicates.max_distance,
         code=digest_of("data/duplicates.py"),
     message:
         "Finding duplicate photos"
@@ -174,7 +168,8 @@ rule table_1:
         mem_mb=1000,
         runtime=10,
     params:
-        dict(classes=cfg.dataset.classes, of_paper=cfg.of_paper),
+        classes=cfg.dataset.classes,
+        of_paper=cfg.of_paper,
         code=digest_of("data/table_1.py"),
     message:
         "Counting photos per class"
@@ -205,9 +200,10 @@ rule figure_1:
         mem_mb=1000,
         runtime=10,
     params:
-        dict(
-            classes=cfg.dataset.classes, cache=cfg.dataset.cache, seed=cfg.splits.seed, per_class=4
-        ),
+        classes=cfg.dataset.classes,
+        cache=cfg.dataset.cache,
+        seed=cfg.splits.seed,
+        per_class=4,
         code=digest_of("figures/figure_1.py"),
     message:
         "Drawing examples of each class"
@@ -239,11 +235,9 @@ rule figure_2:
         mem_mb=1000,
         runtime=10,
     params:
-        dict(
-            classes=cfg.dataset.classes,
-            tasks=[cfg.tasks[task].classes for task in cfg.tasks],
-            splits=cfg.splits.model_dump(),
-        ),
+        classes=cfg.dataset.classes,
+        tasks=[cfg.tasks[task].classes for task in cfg.tasks],
+        splits=cfg.splits.model_dump(),
         code=digest_of("figures/figure_2.py"),
     message:
         "Drawing the sizes of the photos"
@@ -303,9 +297,8 @@ rule split:
         mem_mb=1000,
         runtime=10,
     params:
-        lambda wildcards: dict(
-            classes=cfg.tasks[wildcards.task].classes, splits=cfg.splits.model_dump()
-        ),
+        classes=lambda wildcards: cfg.tasks[wildcards.task].classes,
+        splits=cfg.splits.model_dump(),
         code=digest_of("data/split.py"),
     message:
         "Splitting the photos of {wildcards.task}"

@@ -91,10 +91,8 @@ rule confusion_figure:
         mem_mb=1000,
         runtime=10,
     params:
-        lambda wildcards: dict(
-            papers=of_table_5() if wildcards.figure == "figure_3" else None,
-            shown=cfg.report.model_dump(),
-        ),
+        papers=lambda wildcards: of_table_5() if wildcards.figure == "figure_3" else None,
+        shown=cfg.report.model_dump(),
         code=digest_of("figures/confusion_figure.py"),
     message:
         "Drawing {wildcards.figure}"
@@ -125,7 +123,7 @@ rule evaluate:
         mem_mb=scaled_by_attempt(4000),
         runtime=scaled_by_attempt(30),
     params:
-        lambda wildcards: dict(models=cfg.tasks[wildcards.task].models),
+        models=lambda wildcards: cfg.tasks[wildcards.task].models,
         code=digest_of("evaluation/evaluate.py"),
     message:
         "Evaluating the models of {wildcards.task}"
@@ -169,7 +167,7 @@ rule evaluation_figures:
         mem_mb=2000,
         runtime=10,
     params:
-        cfg.report.model_dump(),
+        shown=cfg.report.model_dump(),
         code=digest_of("figures/evaluation_figures.py"),
     message:
         "Drawing the statistics of {wildcards.task}"
@@ -207,10 +205,8 @@ rule recipes:
         mem_mb=2000,
         runtime=10,
     params:
-        dict(
-            recipes={m: cfg.models[m].recipe for m in cfg.tasks[MAIN].models},
-            members={m: cfg.members_of(m) for m in MEANS},
-        ),
+        recipes={m: cfg.models[m].recipe for m in cfg.tasks[MAIN].models},
+        members={m: cfg.members_of(m) for m in MEANS},
         code=digest_of("evaluation/recipes.py"),
     message:
         f"Comparing the models of {MAIN}"
@@ -248,7 +244,7 @@ rule answer:
         mem_mb=2000,
         runtime=10,
     params:
-        dict(
+        settings=dict(
             task=MAIN,
             recipes={model: cfg.models[model].recipe for model in cfg.candidates},
             not_judged=cfg.not_judged,
@@ -343,7 +339,7 @@ if PROBES:
             mem_mb=2000,
             runtime=30,
         params:
-            dict(probes=PROBES),
+            probes=PROBES,
             code=digest_of("evaluation/more_photos.py"),
         message:
             "Measuring how the accuracy depends on the number of photos"
@@ -390,11 +386,9 @@ rule errors:
         mem_mb=scaled_by_attempt(2000),
         runtime=scaled_by_attempt(30),
     params:
-        lambda wildcards: dict(
-            models=cfg.tasks[wildcards.task].models,
-            cache=cfg.dataset.cache,
-            shown=cfg.report.model_dump(),
-        ),
+        models=lambda wildcards: cfg.tasks[wildcards.task].models,
+        cache=cfg.dataset.cache,
+        shown=cfg.report.model_dump(),
         code=digest_of("evaluation/errors.py"),
     message:
         "Analysing the errors of the models of {wildcards.task}"
@@ -428,11 +422,9 @@ rule failures_figure:
         mem_mb=1000,
         runtime=10,
     params:
-        lambda wildcards: dict(
-            classes=cfg.tasks[FAILURES[wildcards.figure]].classes,
-            cache=cfg.dataset.cache,
-            shown=cfg.report.model_dump(),
-        ),
+        classes=lambda wildcards: cfg.tasks[FAILURES[wildcards.figure]].classes,
+        cache=cfg.dataset.cache,
+        shown=cfg.report.model_dump(),
         code=digest_of("figures/failures_figure.py"),
     message:
         "Drawing {wildcards.figure}"
@@ -480,7 +472,8 @@ rule error_figures:
         mem_mb=2000,
         runtime=10,
     params:
-        dict(cache=cfg.dataset.cache, shown=cfg.report.model_dump()),
+        cache=cfg.dataset.cache,
+        shown=cfg.report.model_dump(),
         code=digest_of("figures/error_figures.py"),
     message:
         "Drawing the error figures of {wildcards.task}"

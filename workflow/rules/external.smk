@@ -18,11 +18,13 @@ if cfg.external:
             "results/logs/external/manifest.log",
         benchmark:
             "results/benchmarks/external/manifest.tsv"
-        params:
-            dict(
+        params:  # all of them, since those that are not named here stay those of the study
+            options=dict(
                 classes=cfg.tasks[MAIN].classes,
                 known=f"tasks.{MAIN}.classes in config.yaml, of which external photos are",
             ),
+            tasks=[],
+            splits={},
             content=EXTERNAL["manifest"],
             code=digest_of("data/manifest.py"),
 
@@ -36,11 +38,9 @@ if cfg.external:
         benchmark:
             "results/benchmarks/external/fetch.tsv"
         params:
-            dict(
-                fetch=cfg.fetch.model_dump(),
-                dataset=cfg.dataset.model_dump() | cfg.external.model_dump(),
-                base=str(source.base(cfg.external.manifest)),
-            ),
+            fetch=cfg.fetch.model_dump(),
+            dataset=cfg.dataset.model_dump() | cfg.external.model_dump(),
+            base=str(source.base(cfg.external.manifest)),
             photos=EXTERNAL["photos"],
             code=digest_of("data/fetch.py"),
 
@@ -62,7 +62,8 @@ if cfg.external:
             mem_mb=scaled_by_attempt(2000),
             runtime=scaled_by_attempt(60),
         params:
-            dict(cache=cfg.dataset.cache, **cfg.duplicates.model_dump()),
+            cache=cfg.dataset.cache,
+            max_distance=cfg.duplicates.max_distance,
             code=digest_of("data/external_duplicates.py"),
         message:
             f"Finding photos of {cfg.external.name} that the study has"
@@ -110,11 +111,9 @@ if cfg.external:
             mem_mb=scaled_by_attempt(16000),
             runtime=scaled_by_attempt(240),
         params:
-            lambda wildcards: dict(
-                plan=cfg.plan(MAIN, wildcards.model).model_dump(),
-                cache=cfg.dataset.cache,
-                fetch=LIMITS,
-            ),
+            plan=lambda wildcards: cfg.plan(MAIN, wildcards.model).model_dump(),
+            cache=cfg.dataset.cache,
+            fetch=LIMITS,
             code=lambda wildcards: digest_of(
                 "evaluation/external_predict.py",
                 *modules_of(cfg.plan(MAIN, wildcards.model)),
@@ -148,7 +147,7 @@ if cfg.external:
             mem_mb=2000,
             runtime=20,
         params:
-            lambda wildcards: cfg.plan(MAIN, wildcards.model).model_dump(),
+            plan=lambda wildcards: cfg.plan(MAIN, wildcards.model).model_dump(),
             code=digest_of("evaluation/combine.py"),
         message:
             f"Combining the predictions for {cfg.external.name} by the members of {{wildcards.model}}"
@@ -192,7 +191,7 @@ if cfg.external:
             mem_mb=scaled_by_attempt(2000),
             runtime=scaled_by_attempt(20),
         params:
-            dict(name=cfg.external.name),
+            name=cfg.external.name,
             code=digest_of("evaluation/external.py"),
         message:
             f"Evaluating the models on {cfg.external.name}"

@@ -27,11 +27,9 @@ rule deploy:
         ),
         runtime=scaled_by_attempt(240),
     params:
-        dict(
-            models={model: refit_params(model) for model in DEPLOYABLE},
-            deploy=cfg.deploy,
-            accuracy=cfg.predict.accuracy,
-        ),
+        models={model: refit_params(model) for model in DEPLOYABLE},
+        deploy=cfg.deploy,
+        accuracy=cfg.predict.accuracy,
         code=deployable_digest("inference/deploy.py"),
     message:
         "Training the deployed model on all labelled photos"
@@ -57,10 +55,10 @@ rule find_photos:
         mem_mb=2000,
         runtime=240,
     params:
-        photos_asked,
+        asked=photos_asked,
         code=digest_of("inference/find_photos.py"),
     message:
-        "Listing the photos of {params[0][photos]}"
+        "Listing the photos of {params.asked[photos]}"
     script:
         "../scripts/inference/find_photos.py"
 
@@ -86,7 +84,8 @@ if cfg.people.detector:
             mem_mb=scaled_by_attempt(4000),
             runtime=scaled_by_attempt(240),
         params:
-            dict(people=cfg.people.model_dump(), fetch=LIMITS),
+            people=cfg.people.model_dump(),
+            fetch=LIMITS,
             code=digest_of("inference/predict_people.py"),
         message:
             f"Finding people with {cfg.people.detector}"
@@ -122,7 +121,8 @@ rule predict_photos:
         mem_mb=scaled_by_attempt(8000),
         runtime=scaled_by_attempt(240),
     params:
-        dict(models=deployable_params(), fetch=LIMITS),
+        models=deployable_params(),
+        fetch=LIMITS,
         code=deployable_digest("inference/predict_photos.py"),
     message:
         "Predicting"
@@ -151,7 +151,7 @@ if cfg.sort_into:
             mem_mb=2000,
             runtime=60,
         params:
-            folder_sorted_into,
+            target=folder_sorted_into,
             code=digest_of("inference/sort_photos.py"),
         message:
             f"Copying the photos into {cfg.sort_into}"
@@ -187,12 +187,9 @@ rule gallery:
         mem_mb=scaled_by_attempt(8000),
         runtime=scaled_by_attempt(60),
     params:
-        dict(
-            models=deployable_params(),
-            fetch=LIMITS,
-            photos=cfg.predict.gallery,
-            layers=cfg.explain.layers[0],
-        ),
+        models=deployable_params(),
+        fetch=LIMITS,
+        settings=dict(photos=cfg.predict.gallery, layers=cfg.explain.layers[0]),
         code=deployable_digest("inference/gallery.py"),
     message:
         "Writing {output}"
@@ -233,11 +230,9 @@ rule export:
         mem_mb=scaled_by_attempt(12000),
         runtime=scaled_by_attempt(60),
     params:
-        dict(
-            models=deployable_params(),
-            people=cfg.people.model_dump(),
-            dataset=cfg.dataset.model_dump(include={"name", "manifest", "cache"}),
-        ),
+        models=deployable_params(),
+        people=cfg.people.model_dump(),
+        dataset=cfg.dataset.model_dump(include={"name", "manifest", "cache"}),
         code=deployable_digest("inference/export.py"),
     message:
         "Exporting the model of {input.used}"

@@ -34,11 +34,9 @@ if cfg.people.detector:
             mem_mb=4000,
             runtime=240,
         params:
-            dict(
-                name=cfg.people.detector,
-                detector=cfg.detectors[cfg.people.detector].model_dump(),
-                cache=cfg.dataset.cache,
-            ),
+            name=cfg.people.detector,
+            detector=cfg.detectors[cfg.people.detector].model_dump(),
+            cache=cfg.dataset.cache,
             code=digest_of("models/fetch_detector.py"),
         message:
             f"Fetching the weights of the detector {cfg.people.detector}"
@@ -67,11 +65,9 @@ if cfg.people.detector:
             mem_mb=scaled_by_attempt(4000),
             runtime=scaled_by_attempt(120),
         params:
-            dict(
-                people=cfg.people.model_dump(),
-                fetch=LIMITS,
-                cache=cfg.dataset.cache,
-            ),
+            people=cfg.people.model_dump(),
+            fetch=LIMITS,
+            cache=cfg.dataset.cache,
             code=digest_of("models/detect_people.py"),
         message:
             f"Finding people with {cfg.people.detector}"
@@ -123,10 +119,8 @@ rule fetch_weights:
         mem_mb=10000,
         runtime=240,
     params:
-        lambda wildcards: dict(
-            backbone=cfg.backbones[wildcards.backbone].model_dump(),
-            cache=cfg.dataset.cache,
-        ),
+        backbone=lambda wildcards: cfg.backbones[wildcards.backbone].model_dump(),
+        cache=cfg.dataset.cache,
         files=state_of_weights,
         code=digest_of("models/fetch_weights.py"),
     message:
@@ -163,7 +157,8 @@ if OF_JOINTS:
             mem_mb=scaled_by_attempt(4000),
             runtime=scaled_by_attempt(120),
         params:
-            dict(fetch=LIMITS, cache=cfg.dataset.cache),
+            fetch=LIMITS,
+            cache=cfg.dataset.cache,
             code=digest_of("models/keypoints.py"),
         message:
             f"Finding the joints of people with {OF_JOINTS[0]}"
@@ -192,7 +187,7 @@ rule pack_backbone:
         mem_mb=scaled_by_attempt(2000),
         runtime=scaled_by_attempt(120),
     params:
-        dict(cache=cfg.dataset.cache),
+        cache=cfg.dataset.cache,
         code=digest_of("models/pack_backbone.py"),
     message:
         "Packing the photos for {wildcards.backbone}"
@@ -223,7 +218,7 @@ rule pack_view:
         mem_mb=scaled_by_attempt(2000),
         runtime=scaled_by_attempt(120),
     params:
-        dict(cache=cfg.dataset.cache),
+        cache=cfg.dataset.cache,
         code=digest_of("models/pack_view.py"),
     message:
         "Packing the view {wildcards.view} of the photos for {wildcards.backbone}"
@@ -341,7 +336,7 @@ rule embed_texts:
         mem_mb=scaled_by_attempt(10000),
         runtime=scaled_by_attempt(30),
     params:
-        lambda wildcards: dict(prompts=cfg.texts(wildcards.prompts)),
+        prompts=lambda wildcards: cfg.texts(wildcards.prompts),
         code=digest_of("models/embed_texts.py"),
     message:
         "Embedding the prompts {wildcards.prompts} with {wildcards.backbone}"

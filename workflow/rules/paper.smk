@@ -32,7 +32,8 @@ rule claims:
         mem_mb=2000,
         runtime=10,
     params:
-        dict(names=cfg.variants(), anova=cfg.paper.anova),
+        names=cfg.variants(),
+        anova=cfg.paper.anova,
         code=digest_of("paper/claims.py"),
     message:
         "Evaluating the paper's claims"
@@ -72,7 +73,9 @@ rule paper_tests:
         mem_mb=2000,
         runtime=10,
     params:
-        dict(task=MAIN, anova=cfg.paper.anova, t_test=cfg.paper.t_test),
+        task=MAIN,
+        anova=cfg.paper.anova,
+        t_test=cfg.paper.t_test,
         code=digest_of("paper/paper_tests.py"),
     message:
         "Computing the paper's hypothesis tests"

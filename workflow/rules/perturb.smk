@@ -27,7 +27,7 @@ rule occlude:
         mem_mb=scaled_by_attempt(8000),
         runtime=scaled_by_attempt(120),
     params:
-        lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
+        plan=lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
         code=lambda wildcards: digest_of(
             "perturb/occlude.py",
             *modules_of(cfg.plan(wildcards.task, wildcards.model)),
@@ -101,11 +101,9 @@ rule corrupt:
         mem_mb=scaled_by_attempt(8000),
         runtime=scaled_by_attempt(240),
     params:
-        lambda wildcards: dict(
-            plan=cfg.plan(wildcards.task, wildcards.model).model_dump(),
-            corruptions=cfg.robustness.corruptions,
-            severities=cfg.robustness.severities,
-        ),
+        plan=lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
+        corruptions=cfg.robustness.corruptions,
+        severities=cfg.robustness.severities,
         code=lambda wildcards: digest_of(
             "perturb/corrupt.py",
             *modules_of(cfg.plan(wildcards.task, wildcards.model)),
@@ -140,7 +138,7 @@ rule corrupt_together:
         mem_mb=2000,
         runtime=20,
     params:
-        lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
+        plan=lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
         code=digest_of("evaluation/combine.py"),
     message:
         "Combining the predictions of corrupted photos by the members of {wildcards.model}"

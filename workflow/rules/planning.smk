@@ -71,7 +71,8 @@ rule plan:
         mem_mb=1000,
         runtime=10,
     params:
-        dict(config=cfg.model_dump(mode="json"), **PLANNED),
+        **PLANNED,
+        config=cfg.model_dump(mode="json"),
         code=digest_of("planning/plan.py"),
     message:
         "Estimating the cost of the study"

@@ -93,7 +93,7 @@ rule report:
         mem_mb=2000,
         runtime=10,
     params:
-        cfg.model_dump(mode="json", exclude=set(AFTERWARDS)),
+        config=cfg.model_dump(mode="json", exclude=set(AFTERWARDS)),
         code=digest_of("report/report.py"),
     message:
         "Writing {output}"

@@ -31,7 +31,10 @@ rule review:
         mem_mb=2000,
         runtime=20,
     params:
-        dict(cache=cfg.dataset.cache, classes=cfg.tasks[MAIN].classes, options=STUDY.options),
+        cache=cfg.dataset.cache,
+        classes=cfg.tasks[MAIN].classes,
+        # A function: in a text, Snakemake reads the braces of a path as a wildcard.
+        options=lambda wildcards: STUDY.options,
         code=digest_of("report/review.py"),
     message:
         "Writing {output.html}"
@@ -57,13 +60,11 @@ rule correct:
         mem_mb=1000,
         runtime=10,
     params:
-        dict(
-            photos=cfg.dataset.manifest,
-            classes=cfg.dataset.classes,
-            writable=is_of_user(cfg.dataset.manifest),
-        ),
+        photos=cfg.dataset.manifest,
+        classes=cfg.dataset.classes,
+        writable=is_of_user(cfg.dataset.manifest),
         code=digest_of("data/correct.py"),
     message:
-        "Correcting the labels of {params[0][photos]}"
+        "Correcting the labels of {params.photos}"
     script:
         "../scripts/data/correct.py"

@@ -33,7 +33,7 @@ def run_of_member(folder, member):
 
 
 def combined_from(folders):
-    """Params: the plan of an ensemble, and the predictions that each of its runs is made of."""
+    """Param: the predictions that each of an ensemble's runs is made of."""
 
     def files(wildcards):
         block, made = cfg.models[wildcards.model], {}
@@ -41,7 +41,7 @@ def combined_from(folders):
             answers = {name: run_of_member(folder, name) for name in block.members}
             folds = {name: folds_of_member(folder, name) for name in block.members}
             made[folder] = dict(answers=answers, folds=folds if block.combine == "stack" else None)
-        return dict(plan=cfg.plan(wildcards.task, wildcards.model).model_dump(), runs=made)
+        return made
 
     return files
 
@@ -51,7 +51,7 @@ def predictions_of_members(folders):
 
     def files(wildcards):
         found = []
-        for one in combined_from(folders)(wildcards)["runs"].values():
+        for one in combined_from(folders)(wildcards).values():
             found += one["answers"].values()
             found += [file for files in (one["folds"] or {}).values() for file in files]
         return list(dict.fromkeys(found))

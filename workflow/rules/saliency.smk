@@ -40,11 +40,9 @@ rule saliency_maps:
         mem_mb=scaled_by_attempt(8000),
         runtime=scaled_by_attempt(120),
     params:
-        lambda wildcards: dict(
-            plan=cfg.plan(wildcards.task, wildcards.model).model_dump(),
-            layers=cfg.explain.layers,
-            steps=cfg.explain.steps,
-        ),
+        plan=lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
+        layers=cfg.explain.layers,
+        steps=cfg.explain.steps,
         code=digest_of("saliency/saliency_maps.py"),
     message:
         "Computing saliency maps of {wildcards.model}"
@@ -82,7 +80,7 @@ rule localisation:
         mem_mb=2000,
         runtime=10,
     params:
-        dict(models=cfg.explained),
+        models=cfg.explained,
         code=digest_of("saliency/localisation.py"),
     message:
         "Summarising the localisation of saliency maps"
@@ -117,14 +115,12 @@ rule figure_4:
         mem_mb=2000,
         runtime=10,
     params:
-        dict(
-            models=cfg.explained,
-            model=cfg.explain.model,
-            task=MAIN,
-            classes=cfg.tasks[MAIN].classes,
-            seed=cfg.seeds[0],
-            cache=cfg.dataset.cache,
-        ),
+        models=cfg.explained,
+        model=cfg.explain.model,
+        task=MAIN,
+        classes=cfg.tasks[MAIN].classes,
+        seed=cfg.seeds[0],
+        cache=cfg.dataset.cache,
         code=digest_of("figures/figure_4.py"),
     message:
         "Drawing figure 4"

@@ -45,7 +45,7 @@ rule sweep_point:
             attempt * cfg.resources_of(cfg.models[wildcards.model].recipe).minutes
         ),
     params:
-        lambda wildcards: sweep.plan(
+        plan=lambda wildcards: sweep.plan(
             cfg.plan(wildcards.task, wildcards.model),
             cfg.sweep,
             POINTS[wildcards.model][wildcards.point],
@@ -95,11 +95,9 @@ rule sweep_model:
         mem_mb=1000,
         runtime=10,
     params:
-        lambda wildcards: dict(
-            points=list(POINTS[wildcards.model].values()),
-            own=sweep.own(cfg.plan(MAIN, wildcards.model), cfg.sweep),
-            patience=cfg.plan(MAIN, wildcards.model).training.patience,
-        ),
+        points=lambda wildcards: list(POINTS[wildcards.model].values()),
+        own=lambda wildcards: sweep.own(cfg.plan(MAIN, wildcards.model), cfg.sweep),
+        patience=lambda wildcards: cfg.plan(MAIN, wildcards.model).training.patience,
         code=digest_of("evaluation/sweep.py"),
     message:
         "Evaluating the sensitivity of {wildcards.model} to its settings"

@@ -18,7 +18,8 @@ rule synthetic_dataset:
         mem_mb=scaled_by_attempt(1000),
         runtime=scaled_by_attempt(30),
     params:
-        cfg.synthetic.model_dump(),
+        images_per_class=cfg.synthetic.images_per_class,
+        seed=cfg.synthetic.seed,
         code=digest_of("synthetic/dataset.py"),
     message:
         "Rendering scenes"
@@ -44,7 +45,7 @@ rule pretrain_scenes:
         mem_mb=scaled_by_attempt(1500),
         runtime=scaled_by_attempt(30),
     params:
-        cfg.pretrain.model_dump(include={"scenes", "shards", "seed", "size"}),
+        settings=cfg.pretrain.model_dump(include={"scenes", "shards", "seed", "size"}),
         code=digest_of("synthetic/pretrain_scenes.py"),
     message:
         "Rendering captioned scenes, shard {wildcards.shard}"
@@ -73,7 +74,7 @@ rule pretrain:
         mem_mb=scaled_by_attempt(3000),
         runtime=scaled_by_attempt(60),
     params:
-        lambda wildcards: cfg.pretrain.model_dump()
+        settings=lambda wildcards: cfg.pretrain.model_dump()
         | dict(towers={wildcards.tower: cfg.pretrain.towers[wildcards.tower].model_dump()}),
         code=digest_of("synthetic/pretrain.py"),
     message:

@@ -37,7 +37,7 @@ rule model_table:
         mem_mb=1000,
         runtime=10,
     params:
-        lambda wildcards: TABLES[wildcards.table],
+        table=lambda wildcards: TABLES[wildcards.table],
         code=digest_of("evaluation/model_table.py"),
     message:
         "Writing the table {wildcards.table}"
@@ -74,7 +74,7 @@ rule accuracy_figure:
         mem_mb=1000,
         runtime=10,
     params:
-        lambda wildcards: TABLES[wildcards.table],
+        table=lambda wildcards: TABLES[wildcards.table],
         code=digest_of("figures/accuracy_figure.py"),
     message:
         "Drawing the accuracies of {wildcards.table}"

@@ -57,7 +57,7 @@ for recipe in RECIPES.values():
                 mem_mb=scaled_by_attempt(needs.mem_mb),
                 runtime=scaled_by_attempt(needs.minutes * len(folders)),
             params:
-                lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
+                plan=lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
                 code=lambda wildcards: digest_of(
                     "training/train.py", *modules_of(cfg.plan(wildcards.task, wildcards.model))
                 ),
@@ -99,7 +99,8 @@ for folders in folders_of(RECIPES["ensemble"], 1):
             mem_mb=scaled_by_attempt(cfg.resources_of("ensemble").mem_mb),
             runtime=scaled_by_attempt(cfg.resources_of("ensemble").minutes * len(folders)),
         params:
-            combined_from(folders),
+            plan=lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
+            runs=combined_from(folders),
             code=digest_of("training/combine.py"),
         message:
             f"Combining the models of {{wildcards.model}} on {{wildcards.task}}, {described(folders)}"

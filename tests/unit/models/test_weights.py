@@ -354,7 +354,7 @@ def test_the_job_loads_what_it_fetched(tmp_path, capsys):
     file, output = tmp_path / "w.safetensors", tmp_path / "weights.json"
     job = SimpleNamespace(
         log=[tmp_path / "log"],
-        params=[{"backbone": block(weights=str(file)).model_dump(), "cache": "unused"}],
+        params=SimpleNamespace(backbone=block(weights=str(file)).model_dump(), cache="unused"),
         wildcards=SimpleNamespace(backbone="mine"),
         output=[output],
     )

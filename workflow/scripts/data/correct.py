@@ -7,13 +7,13 @@ from stillact.core.tables import write_csv
 from stillact.data import corrections
 
 with logs.job(snakemake.log[0]):
-    params = snakemake.params[0]
-    given = corrections.read(Path(snakemake.input.corrections), params["classes"])
+    params = snakemake.params
+    given = corrections.read(Path(snakemake.input.corrections), params.classes)
     done, where = corrections.apply(
         given,
-        Path(params["photos"]),
-        params["classes"],
-        params["writable"],
+        Path(params.photos),
+        params.classes,
+        params.writable,
         Path("corrected.csv"),
     )
     write_csv(done, snakemake.output[0])

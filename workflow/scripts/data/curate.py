@@ -8,9 +8,9 @@ from stillact.core.tables import write_csv
 from stillact.data import curate
 
 with logs.job(snakemake.log[0]):
-    params = snakemake.params[0]
-    settings = Curate(**params["curate"])
-    captions, instances = curate.annotations(settings, Path(params["cache"]))
-    chosen, others = curate.curate(captions, instances, settings, params["local_dirs"])
+    params = snakemake.params
+    settings = Curate(**params.curate)
+    captions, instances = curate.annotations(settings, Path(params.cache))
+    chosen, others = curate.curate(captions, instances, settings, params.local_dirs)
     write_csv(others, snakemake.output.others)
     write_csv(chosen, snakemake.output.manifest)

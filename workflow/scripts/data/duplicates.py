@@ -6,6 +6,6 @@ from stillact.data import duplicates
 from stillact.data.preprocess import available
 
 with logs.job(snakemake.log[0]):
-    params = snakemake.params[0]
-    images, paths = available(snakemake.input.images, params["cache"])
-    write_csv(duplicates.find(images, paths, params["max_distance"]), snakemake.output[0])
+    params = snakemake.params
+    images, paths = available(snakemake.input.images, params.cache)
+    write_csv(duplicates.find(images, paths, params.max_distance), snakemake.output[0])

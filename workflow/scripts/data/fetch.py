@@ -9,13 +9,13 @@ from stillact.data import box_check
 from stillact.data.fetch.fetcher import fetch_all
 
 with logs.job(snakemake.log[0]):
-    params = snakemake.params[0]
+    params = snakemake.params
     manifest = read_csv(snakemake.input.manifest)
     images = fetch_all(
         manifest,
-        Fetch(**params["fetch"]),
-        Dataset(**params["dataset"]),
-        Path(params["base"]),
+        Fetch(**params.fetch),
+        Dataset(**params.dataset),
+        Path(params.base),
     )
     box_check.check(manifest, images)
     write_csv(images, snakemake.output[0])

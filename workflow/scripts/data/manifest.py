@@ -6,9 +6,8 @@ from stillact.core.tables import write_csv
 from stillact.data import manifest, splits
 
 with logs.job(snakemake.log[0]):
-    params = snakemake.params[0]
-    names = {name: params[name] for name in ("classes", "known", "group_by") if name in params}
-    frame = manifest.load(snakemake.input.manifest, **names)
-    for classes in params.get("tasks", ()):
-        splits.check_counts(frame, classes, Splits(**params["splits"]))
+    params = snakemake.params
+    frame = manifest.load(snakemake.input.manifest, **params.options)
+    for classes in params.tasks:
+        splits.check_counts(frame, classes, Splits(**params.splits))
     write_csv(frame, snakemake.output[0])

@@ -7,7 +7,7 @@ from stillact.data.preprocessing import Preprocessing
 with logs.job(snakemake.log[0]):
     preprocess.pack_fetched(
         snakemake.input.images,
-        snakemake.params[0]["cache"],
+        snakemake.params.cache,
         snakemake.output.array,
         Preprocessing(int(snakemake.wildcards.size), snakemake.wildcards.geometry),
         snakemake.threads,

@@ -7,7 +7,7 @@ from stillact.core.tables import read_csv, replacing
 from stillact.evaluation import answer, answer_text, geometry, selection
 
 with logs.job(snakemake.log[0]):
-    settings, source = snakemake.params[0], snakemake.input
+    settings, source = snakemake.params.settings, snakemake.input
     predictions = read_csv(source.predictions)
     folded = predictions[predictions["split"] != "holdout"]
     judged = folded if len(folded) else predictions

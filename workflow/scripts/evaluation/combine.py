@@ -10,7 +10,7 @@ from stillact.recipes.ensemble import runs
 from stillact.recipes.ensemble.config import EnsemblePlan
 
 with logs.job(snakemake.log[0]):
-    plan = EnsemblePlan.model_validate(snakemake.params[0])
+    plan = EnsemblePlan.model_validate(snakemake.params.plan)
     weights = {Run.at(Path(path).parent).seed: Path(path) for path in snakemake.input.weights}
     tables = [read_csv(path) for path in snakemake.input.members]
     table = runs.combine_table(plan, snakemake.wildcards.model, tables, weights)

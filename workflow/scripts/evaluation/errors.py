@@ -14,12 +14,12 @@ from stillact.evaluation.shown import shown
 SCHEMES = ("holdout", "cv")
 
 with logs.job(snakemake.log[0]):
-    params, out = snakemake.params[0], snakemake.output
+    params, out = snakemake.params, snakemake.output
     predictions = read_csv(snakemake.input.predictions)
-    predictions = predictions[predictions["model"].isin(params["models"])]
+    predictions = predictions[predictions["model"].isin(params.models)]
     images = read_csv(snakemake.input.images)
     images = images[images["id"].isin(predictions["image_id"])]
-    cache = Path(params["cache"])
+    cache = Path(params.cache)
     brightness = {
         photo.id: error_factors.mean_luma(cached(cache, photo.sha256))
         for photo in images.itertuples()
@@ -41,7 +41,7 @@ with logs.job(snakemake.log[0]):
     write_csv(pd.concat(contrasts, names=["scheme"]).reset_index(0), out.contrasts)
     write_csv(in_both(agreement.agreement), out.agreement)
     write_csv(in_both(error_analysis.failures), out.failures)
-    of = shown(read_csv(snakemake.input.pooled), **params["shown"])
+    of = shown(read_csv(snakemake.input.pooled), **params.shown)
 
     def wrong(models) -> pd.DataFrame:
         return error_analysis.wrong_by_all({m: models[m] for m in of.models if m in models})

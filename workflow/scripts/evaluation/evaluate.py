@@ -9,7 +9,7 @@ from stillact.evaluation import bootstrap, calibration, comparisons, power
 SCHEMES = ("holdout", "cv")
 
 with logs.job(snakemake.log[0]):
-    models, out = snakemake.params[0]["models"], snakemake.output
+    models, out = snakemake.params.models, snakemake.output
     predictions = read_csv(snakemake.input.predictions)
     predictions = predictions[predictions["model"].isin(models)]
     scaled, _ = calibration.temperature_scaled(predictions)

@@ -18,6 +18,6 @@ with logs.job(snakemake.log[0]):
     for table, path in ((predictions, out.predictions), (summary, out.summary)):
         write_csv(table, path)
     write_csv(classes, out.classes)
-    figure = external_figures.external(summary, classes, snakemake.params[0]["name"])
+    figure = external_figures.external(summary, classes, snakemake.params.name)
     for path in (out.svg, out.png):
         style.save(figure, path)

@@ -17,8 +17,8 @@ from stillact.recipes.setups import plan_of, setup_of
 from stillact.training import jobs, loop, trained
 
 with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
-    params, files = snakemake.params[0], jobs.paths(snakemake.input.items())
-    plan = plan_of(params["plan"])
+    params, files = snakemake.params, jobs.paths(snakemake.input.items())
+    plan = plan_of(params.plan)
     device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
     setup = setup_of(plan)(plan, files, device)
     runs = [trained.load(setup, weights) for weights in files["asked"]]
@@ -30,8 +30,8 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     tables = [read_csv(files[name]) for name in ("external", "external_images", "copies")]
     photos, left_out = external.photos(*tables)
     logs.logger.info("%d photos, %d excluded because the study has them", len(photos), left_out)
-    cached_photos = [(str(cached(Path(params["cache"]), sha)), "") for sha in photos["sha256"]]
-    limits = Fetch(**params["fetch"])
+    cached_photos = [(str(cached(Path(params.cache), sha)), "") for sha in photos["sha256"]]
+    limits = Fetch(**params.fetch)
     people = None
     if files["people"]:
         known = boxes_of(files["people"])

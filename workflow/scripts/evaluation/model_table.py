@@ -8,14 +8,14 @@ from stillact.paper import comparison
 from stillact.paper.reported import reported
 
 with logs.job(snakemake.log[0]):
-    params, source, out = snakemake.params[0], snakemake.input, snakemake.output
-    of = {key: params[key] for key in ("task", "subset")}
+    asked, source, out = snakemake.params.table, snakemake.input, snakemake.output
+    of = {key: asked[key] for key in ("task", "subset")}
     table = model_tables.of_models(
-        read_csv(source.summary), params["rows"], name=params["name"], **of
+        read_csv(source.summary), asked["rows"], name=asked["name"], **of
     )
     readable, caption = model_tables.readable, "All models"
     if source.paper:
-        figures = reported(read_csv(source.paper), params["paper"], **of)
+        figures = reported(read_csv(source.paper), asked["paper"], **of)
         table = comparison.beside(table, figures)
         readable, caption = comparison.readable, comparison.TITLES[snakemake.wildcards.table]
     write_csv(table, out.csv)

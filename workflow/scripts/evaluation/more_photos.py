@@ -14,7 +14,7 @@ from stillact.models.prompts import normalised
 from stillact.training.run_record import RunRecord
 
 with logs.job(snakemake.log[0]):
-    source, out, probes = snakemake.input, snakemake.output, snakemake.params[0]["probes"]
+    source, out, probes = snakemake.input, snakemake.output, snakemake.params.probes
     model = more_photos.probe_of(Answer.read(Path(source.answer)), list(probes))
     backbone, metas = probes[model]["embeddings"], probes[model]["metas"]
     split = read_csv(source.kfold).query("repeat == 0")

@@ -11,6 +11,6 @@ from stillact.evaluation import members, selection
 with logs.job(snakemake.log[0]):
     views = {Run.at(Path(path).parent): read_csv(path) for path in snakemake.input.views}
     write_csv(selection.views(views), snakemake.output.views)
-    predictions, settings = read_csv(snakemake.input.predictions), snakemake.params[0]
-    write_csv(selection.recipes(predictions, settings["recipes"]), snakemake.output.recipes)
-    write_csv(members.left_out(predictions, settings["members"]), snakemake.output.members)
+    predictions, params = read_csv(snakemake.input.predictions), snakemake.params
+    write_csv(selection.recipes(predictions, params.recipes), snakemake.output.recipes)
+    write_csv(members.left_out(predictions, params.members), snakemake.output.members)

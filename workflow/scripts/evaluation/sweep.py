@@ -9,13 +9,13 @@ from stillact.figures import style
 from stillact.figures import sweep as sweep_figures
 
 with logs.job(snakemake.log[0]):
-    params, model = snakemake.params[0], snakemake.wildcards.model
+    params, model = snakemake.params, snakemake.wildcards.model
     histories = [read_csv(path) for path in snakemake.input.histories]
-    runs = len(histories) // len(params["points"])
+    runs = len(histories) // len(params.points)
     points = pd.DataFrame(
         [
-            point | sweep.evaluated(histories[i * runs : (i + 1) * runs], params["patience"])
-            for i, point in enumerate(params["points"])
+            point | sweep.evaluated(histories[i * runs : (i + 1) * runs], params.patience)
+            for i, point in enumerate(params.points)
         ]
     )
     summary = sweep.summary(points)
@@ -25,6 +25,6 @@ with logs.job(snakemake.log[0]):
     over = f"{(subsets == 'validation').sum()} validation photos"
     if runs > 1:
         over = f"the validation photos of {runs} folds"
-    figure = sweep_figures.sweep(points, summary, params["own"], model, over)
+    figure = sweep_figures.sweep(points, summary, params.own, model, over)
     for path in (snakemake.output.svg, snakemake.output.png):
         style.save(figure, path)

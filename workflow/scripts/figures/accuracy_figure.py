@@ -7,11 +7,11 @@ from stillact.evaluation import model_tables
 from stillact.figures import results, style
 
 with logs.job(snakemake.log[0]):
-    params = snakemake.params[0]
-    of = dict(task=params["task"], subset=params["subset"])
-    seeds = model_tables.seed_accuracies(read_csv(snakemake.input.runs), params["rows"], **of)
-    rate = overview.largest_class_rate(read_csv(snakemake.input.holdout), params["subset"])
+    asked = snakemake.params.table
+    of = dict(task=asked["task"], subset=asked["subset"])
+    seeds = model_tables.seed_accuracies(read_csv(snakemake.input.runs), asked["rows"], **of)
+    rate = overview.largest_class_rate(read_csv(snakemake.input.holdout), asked["subset"])
     table = read_csv(snakemake.input.table)
-    figure = results.accuracy(table, seeds, rate, params["subset"])
+    figure = results.accuracy(table, seeds, rate, asked["subset"])
     for path in snakemake.output:
         style.save(figure, path)

@@ -14,7 +14,7 @@ from stillact.figures import style
 
 with logs.job(snakemake.log[0]):
     given = snakemake.input
-    of = shown(read_csv(given.pooled), **snakemake.params[0]["shown"])
+    of = shown(read_csv(given.pooled), **snakemake.params.shown)
     rates = of.of(read_csv(given.rates))
     agreement = of.of_pairs(read_csv(given.agreement))
     wrong = read_csv(given.wrong_by_all).query("scheme == @of.scheme")
@@ -24,7 +24,7 @@ with logs.job(snakemake.log[0]):
         rates = pd.concat([rates, error_analysis.mean_over_models(rates, lines[1])])
     sentence = error_analysis.wrong_by_all_sentence(wrong, len(of.models), of.images)
     images = read_csv(given.images).set_index("id")
-    cache = Path(snakemake.params[0]["cache"])
+    cache = Path(snakemake.params.cache)
     paths = {image: cached(cache, images.loc[image, "sha256"]) for image in wrong["image_id"]}
     made = [
         error_figures.error_rates(rates, lines, of.over),

@@ -14,7 +14,7 @@ NAMES = ("pooled", "pairs", "calibration", "reliability")
 
 with logs.job(snakemake.log[0]):
     tables = {name: read_csv(snakemake.input[name]) for name in NAMES}
-    of = shown(tables["pooled"], **snakemake.params[0])
+    of = shown(tables["pooled"], **snakemake.params.shown)
     rows = read_csv(snakemake.input[of.scheme])
     rate = overview.largest_class_rate(
         rows.assign(subset="test") if of.scheme == "cv" else rows, "test"

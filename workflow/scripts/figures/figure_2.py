@@ -7,6 +7,6 @@ from stillact.figures import data, style
 
 with logs.job(snakemake.log[0]):
     photos = overview.photos(read_csv(snakemake.input.images), read_csv(snakemake.input.manifest))
-    figure = data.sizes(photos, snakemake.params[0]["classes"])
+    figure = data.sizes(photos, snakemake.params.classes)
     for path in snakemake.output:
         style.save(figure, path)

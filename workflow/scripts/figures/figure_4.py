@@ -13,13 +13,13 @@ from stillact.figures import style
 from stillact.saliency import localisation_summary
 
 with logs.job(snakemake.log[0]):
-    params, source = snakemake.params[0], snakemake.input
+    params, source = snakemake.params, snakemake.input
     maps = {Path(path).stem: np.load(path) for path in source.maps}
-    models = [model for model in params["models"] if len(maps[model]["grids"])]
-    model = params["model"]
+    models = [model for model in params.models if len(maps[model]["grids"])]
+    model = params.model
     if model is None and models:
-        model = localisation_summary.best(read_csv(source.summary), params["task"], models)
-    examples = localisation_summary.examples(read_csv(source.predictions), model, params["seed"])
+        model = localisation_summary.best(read_csv(source.summary), params.task, models)
+    examples = localisation_summary.examples(read_csv(source.predictions), model, params.seed)
     if model not in models:  # none, or not a transformer
         examples = examples.head(0)
     write_csv(examples.assign(model=model), snakemake.output.csv)
@@ -30,8 +30,8 @@ with logs.job(snakemake.log[0]):
     )
     images = read_csv(source.images).set_index("id")
     boxes = boxes_of(source.people)
-    cache = Path(params["cache"])
+    cache = Path(params.cache)
     paths = {image: cached(cache, images.loc[image, "sha256"]) for image in examples["image_id"]}
-    run = f"{model}, seed {params['seed']}"
+    run = f"{model}, seed {params.seed}"
     figure = saliency_figures.maps(examples, paths, images["url"], grids, regions, boxes, run)
     style.save(figure, snakemake.output.png)

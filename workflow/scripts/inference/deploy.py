@@ -13,10 +13,10 @@ from stillact.inference import deployed, refit
 from stillact.training import jobs, loop
 
 with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
-    settings, source = snakemake.params[0], snakemake.input
+    params, source = snakemake.params, snakemake.input
     found = Answer.read(Path(source.answer))
-    model = deployed.which(found, settings["deploy"])
-    block = settings["models"][model]
+    model = deployed.which(found, params.deploy)
+    block = params.models[model]
     device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
     run = Run(found.task, model, ALL, block["seeds"][0])
     rows = refit.rows_of_all(read_csv(source.kfold))
@@ -38,7 +38,7 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
         block["plan"]["recipe"],
         read_csv(source.predictions),
         found,
-        settings["accuracy"],
+        params.accuracy,
         dict(images=len(rows), device=jobs.device_name(device), **fitted),
     )
     with replacing(snakemake.output.record) as part:

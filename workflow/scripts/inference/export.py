@@ -18,9 +18,9 @@ from stillact.training import jobs, loop
 TABLES = ("predictions", "holdout", "manifest", "factors")
 
 with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
-    settings, files = snakemake.params[0], jobs.paths(snakemake.input.items())
-    dataset, outputs = settings["dataset"], [Path(path) for path in snakemake.output]
-    used = deployed.load(files["used"], settings["models"], torch.device("cpu"))
+    params, files = snakemake.params, jobs.paths(snakemake.input.items())
+    dataset, outputs = params.dataset, [Path(path) for path in snakemake.output]
+    used = deployed.load(files["used"], params.models, torch.device("cpu"))
     looks_at_people = any(how.region != "photo" for how in used.sees)
     detector = detectors.from_record(files["detector"]) if looks_at_people else None
     sees = [*used.sees, *([detector.preprocessing] if detector else [])]
@@ -33,7 +33,7 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
         snakemake.threads,
     )
     tables = {name: read_csv(files[name]) if files[name] else None for name in TABLES}
-    block = settings["models"][used.record.model]
+    block = params.models[used.record.model]
     parts = [
         (plan_of(one["plan"]), {name: Path(file) for name, file in one["files"].items()})
         for one in block["members"].values() or [block]
@@ -41,7 +41,7 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     with export.appearing(outputs[0].parent, [path.name for path in outputs]) as part:
         found = None
         if detector:
-            found = export_detector.write(detector, People(**settings["people"]), photos[-1], part)
+            found = export_detector.write(detector, People(**params.people), photos[-1], part)
         written = export.write(used, photos[: len(used.sees)], part)
         made = export_config.described(used, parts, written, found)
         text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"

@@ -8,12 +8,12 @@ from stillact.core.tables import write_csv
 from stillact.inference import predict
 
 with logs.job(snakemake.log[0]):
-    params = snakemake.params[0]
-    source = Path(params["photos"])
+    asked = snakemake.params.asked
+    source = Path(asked["photos"])
     if source.is_dir():
         photos = predict.in_folder(source)
     else:
-        settings, dataset = Fetch(**params["fetch"]), Dataset(**params["dataset"])
+        settings, dataset = Fetch(**asked["fetch"]), Dataset(**asked["dataset"])
         photos = predict.of_urls(source, settings, dataset)
     logs.logger.info("%d photos of %s", len(photos), source)
     write_csv(photos, snakemake.output[0])

@@ -15,9 +15,9 @@ from stillact.inference.novelty import Novelty
 from stillact.training import loop
 
 with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
-    params, source, output = snakemake.params[0], snakemake.input, snakemake.output
+    params, source, output = snakemake.params, snakemake.input, snakemake.output
     device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
-    used = deployed.load(Path(source.used), params["models"], device)
+    used = deployed.load(Path(source.used), params.models, device)
     labelled = used.labelled_features(refit.rows_of_all(read_csv(source.kfold)))
     novelty = Novelty(*labelled) if labelled else None
 
@@ -30,7 +30,7 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
 
     photos = read_csv(source.photos)
     found = list(zip(photos["file"], photos["reason"], strict=True))
-    fetch, people = Fetch(**params["fetch"]), None
+    fetch, people = Fetch(**params.fetch), None
     if source.people:
         known = boxes_of(source.people)
         people = [known[name] for name in photos.iloc[:, 0]]

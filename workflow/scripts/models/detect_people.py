@@ -10,13 +10,13 @@ from stillact.models import detectors
 from stillact.training import loop
 
 with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
-    params, source = snakemake.params[0], snakemake.input
-    settings = People(**params["people"])
+    params, source = snakemake.params, snakemake.input
+    settings = People(**params.people)
     device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
     detector = detectors.from_record(Path(source.record)).to(device)
     manifest = read_csv(source.manifest)
-    photos, files = preprocess.available(source.images, params["cache"])
+    photos, files = preprocess.available(source.images, params.cache)
     detected = detectors.of_study(
-        detector, manifest, photos, files, settings, Fetch(**params["fetch"]), snakemake.threads
+        detector, manifest, photos, files, settings, Fetch(**params.fetch), snakemake.threads
     )
     write_csv(people.table(manifest, detected), snakemake.output[0])

@@ -10,7 +10,7 @@ from stillact.training import loop
 
 with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     embed.require_text_tower(Path(snakemake.input.record), snakemake.wildcards.prompts)
-    table = embed.text_table(snakemake.params[0]["prompts"])
+    table = embed.text_table(snakemake.params.prompts)
     backbone = loading.from_record(Path(snakemake.input.record))
     arrays.save(embed.of_texts(backbone, table["text"].tolist()), snakemake.output.array)
     write_csv(table, snakemake.output.table)

@@ -8,8 +8,8 @@ from stillact.core import logs
 from stillact.models import detectors, weights
 
 with logs.job(snakemake.log[0]):
-    params = snakemake.params[0]
-    block = Detector(**params["detector"])
-    record = weights.fetch(block, params["name"], params["cache"])
+    params = snakemake.params
+    block = Detector(**params.detector)
+    record = weights.fetch(block, params.name, params.cache)
     detectors.load(block, Path(record["folder"]))  # its errors come here, not in later jobs
     Path(snakemake.output[0]).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

@@ -12,9 +12,9 @@ from stillact.models import weights
 from stillact.models.backbones import loading
 
 with logs.job(snakemake.log[0]):
-    params = snakemake.params[0]
-    block = Backbone(**params["backbone"])
-    record = weights.fetch(block, snakemake.wildcards.backbone, params["cache"])
+    params = snakemake.params
+    block = Backbone(**params.backbone)
+    record = weights.fetch(block, snakemake.wildcards.backbone, params.cache)
     record["facts"] = loading.facts(loading.load(block, Path(record["folder"])))
     if block.geometry is not None:
         record["facts"] |= dict(geometry=block.geometry, crop=1.0)

@@ -12,16 +12,16 @@ from stillact.models.backbones import loading
 from stillact.training import loop
 
 with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
-    params, source = snakemake.params[0], snakemake.input
+    params, source = snakemake.params, snakemake.input
     device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
     backbone = loading.from_record(Path(source.record)).to(device)
-    photos, files = preprocess.available(source.images, params["cache"])
+    photos, files = preprocess.available(source.images, params.cache)
     table = keypoints.table(
         backbone,
         photos,
         files,
         boxes_of(source.people),
-        Fetch(**params["fetch"]),
+        Fetch(**params.fetch),
         snakemake.threads,
     )
     write_csv(table, snakemake.output[0])

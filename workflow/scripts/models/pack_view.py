@@ -10,7 +10,7 @@ with logs.job(snakemake.log[0]):
     record = BackboneRecord.read(Path(snakemake.input.record))
     preprocess.pack_fetched(
         snakemake.input.images,
-        snakemake.params[0]["cache"],
+        snakemake.params.cache,
         snakemake.output[0],
         record.facts.preprocessing.view(snakemake.wildcards.view),
         snakemake.threads,

@@ -18,7 +18,8 @@ with logs.job(snakemake.log[0]):
         predictions,
         photos=photos,
         contrasts={Path(path).parent.name: read_csv(path) for path in source.contrasts},
-        **snakemake.params[0],
+        names=snakemake.params.names,
+        anova=snakemake.params.anova,
     )
     write_csv(table, out.csv)
     footnote = f"{claims.RULE} {note}".strip()

@@ -14,13 +14,13 @@ from stillact.training import jobs, loop, trained
 TOGETHER = 5  # runs in memory at a time; photos are corrupted once for all of them
 
 with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
-    given = snakemake.params[0]
-    plan = plan_of(given["plan"])
+    params = snakemake.params
+    plan = plan_of(params.plan)
     files = jobs.paths(snakemake.input.items())
     device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
     setup = setup_of(plan)(plan, files, device)
     pixels, photos = trained.test_photos(files, plan.classes)
-    corruptions = corruption.asked(given["corruptions"], given["severities"])
+    corruptions = corruption.asked(params.corruptions, params.severities)
     tables = []
     for batch in batches(files["weights"], TOGETHER):
         runs = {Run.at(path.parent): trained.load(setup, path) for path in batch}

@@ -10,7 +10,7 @@ from stillact.recipes.setups import plan_of, setup_of
 from stillact.training import jobs, loop, trained
 
 with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
-    plan = plan_of(snakemake.params[0])
+    plan = plan_of(snakemake.params.plan)
     files = jobs.paths(snakemake.input.items())
     device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
     setup = setup_of(plan)(plan, files, device)

@@ -15,16 +15,16 @@ from stillact.study.load import load
 ANSWER = Path("results/answer.json")
 
 with logs.job(snakemake.log[0]):
-    params = snakemake.params[0]
-    settings = load(params["config"])
+    params = snakemake.params
+    settings = load(params.config)
     for name in estimate.unknown_backbones(settings):
         logs.logger.warning(
             "backbones.%s: its cost is not known; it is estimated as that of a ViT-B/16", name
         )
     photos = estimate.photos(settings)
-    parts = estimate.parts(settings, photos, params["small"], params["folds_per_job"])
+    parts = estimate.parts(settings, photos, params.small, params.folds_per_job)
     past = estimate.Past.of(Path("results"), photos.total())
-    table = estimate.table(parts, pd.read_csv(snakemake.input.costs), past, params["gpu_rules"])
+    table = estimate.table(parts, pd.read_csv(snakemake.input.costs), past, params.gpu_rules)
     write_csv(table, "results/plan.csv")
     print(table.to_string(index=False))
     print(f"\n{estimate.sentence(table, os.cpu_count() or 1)}")

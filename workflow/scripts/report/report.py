@@ -15,7 +15,7 @@ from stillact.study.load import load
 from stillact.training.run_record import RunRecord
 
 with logs.job(snakemake.log[0]):
-    source, settings = snakemake.input, load(snakemake.params[0])
+    source, settings = snakemake.input, load(snakemake.params.config)
     output = Path(snakemake.output[0])
     files = [
         *source.tables,

@@ -12,8 +12,8 @@ from stillact.saliency import maps as saliency_maps
 from stillact.training import jobs, loop, trained
 
 with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
-    settings, files = snakemake.params[0], jobs.paths(snakemake.input.items())
-    plan = plan_of(settings["plan"])
+    params, files = snakemake.params, jobs.paths(snakemake.input.items())
+    plan = plan_of(params.plan)
     device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
     setup = fine_tune.setup(plan, files, device)
     pixels, photos = trained.test_photos(files, plan.classes)
@@ -23,8 +23,8 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
         pixels,
         setup.sees[0],
         plan.classes,
-        settings["layers"],
-        settings["steps"],
+        params.layers,
+        params.steps,
         trained.load(setup, files["shuffled"]) if "shuffled" in files else None,
     )
     write_csv(found.table, snakemake.output.table)

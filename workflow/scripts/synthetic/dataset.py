@@ -7,7 +7,7 @@ from stillact.core.tables import write_csv
 from stillact.synthetic import rendering
 
 with logs.job(snakemake.log[0]):
-    settings = snakemake.params[0]
+    params = snakemake.params
     manifest = Path(snakemake.output.manifest)
-    frame = rendering.write_dataset(manifest.parent, settings["images_per_class"], settings["seed"])
+    frame = rendering.write_dataset(manifest.parent, params.images_per_class, params.seed)
     write_csv(frame, manifest)

@@ -11,7 +11,7 @@ with logs.job(snakemake.log[0]):
     folder = Path(snakemake.output[0])
     history = pretrain.train(
         snakemake.wildcards.tower,
-        Pretrain(**snakemake.params[0]),
+        Pretrain(**snakemake.params.settings),
         pretrain.load_scenes(snakemake.input.arrays, snakemake.input.tables),
         folder,
         start=Path(snakemake.input.start) if snakemake.input.start else None,

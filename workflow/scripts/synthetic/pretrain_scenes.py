@@ -6,7 +6,7 @@ from stillact.core import logs
 from stillact.synthetic import captioned
 
 with logs.job(snakemake.log[0]):
-    settings = snakemake.params[0]
+    settings = snakemake.params.settings
     captioned.render_shard(
         settings["scenes"],
         settings["seed"],

@@ -7,7 +7,6 @@ from stillact.recipes.ensemble import runs
 from stillact.recipes.ensemble.config import EnsemblePlan
 
 with logs.job(snakemake.log[0]):
-    settings = snakemake.params[0]
-    plan = EnsemblePlan.model_validate(settings["plan"])
-    for folder, files in settings["runs"].items():
+    plan = EnsemblePlan.model_validate(snakemake.params.plan)
+    for folder, files in snakemake.params.runs.items():
         runs.combine_run(plan, Path(folder), files["answers"], files["folds"])

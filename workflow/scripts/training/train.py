@@ -7,7 +7,7 @@ from stillact.recipes.setups import plan_of, setup_of
 from stillact.training import jobs
 
 with logs.job(snakemake.log[0]):
-    plan = plan_of(snakemake.params[0])
+    plan = plan_of(snakemake.params.plan)
     jobs.train_runs(
         setup_of(plan),
         plan,
