@@ -1,4 +1,5 @@
-# Shared by all rules: the typed config, helper functions, and digests of the code of scripts.
+# Shared by all rules: the typed config, names of the study, helper functions, and digests of the code of
+# scripts.
 
 import functools
 import io
@@ -48,10 +49,11 @@ from stillact.core.dependencies import source_digest
 from stillact.core.errors import InputError
 from stillact.data.fetch import local_files
 from stillact.data.labelled import source
+from stillact.evaluation import sweep
 from stillact.inference import listing, sorting
 from stillact.recipes.registry import RECIPES
 from stillact.study.config import AFTERWARDS
-from stillact.study import labelled_photos, yaml_files
+from stillact.study import labelled_photos, tables, yaml_files
 from stillact.study.folder import Study
 from stillact.study.load import load
 from stillact.training import run_dirs
@@ -142,8 +144,76 @@ def in_study(manifest):
 
 
 STUDIED = in_study(cfg.dataset.manifest)
+
+
+# Names of the study that several rule files use, so that none of them depends on the place of
+# another's include.
+
 TASKS = [task for task in cfg.tasks if cfg.models_of(task)]
 MAIN = cfg.main_task
+JUDGED = [task for task in cfg.tasks if cfg.tasks[task].models]
+ANSWERS = [MAIN] if MAIN in JUDGED else []
+COVERED = [MAIN] if cfg.occluded else []
+ROBUST = [MAIN] if cfg.robustness_models else []
+
+# Wildcard constraints: ensembles, and models of their own weights.
+OF_SEVERAL = "|".join(cfg.models_by("ensemble")) or "-"
+OF_ONE_MODEL = "|".join(m for m in cfg.every_model() if not cfg.members_of(m)) or "-"
+
+# Models of the main task: those trained in epochs, the ensembles that take the mean, test-time
+# augmentation and WiSE-FT.
+LEARNING = [
+    model
+    for model in cfg.tasks[MAIN].models
+    if hasattr(getattr(cfg.recipes, cfg.models[model].recipe, None), "max_epochs")
+]
+MEANS = [m for m in cfg.tasks[MAIN].models if getattr(cfg.models[m], "combine", "") == "mean"]
+VIEWS = [m for m in cfg.tasks[MAIN].models if m in cfg.models_by("tta")]
+WISE_FT = [m for m in cfg.tasks[MAIN].models if m in cfg.models_by("wise_ft")]
+
+DEPLOYABLE = [cfg.deploy] if cfg.deploy else cfg.candidates
+
+# The linear probes whose learning curve can be drawn; their folds choose the penalties.
+PROBES = {
+    model: dict(
+        embeddings=f"results/embeddings/{cfg.models[model].backbone}/images",
+        metas={
+            fold: f"{runs.Run(MAIN, model, runs.fold_split(0, fold), cfg.seeds[0]).folder}/meta.json"
+            for fold in range(cfg.splits.kfold.folds)
+        },
+    )
+    for model in cfg.candidates
+    if cfg.models[model].recipe == "linear_probe"
+    and "embeddings" in cfg.plan(MAIN, model).reads()  # of the whole photo alone
+}
+
+# The combinations of each swept model, by their names in paths.
+POINTS = {
+    model: {
+        sweep.folder_of(point): point
+        for point in sweep.combinations(cfg.sweep, cfg.models[model].recipe).to_dict("records")
+    }
+    for model in cfg.sweep.models
+}
+
+# The backbones used by the study's models; the config may define more.
+STARTED_FROM = dict.fromkeys(
+    filter(None, (cfg.backbone_of(model) for task in cfg.tasks for model in cfg.models_of(task)))
+)
+
+# The limits of photos only: the other fetch settings do not affect what is seen in them.
+LIMITS = cfg.fetch.model_dump(include={"max_bytes", "max_pixels"})
+
+# Tables of models, those of them that are also drawn, confusion matrices with the task of each, the
+# tables of statistics, and the saliency maps of a model.
+TABLES = tables.of_models(cfg)
+PLOTTED = [table for table in ("all_models", "table_3", "table_7") if table in TABLES]
+CONFUSIONS = {f"confusion_{MAIN}": MAIN}
+if cfg.paper:
+    CONFUSIONS["figure_3"] = cfg.paper.table_5.task
+CONFUSIONS = {name: task for name, task in CONFUSIONS.items() if task in JUDGED}
+STATISTICS = ["pooled", "pairs", "smallest_differences", "calibration", "reliability"]
+LOOKED = "results/explain/{task}/maps/{model}"
 
 
 @functools.cache  # each job of a rule asks for it
@@ -244,9 +314,6 @@ def towers_of(models):
         return [plan.reads()["record"]] if frozen else []
 
     return {model: towers(cfg.plan(MAIN, model)) for model in models}
-
-
-DEPLOYABLE = [cfg.deploy] if cfg.deploy else cfg.candidates
 
 
 def deployable_params():

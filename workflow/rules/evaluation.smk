@@ -56,14 +56,6 @@ rule metrics:
         "../scripts/evaluation/metrics.py"
 
 
-CONFUSIONS = {f"confusion_{MAIN}": MAIN}
-if cfg.paper:
-    CONFUSIONS["figure_3"] = cfg.paper.table_5.task
-CONFUSIONS = {
-    name: task for name, task in CONFUSIONS.items() if task in cfg.tasks and cfg.tasks[task].models
-}
-
-
 rule confusion_figure:
     """Confusion matrices of the models of a task."""
     input:
@@ -98,9 +90,6 @@ rule confusion_figure:
         "Drawing {wildcards.figure}"
     script:
         "../scripts/figures/confusion_figure.py"
-
-
-STATISTICS = ["pooled", "pairs", "smallest_differences", "calibration", "reliability"]
 
 
 rule evaluate:
@@ -173,11 +162,6 @@ rule evaluation_figures:
         "Drawing the statistics of {wildcards.task}"
     script:
         "../scripts/figures/evaluation_figures.py"
-
-
-# The ensembles of the main task that take the mean.
-MEANS = [m for m in cfg.tasks[MAIN].models if getattr(cfg.models[m], "combine", "") == "mean"]
-VIEWS = [m for m in cfg.tasks[MAIN].models if m in cfg.models_by("tta")]
 
 
 rule recipes:
@@ -289,21 +273,6 @@ rule recipes_figure:
         f"Drawing the recipes of {MAIN}"
     script:
         "../scripts/figures/recipes_figure.py"
-
-
-# The linear probes whose learning curve can be drawn; their folds choose the penalties.
-PROBES = {
-    model: dict(
-        embeddings=f"results/embeddings/{cfg.models[model].backbone}/images",
-        metas={
-            fold: f"{runs.Run(MAIN, model, runs.fold_split(0, fold), cfg.seeds[0]).folder}/meta.json"
-            for fold in range(cfg.splits.kfold.folds)
-        },
-    )
-    for model in cfg.candidates
-    if cfg.models[model].recipe == "linear_probe"
-    and "embeddings" in cfg.plan(MAIN, model).reads()  # of the whole photo alone
-}
 
 
 if PROBES:

@@ -2,16 +2,6 @@
 # weights in the cache and their records, the photos preprocessed for each backbone, and
 # results/embeddings/.
 
-# The backbones used by the study's models; the config may define more.
-STARTED_FROM = dict.fromkeys(
-    filter(None, (cfg.backbone_of(model) for task in cfg.tasks for model in cfg.models_of(task)))
-)
-
-
-# The limits of photos only: the other fetch settings do not affect what is seen in them.
-LIMITS = cfg.fetch.model_dump(include={"max_bytes", "max_pixels"})
-
-
 # The people in the photos
 
 if cfg.people.detector:

@@ -1,10 +1,5 @@
 # Input: all results. Output: results/report.html, one self-contained file.
 
-PLOTTED = [table for table in ("all_models", "table_3", "table_7") if table in TABLES]
-JUDGED = [task for task in cfg.tasks if cfg.tasks[task].models]
-ANSWERS = [MAIN] if MAIN in JUDGED else []
-COVERED = [MAIN] if cfg.occluded else []
-ROBUST = [MAIN] if cfg.robustness_models else []
 ELSEWHERE = ["summary", "classes"] if cfg.external else []
 
 

@@ -1,7 +1,6 @@
 # Input: weights of the main task's fine-tuned models, the photos packed for them, person boxes.
 # Output: results/explain/, saliency maps and their metrics, and its figures.
 
-LOOKED = "results/explain/{task}/maps/{model}"
 RUNS = "results/runs/{{task}}/{{model}}/{split}/seed_{seed}/weights.safetensors"
 OF_SHUFFLED = (
     dict(shuffled=RUNS.format(split=runs.SHUFFLED, seed=cfg.seeds[0]))

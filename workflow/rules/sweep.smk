@@ -1,16 +1,6 @@
 # Input: training data of the models under `sweep` in the config. Output: results/sweep/, one folder per
 # model and combination of its settings, and a sensitivity analysis. Run `snakemake -- sweep`.
 
-from stillact.evaluation import sweep
-
-# The combinations of each swept model, by their names in paths.
-POINTS = {
-    model: {
-        sweep.folder_of(point): point
-        for point in sweep.combinations(cfg.sweep, cfg.models[model].recipe).to_dict("records")
-    }
-    for model in cfg.sweep.models
-}
 SWEPT = "results/sweep/{model}/{point}/{task}/{model}/{split}/seed_{seed}"
 
 
@@ -103,9 +93,6 @@ rule sweep_model:
         "Evaluating the sensitivity of {wildcards.model} to its settings"
     script:
         "../scripts/evaluation/sweep.py"
-
-
-WISE_FT = [m for m in cfg.tasks[MAIN].models if m in cfg.models_by("wise_ft")]
 
 
 rule alpha_curve:

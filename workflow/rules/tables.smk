@@ -1,9 +1,5 @@
 # Needs: results/metrics/. Makes: the tables of models, and figures of their accuracies.
 
-from stillact.study import tables
-
-TABLES = tables.of_models(cfg)
-
 
 rule model_table:
     """A table of models on the holdout, with the paper's values in the paper's tables."""

@@ -9,10 +9,6 @@
 # without this, an epoch of the CNN at 128 px takes 3.6 s instead of 2.7 s.
 os.environ |= {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
 
-# Wildcard constraints: models of their own weights, and ensembles.
-OF_SEVERAL = "|".join(cfg.models_by("ensemble")) or "-"
-OF_ONE_MODEL = "|".join(m for m in cfg.every_model() if not cfg.members_of(m)) or "-"
-
 
 for recipe in RECIPES.values():
     if recipe.combines:
@@ -110,14 +106,6 @@ for folders in folders_of(RECIPES["ensemble"], 1):
     getattr(rules, f"train_ensemble_{split}_{seed}").rule.docstring = (
         f"Train {RECIPES['ensemble'].summary}; {len(folders)} run{'s' * (len(folders) > 1)}."
     )
-
-
-# Models that are trained in epochs.
-LEARNING = [
-    model
-    for model in cfg.tasks[MAIN].models
-    if hasattr(getattr(cfg.recipes, cfg.models[model].recipe, None), "max_epochs")
-]
 
 
 rule learning_curves:
