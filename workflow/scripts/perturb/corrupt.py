@@ -27,7 +27,7 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
         start = time.perf_counter()
         for version in corruption.versions(pixels, photos, setup.sees, corruptions):
             tables.append(corruption.ask(runs, version, photos, plan.classes))
-            logs.logger.info(
+            logs.detail(
                 "%s, severity %d: predictions of %d runs on %d photos, after %.1f s",
                 version.corruption,
                 version.severity,
