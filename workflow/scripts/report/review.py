@@ -18,4 +18,4 @@ with logs.job(snakemake.log[0]):
     page = review.build(found, ordered, made, command, Path(source.template[0]))
     with replacing(snakemake.output.html) as part:
         part.write_text(page, encoding="utf-8")
-    write_csv(ordered, snakemake.output.csv)
+    write_csv(ordered.round(8), snakemake.output.csv)
