@@ -4,8 +4,8 @@
 
 RESULTS: the results folder of a finished study whose labels are taken to be right. 5 % of them are
 replaced by another class; a logistic regression on each embedding of the study predicts all photos
-out of fold. As on the page, models that are clearly worse than the best are left out. Prints the share
-of the replaced labels among the first tenth of the photos.
+out of fold. As on the page, models that are clearly worse than the best are left out. Prints the
+share of the replaced labels among the first tenth of the photos.
 """
 
 import argparse

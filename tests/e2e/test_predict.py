@@ -85,7 +85,7 @@ def test_photos_by_url_and_a_model_without_maps(asked, server):
     assert table["status"].tolist() == ["ok", "unreadable", "ok", "ok"]
     assert table["reason"][1] == "HTTP 404 Not Found"
     assert table["novelty_p"][3] == 1  # a labelled photo, whose embedding is that of the study
-    assert table["novelty_p"][[0, 2]].between(1 / 37, 1).all()
+    assert table["novelty_p"][[0, 2]].between(0.027, 1).all()
     assert table["novel"].tolist()[1::2] == ["", "no"]
     page = (asked.folder / "results/predict/gallery.html").read_text()
     assert "saliency maps require a fine-tuned transformer, and this model is not one" in page

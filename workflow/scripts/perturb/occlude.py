@@ -23,7 +23,5 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
         run = trained.load(setup, weights)
         name = Run.at(weights.parent)
         tables.append(occlusion.ask(run.probabilities, versions, photos, name, plan.classes))
-        logs.detail(
-            "%s: predictions on %d versions of %d photos", name, len(versions), len(photos)
-        )
+        logs.detail("%s: predictions on %d versions of %d photos", name, len(versions), len(photos))
     write_csv(pd.concat(tables), snakemake.output[0])
