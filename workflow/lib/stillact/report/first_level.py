@@ -157,7 +157,7 @@ def on_next(
         noun = "the photo" if wrong_by_all == 1 else f"the {wrong_by_all} photos"
         text = (
             f"Check the labels of {noun} above, and of others that may be wrong, on review.html "
-            "beside this report. What is saved there can be applied by a command."
+            "beside this report; it names the command that applies the corrections."
         )
         steps.append(("Labels", text))
     if found.chosen is not None:
