@@ -91,7 +91,8 @@ def abstaining(studies: int) -> None:
     for photos in (45, 100, 285, 1000):
         rows = []
         for _ in range(studies):
-            limit = threshold(*calibrated(photos), 0.9, photos)
+            scores, correct = calibrated(photos)
+            limit = threshold(scores, correct, 0.9, photos)
             kept = confidence >= limit
             rows.append((kept.any() and right[kept].mean() < 0.9, kept.mean(), not kept.any()))
         fell, answered, none = 100 * np.mean(rows, 0)

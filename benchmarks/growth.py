@@ -20,7 +20,7 @@ import numpy as np
 import yaml
 from PIL import Image, ImageOps
 
-from stillact.planning import estimate
+from stillact.planning import past
 from stillact.synthetic import rendering
 
 ROOT = Path(__file__).parents[1]
@@ -95,7 +95,7 @@ def _photos_of(folder: Path, number: int, parts: int) -> str:
     return label
 
 
-def study(folder: Path, made: list[tuple[str, str]]) -> dict[str, estimate.Taken]:
+def study(folder: Path, made: list[tuple[str, str]]) -> dict[str, past.Taken]:
     """What each rule of a study of these photos took."""
     folder.mkdir()
     for part in ("Snakefile", "config.yaml", "workflow", "envs", "data"):
@@ -120,10 +120,10 @@ def study(folder: Path, made: list[tuple[str, str]]) -> dict[str, estimate.Taken
     print(f"{len(made)} photos done", file=sys.stderr, flush=True)
     told = folder / "results/benchmarks"
     paths = sorted(told.rglob("*.tsv"))
-    return {str(path.relative_to(told).with_suffix("")): estimate.taken(path) for path in paths}
+    return {str(path.relative_to(told).with_suffix("")): past.taken(path) for path in paths}
 
 
-def print_table(taken: dict[int, dict[str, estimate.Taken]], every: bool) -> None:
+def print_table(taken: dict[int, dict[str, past.Taken]], every: bool) -> None:
     """CPU seconds and memory of each stage at each size. The ratio is the time of a further photo
     between the largest two sizes over that between the smallest two: 1 is a straight line."""
     sizes = sorted(taken)

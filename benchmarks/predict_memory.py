@@ -45,20 +45,20 @@ def main() -> None:
         done, start, resident = 0, time.perf_counter(), {}
 
         @torch.no_grad()
-        def ask(views: list[np.ndarray]) -> np.ndarray:
+        def ask(views: list[np.ndarray]) -> list[predict.Predicted]:
             nonlocal done
             (photos,) = views
             pixels = torch.from_numpy(photos).permute(0, 3, 1, 2).float() / 127.5 - 1
             done += len(photos)
             answers = network(pixels).softmax(1).double().numpy()
             resident[done] = _resident_mb()
-            return answers
+            return [predict.Predicted(row) for row in answers]
 
         photos = predict.in_folder(folder)
         found = list(zip(photos["file"], photos["reason"], strict=True))
         limits = Fetch()
         told = predict.answers(found, [LOOK], limits, ask, threads=2)
-        predict.write(photos, told, rendering.LABELS, 0.5, Path(name, "predictions.csv"))
+        predict.write(photos, told, rendering.LABELS, 0.5, 0.1, Path(name, "predictions.csv"))
         seconds = time.perf_counter() - start
         table = read_csv(Path(name, "predictions.csv"))
     unread = table[table["status"] != "ok"]

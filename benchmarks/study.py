@@ -6,13 +6,13 @@ start to its files; the rest is the process's start, imports, backbones and the 
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import pandas as pd
 from side_by_side import RESULTS
 
-from stillact.planning import estimate
+from stillact.planning import past
+from stillact.training.run_record import RunRecord
 
 SMALL = 0.01  # of all CPU seconds: rules below are told together
 
@@ -23,8 +23,8 @@ def jobs(results: Path) -> pd.DataFrame:
     for model in sorted(results.glob("benchmarks/train/*/*")):
         name = model.relative_to(results / "benchmarks/train")
         metas = sorted((results / "runs" / name).rglob("meta.json"))
-        runs = [json.loads(meta.read_text(encoding="utf-8")) for meta in metas]
-        row = {"rule": runs[0]["config"]["recipe"], "runs_s": sum(run["seconds"] for run in runs)}
+        runs = [RunRecord.read(meta) for meta in metas]
+        row = {"rule": runs[0].config["recipe"], "runs_s": sum(run.seconds for run in runs)}
         rows += [row | taken(sorted(model.rglob("*.tsv")))]
     for file in sorted(results.glob("benchmarks/**/*.tsv")):
         rule = file.relative_to(results / "benchmarks").with_suffix("").parts[0]
@@ -33,7 +33,7 @@ def jobs(results: Path) -> pd.DataFrame:
 
 
 def taken(files: list[Path]) -> dict[str, float]:
-    found = [job for job in map(estimate.taken, files) if job]
+    found = [job for job in map(past.taken, files) if job]
     seconds = sum(job.seconds for job in found)
     return {"jobs": len(files), "cpu_s": sum(job.cpu_s for job in found), "seconds": seconds}
 
