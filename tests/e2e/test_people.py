@@ -57,6 +57,9 @@ def test_a_person_is_found_seen_and_voted_on(rerun):
     assert "Members of ensembles" in (results / "report.html").read_text()
     check_export(rerun.folder, results)
     assert "Nothing to be done" in rerun.run(*given)
+    rerun.run("--", "export")  # of the chosen model, which may look at no person
+    config = json.loads((results / "export/config.json").read_text())
+    assert (config["detector"] is None) == ((results / "export/detector.onnx").stat().st_size == 0)
 
 
 def check_votes(results, accuracy: float) -> None:

@@ -48,6 +48,11 @@ def test_those_that_are_sure_are_not_suggested():
     assert found["margin"].tolist() != sorted(found["margin"])[:MOST]
 
 
+def test_of_few_photos_the_certain_half_is_left_out():
+    photos = [photo(place / 50, [place % 7, place]) for place in range(50)]
+    assert table(photos)["margin"].max() < 0.5
+
+
 def test_the_next_photo_is_the_farthest():
     at = {0: 0.0, 1: 1.0, 2: 10.0, 3: 6.0}
     found = table([photo(0.1 + place / 100, [x, 0]) for place, x in at.items()])

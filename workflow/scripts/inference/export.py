@@ -38,10 +38,14 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
         (plan_of(one["plan"]), {name: Path(file) for name, file in one["files"].items()})
         for one in block["members"].values() or [block]
     ]
-    with export.appearing(outputs[0].parent, [path.name for path in outputs]) as part:
+    names = [path.name for path in outputs]
+    with export.appearing(outputs[0].parent, names) as part:
         found = None
         if detector:
             found = export_detector.write(detector, People(**params.people), photos[-1], part)
+        elif export_detector.GRAPH in names:
+            # The rule declares it where any candidate looks at a person; this one does not.
+            (part / export_detector.GRAPH).touch()
         written = export.write(used, photos[: len(used.sees)], part)
         made = export_config.described(used, parts, written, found)
         text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"

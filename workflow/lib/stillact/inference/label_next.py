@@ -14,9 +14,10 @@ POOL = 3 * MOST  # the most uncertain photos, from which they are chosen
 class LabelNext:
     """Collects the most uncertain photos of a stream, in bounded memory.
 
-    Uncertain are those whose two most probable classes are close; of these, each next one is the
-    farthest in the features from those chosen before (greedy k-centre, as in Sener and Savarese,
-    "Active learning for convolutional neural networks: a core-set approach", ICLR 2018).
+    Uncertain are those whose two most probable classes are close, at most half of the photos; of
+    these, each next one is the farthest in the features from those chosen before (greedy k-centre,
+    as in Sener and Savarese, "Active learning for convolutional neural networks: a core-set
+    approach", ICLR 2018).
     """
 
     def __init__(self) -> None:
@@ -41,7 +42,11 @@ class LabelNext:
             self._shrink()
 
     def _shrink(self) -> None:
-        self._pool = sorted(self._pool, key=lambda one: one[:2])[:POOL]
+        """Keep the most uncertain photos; of copies, whose features are the same, one."""
+        once: dict[bytes, tuple] = {}
+        for one in sorted(self._pool, key=lambda one: one[:2]):
+            once.setdefault(_features(one[3]).round(5).tobytes(), one)
+        self._pool = [*once.values()][:POOL]
 
     def table(self, column: str, classes: Sequence[str]) -> pd.DataFrame:
         """At most `MOST` photos, those first whose labels would help most.
@@ -62,9 +67,10 @@ class LabelNext:
         return pd.DataFrame(rows, columns=[column, "predicted", "second", "margin"])
 
     def _chosen(self) -> list[int]:
-        if not self._pool:
+        pool = self._pool[: max(MOST, self._seen // 2)]
+        if not pool:
             return []
-        features = np.stack([_features(found) for *_, found in self._pool])
+        features = np.stack([_features(found) for *_, found in pool])
         chosen = [0]  # the most uncertain one
         distance = np.linalg.norm(features - features[0], axis=1)
         # A copy of a chosen photo, at a distance of 0, would bring nothing.
