@@ -81,4 +81,4 @@ def test_all_of_one_group():
 
 def test_the_sentence():
     assert novelty.sentence(1, 20).startswith("1 of 20 photos is unlike all labelled ones")
-    assert "about 5 % would be" in novelty.sentence(3, 20)
+    assert "about 5\xa0% would be" in novelty.sentence(3, 20)

@@ -49,7 +49,7 @@ def sentence(novel: int, photos: int) -> str:
     share = 100 * LEVEL
     return (
         f"{novel} of {photos} photos {'is' if novel == 1 else 'are'} unlike all labelled ones "
-        f"(novel); of photos like the labelled ones, about {share:.0f} % would be"
+        f"(novel); of photos like the labelled ones, about {share:.0f}\xa0% would be"
     )
 
 
