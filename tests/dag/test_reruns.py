@@ -243,12 +243,19 @@ def test_a_new_row_fetches_packs_and_splits_again(rerun):
     assert "synthetic_dataset" not in stale.rules
 
 
-def test_a_corrected_label_trains_but_embeds_nothing(rerun):
+def with_own_manifest(rerun):
+    """The study with a manifest that is not made by the workflow: its path, and the rows of the
+    other one."""
     manifest = rerun.folder / "mine.csv"
     rows = read_csv(rerun.folder / "results/synthetic/manifest.csv")
     write_csv(rows.assign(url="results/synthetic/" + rows["url"]), manifest)
     rerun.configure({"dataset": {"manifest": "mine.csv"}})
     (rerun.folder / "results/study.json").unlink()  # of the other manifest
+    return manifest, rows
+
+
+def test_a_corrected_label_trains_but_embeds_nothing(rerun):
+    manifest, _ = with_own_manifest(rerun)
     embedded = [f"results/embeddings/{name}/images.npy" for name in ("clip", "vit")]
     rerun.run("--", "results/data/images.csv", "results/splits/activity3/kfold.csv", *embedded)
     manifest.write_text(manifest.read_text().replace("sitting", "standing", 1))
@@ -260,11 +267,7 @@ def test_a_corrected_label_trains_but_embeds_nothing(rerun):
 
 
 def test_an_older_photo_or_manifest_in_place_of_another_is_noticed(rerun):
-    manifest = rerun.folder / "mine.csv"
-    rows = read_csv(rerun.folder / "results/synthetic/manifest.csv")
-    write_csv(rows.assign(url="results/synthetic/" + rows["url"]), manifest)
-    rerun.configure({"dataset": {"manifest": "mine.csv"}})
-    (rerun.folder / "results/study.json").unlink()  # of the other manifest
+    manifest, rows = with_own_manifest(rerun)
     rerun.run("--", "results/data/images.csv")
     assert not {"manifest", "fetch"} & Stale(rerun.folder).rules
     os.utime(rerun.folder / "results/synthetic" / rows["url"][0], (1, 1))

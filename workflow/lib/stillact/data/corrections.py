@@ -12,7 +12,7 @@ from stillact.core import user_csv
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.core.tables import replacing, write_csv
-from stillact.data import manifest
+from stillact.data import manifest, photo_files
 from stillact.data.labelled import folders, source, voc_xml
 
 COLUMNS = ("id", "photo", "label", "action", "new_label")
@@ -91,7 +91,7 @@ def apply(
     Raises:
         InputError: a photo is not there, or has another label; nothing is changed then.
     """
-    if photos.is_dir() and _has_class_folders(photos):
+    if photos.is_dir() and not (folders.metadata(photos) or voc_xml.known(photos)):
         return _moved(corrections, photos)
     table = manifest.numbered(photos, classes)
     known = table.reset_index(names="row").set_index("id")
@@ -99,11 +99,6 @@ def apply(
     if photos.suffix.lower() == ".csv" and not photos.is_dir() and writable:
         return _rewritten(corrections, photos, known["row"])
     return _written(corrections, photos, table, beside)
-
-
-def _has_class_folders(photos: Path) -> bool:
-    described = any(next(photos.glob(f"**/{name}"), None) for name in folders.METADATA)
-    return not (described or voc_xml.known(photos))
 
 
 def _check_known(corrections: Sequence[Correction], known: pd.DataFrame, photos: Path) -> None:
@@ -124,14 +119,14 @@ def _check_known(corrections: Sequence[Correction], known: pd.DataFrame, photos:
 
 
 def _moved(corrections: Sequence[Correction], photos: Path) -> tuple[pd.DataFrame, str]:
-    moves = {}
+    targets, moves = {}, {}
     for one in corrections:
         path = PurePosixPath(one.photo)
         if path.is_absolute() or ".." in path.parts:
             raise InputError(f"corrections: the photo {one.photo!r} is not in {photos}; {HOW}")
-        target = _target(one, photos)
+        targets[one] = target = _target(one, photos)
         if (photos / one.photo).is_file():
-            moves[one] = _free(target, set(moves.values()))
+            moves[one] = photo_files.free(target, lambda to: to.exists() or to in moves.values())
         elif not target.exists():
             raise InputError(
                 f"corrections: there is no photo {photos / one.photo}; if it was moved, run the "
@@ -142,7 +137,7 @@ def _moved(corrections: Sequence[Correction], photos: Path) -> tuple[pd.DataFram
         os.rename(photos / one.photo, target)
     dropped = sum(one.new_label is None for one in moves)
     logger.info("%d photos moved, %d of them to %s", len(moves), dropped, _dropped(photos))
-    now = [str(moves.get(one, _target(one, photos))) for one in corrections]
+    now = [str(moves.get(one, targets[one])) for one in corrections]
     return _table(corrections, now), f"the photos of {photos} are in their new folders"
 
 
@@ -166,15 +161,6 @@ def _named(folder: Path, label: str) -> str:
     """The name of a class folder on this disk, which may be in another normal form of Unicode."""
     there = (one.name for one in folder.iterdir() if one.is_dir())
     return next((name for name in there if unicodedata.normalize("NFC", name) == label), label)
-
-
-def _free(target: Path, taken: set[Path]) -> Path:
-    """The path, with a number where there is another photo."""
-    found, number = target, 1
-    while found.exists() or found in taken:
-        number += 1
-        found = target.with_stem(f"{target.stem} ({number})")
-    return found
 
 
 def _rewritten(

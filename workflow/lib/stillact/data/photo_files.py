@@ -4,7 +4,9 @@ It uses only the standard library, because the workflow imports it before any jo
 """
 
 import os
-from pathlib import Path
+from collections.abc import Callable
+from pathlib import Path, PurePath
+from typing import TypeVar
 
 from stillact.core.errors import InputError
 
@@ -13,6 +15,8 @@ from stillact.core.errors import InputError
 READ = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 READ += (".heic", ".heif", ".avif", ".jp2")
 SUFFIXES = (*READ, ".jxl", ".svg", ".dng")
+
+AnyPath = TypeVar("AnyPath", bound=PurePath)
 
 
 def files(folder: Path) -> list[str]:
@@ -37,6 +41,15 @@ def files(folder: Path) -> list[str]:
             f"suffixes {', '.join(READ)}; hidden ones are skipped"
         )
     return sorted(found)
+
+
+def free(place: AnyPath, taken: Callable[[AnyPath], bool]) -> AnyPath:
+    """The path, with a number where it is taken."""
+    found, number = place, 1
+    while taken(found):
+        number += 1
+        found = place.with_stem(f"{place.stem} ({number})")
+    return found
 
 
 def _unreadable(error: OSError) -> None:

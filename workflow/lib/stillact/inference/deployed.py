@@ -25,6 +25,7 @@ from stillact.evaluation.calibration import (
 from stillact.evaluation.predictions import Predictions, by_model, rows_of
 from stillact.evaluation.proportions import clustered_wilson
 from stillact.models import weights
+from stillact.models.features import joined
 from stillact.recipes.ensemble import setup as ensemble
 from stillact.recipes.ensemble.setup import Ensemble
 from stillact.recipes.setups import plan_of, setup_of
@@ -127,7 +128,7 @@ class Deployed:
         if not parts:
             return None
         features = [part.inputs.cpu().numpy() for part, _ in parts]
-        found = features[0] if trained is members[0] else ensemble.together_features(features)
+        found = features[0] if trained is members[0] else joined(features)
         return found, parts[0][1]["group"].tolist()
 
 

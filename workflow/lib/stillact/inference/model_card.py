@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 import numpy as np
 import pandas as pd
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stillact.config.training import Plan
 from stillact.evaluation import bootstrap, calibration, error_analysis, metrics
@@ -20,6 +19,7 @@ from stillact.evaluation.predictions import Predictions, by_model
 from stillact.evaluation.proportions import clustered_wilson
 from stillact.inference.deployed import Record
 from stillact.recipes.registry import RECIPES
+from stillact.report import templates
 
 SHOWN = 3  # maximum number of factors and of confused pairs of classes
 
@@ -196,15 +196,9 @@ def render(template: Path, contents: Mapping[str, Any]) -> str:
         template: model_card.md.j2.
         contents: from `contents`.
     """
-    environment = Environment(
-        loader=FileSystemLoader(template.parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"percent": _percent, "number": lambda value: f"{value:.3f}"}
-    return environment.get_template(template.name).render(contents)
+    card = templates.environment(template.parent, html=False)
+    card.filters |= {"percent": _percent, "number": lambda value: f"{value:.3f}"}
+    return card.get_template(template.name).render(contents)
 
 
 def _percent(value: float) -> str:

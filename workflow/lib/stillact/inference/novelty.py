@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from stillact.models.features import joined
+
 LEVEL = 0.05  # share of photos like the labelled ones that are called novel
 BLOCK = 1000  # rows of a matrix of distances
 
@@ -21,7 +23,7 @@ class Novelty:
             features: of the labelled photos, float32 (photos, width).
             groups: of each; photos of a group, such as near-duplicates, are not independent.
         """
-        self._features = _scaled(features)
+        self._features = joined([features])
         codes = pd.factorize(pd.Series(list(groups)))[0]
         found = [
             _nearest(
@@ -38,7 +40,7 @@ class Novelty:
         Of photos that come from where the labelled ones do, a share of about p, not more, has a
         value of p or less.
         """
-        distance = _nearest(_scaled(features), self._features)
+        distance = _nearest(joined([features]), self._features)
         count = len(self._labelled)
         farther = count - np.searchsorted(self._labelled, distance, side="left")
         return (1 + farther) / (count + 1)
@@ -51,11 +53,6 @@ def sentence(novel: int, photos: int) -> str:
         f"{novel} of {photos} photos {'is' if novel == 1 else 'are'} unlike all labelled ones "
         f"(novel); of photos like the labelled ones, about {share:.0f}\xa0% would be"
     )
-
-
-def _scaled(features: np.ndarray) -> np.ndarray:
-    norms = np.linalg.norm(features, axis=1, keepdims=True)
-    return features / np.maximum(norms, np.finfo(np.float32).tiny)
 
 
 def _nearest(

@@ -9,6 +9,7 @@ import pandas as pd
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
 from stillact.core.tables import read_csv, write_csv
+from stillact.data import photo_files
 
 LIST = "sorted.csv"  # in the folder: the copies in it, which the next sorting may replace
 UNSURE, UNREADABLE = "_abstained", "_unreadable"
@@ -88,12 +89,9 @@ def _last(url: str) -> PurePosixPath:
 
 def _free(place: PurePosixPath, taken: set[str]) -> str:
     """The place, with a number where another photo has it."""
-    found, number = place, 1
-    while str(found) in taken:
-        number += 1
-        found = place.with_stem(f"{place.stem} ({number})")
-    taken.add(str(found))
-    return str(found)
+    found = str(photo_files.free(place, lambda one: str(one) in taken))
+    taken.add(found)
+    return found
 
 
 def _remove_empty(folder: Path, end: Path) -> None:

@@ -7,16 +7,22 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 
-def loaded(template: Path) -> Template:
-    """A template, in which values are escaped and a missing one is an error."""
-    environment = Environment(
-        loader=FileSystemLoader(template.parent),
-        autoescape=True,
+def environment(folder: Path, html: bool = True) -> Environment:
+    """An environment in which a missing value is an error; in HTML values are escaped, and other
+    texts keep their last newline."""
+    return Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=html,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=not html,
     )
-    return environment.get_template(template.name)
+
+
+def loaded(template: Path) -> Template:
+    """A template of an HTML page."""
+    return environment(template.parent).get_template(template.name)
 
 
 def with_script(file: Path) -> dict[str, str]:

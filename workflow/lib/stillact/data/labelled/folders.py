@@ -32,8 +32,8 @@ def rows(folder: Path, group_by: str | None = None) -> list[list[str]]:
         InputError: there is no photo, or one is in no class folder; subsets beside classes; a
             metadata file that cannot be read.
     """
-    if metadata := [file for name in METADATA for file in sorted(folder.glob(f"**/{name}"))]:
-        return _described(folder, metadata)
+    if described := metadata(folder):
+        return _described(folder, described)
     found = [Path(file) for file in photo_files.files(folder)]
     subsets = _subsets(folder, found)
     place = 1 if subsets else 0  # of the class in a path
@@ -49,6 +49,12 @@ def rows(folder: Path, group_by: str | None = None) -> list[list[str]]:
         split = subsets.get(file.parts[0], "")
         table.append([written(file), file.parts[place], split, group])
     return table
+
+
+def metadata(folder: Path) -> list[Path]:
+    """The files in a folder that name its photos and their labels, as in Hugging Face's
+    imagefolder; none where the names of the folders are the labels."""
+    return [file for name in METADATA for file in sorted(folder.glob(f"**/{name}"))]
 
 
 def written(file: Path) -> str:

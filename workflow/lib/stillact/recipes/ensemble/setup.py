@@ -9,6 +9,7 @@ from torch import nn
 
 from stillact.core.runs import SMALLEST
 from stillact.data.preprocessing import Preprocessing
+from stillact.models.features import joined
 from stillact.training.trained import Trained
 
 VOTE = "vote."  # prefix of the vote's tensors; those of a member are prefixed by its number
@@ -59,23 +60,13 @@ class Ensemble:
 
     @torch.no_grad()
     def predicted(self, *views: torch.Tensor) -> tuple[np.ndarray, np.ndarray | None]:
-        """`probabilities`, and `together` the features of the members that have some."""
+        """`probabilities`, and the features of the members that have some, `joined`."""
         found = [one.predicted(*self.views_of(one, views)) for one in self.members]
         device = self.combine.weight.device
         logs = [torch.from_numpy(one).clamp_min(SMALLEST).log().to(device) for one, _ in found]
         features = [one for _, one in found if one is not None]
         combined = self.combine(logs).softmax(1).cpu().numpy()
-        return combined, together_features(features) if features else None
-
-
-def together_features(features: Sequence[np.ndarray]) -> np.ndarray:
-    """The features of several models, (photos, width) each, as one; each with a norm of 1, so that
-    all count alike."""
-    smallest = np.finfo(np.float32).tiny
-    norms = [np.linalg.norm(one, axis=1, keepdims=True) for one in features]
-    return np.concatenate(
-        [one / np.maximum(norm, smallest) for one, norm in zip(features, norms, strict=True)], 1
-    )
+        return combined, joined(features) if features else None
 
 
 def apart(tensors: Mapping[str, torch.Tensor], count: int) -> list[dict[str, torch.Tensor]]:
