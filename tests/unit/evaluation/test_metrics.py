@@ -79,13 +79,6 @@ def test_a_class_that_no_photo_shows_counts_in_the_mean():
     assert row["f1"] == row["precision"] == row["recall"] == pytest.approx(1 / 3)
 
 
-def test_the_first_of_equals_is_predicted():
-    frame = pd.DataFrame(
-        {"prob_b": [0.5, 0.2, 0.25], "prob_a": [0.5, 0.4, 0.25], "prob_c": [0, 0.4, 0.5]}
-    )
-    assert metrics.predicted(frame).tolist() == ["b", "a", "c"]
-
-
 def test_confusion_is_scikit_learns_summed_over_the_runs():
     rng = np.random.default_rng(1)
     truth = rng.choice(CLASSES, 29, p=[0.5, 0.3, 0.2])

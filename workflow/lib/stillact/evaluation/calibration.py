@@ -9,6 +9,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from scipy.stats import beta
 
+from stillact.core.probabilities import classes_of, prob_columns
 from stillact.core.runs import SMALLEST
 from stillact.evaluation.predictions import Predictions, by_model, rows_of
 
@@ -140,8 +141,8 @@ def temperature_scaled(predictions: pd.DataFrame) -> tuple[pd.DataFrame, pd.Data
         model, split, seed, temperature.
     """
     predictions = predictions.reset_index(drop=True)
-    columns = [column for column in predictions if column.startswith("prob_")]
-    classes = pd.Index([column.removeprefix("prob_") for column in columns])
+    classes = pd.Index(classes_of(predictions))
+    columns = prob_columns(classes)
     tested = predictions[predictions["subset"] == "test"]
     folds = rows_of(predictions, scheme="cv", subset="test")
     scaled, temperatures = [], []

@@ -9,8 +9,8 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from stillact.core.probabilities import most_probable
 from stillact.evaluation import bootstrap
-from stillact.evaluation.metrics import predicted
 from stillact.evaluation.predictions import SAME, Predictions, by_model, rows_of
 
 EXACT = 1000  # clusters
@@ -176,7 +176,9 @@ def votes(given: Predictions) -> np.ndarray:
 
 def _by_split(rows: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
     """For each model and split the accuracies of its seeds."""
-    right = (predicted(rows) == rows["label"]).groupby([rows["model"], rows["split"], rows["seed"]])
+    right = (most_probable(rows) == rows["label"]).groupby(
+        [rows["model"], rows["split"], rows["seed"]]
+    )
     accuracies: dict[str, dict[str, np.ndarray]] = {}
     for (model, split), values in right.mean().groupby(level=["model", "split"]):
         accuracies.setdefault(model, {})[split] = values.to_numpy()

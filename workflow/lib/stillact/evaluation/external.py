@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from stillact.core.errors import InputError
+from stillact.core.probabilities import stored
 from stillact.core.runs import Run
 
 EXTERNAL = "external"  # the split of its predictions
@@ -74,6 +75,5 @@ def table(
             task=run.task, model=run.model, split=EXTERNAL, seed=run.seed, subset="test"
         )
         head = head[["task", "model", "split", "seed", "subset", "image_id", "label"]]
-        columns = [f"prob_{name}" for name in classes]
-        tables.append(head.join(pd.DataFrame(probabilities.round(8), columns=columns)))
+        tables.append(head.join(stored(probabilities, classes)))
     return pd.concat(tables, ignore_index=True)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from stillact.core.probabilities import classes_of, most_probable, prob_column, prob_columns
 from stillact.core.runs import FOLD
 
 
@@ -23,20 +24,20 @@ def suspects(predictions: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
         another class than the label, and models, the number of models; prob_<class>, the means. A
         photo in no fold (of a test set of the user's) is predicted by the runs on the holdout.
     """
-    columns = [column for column in predictions if column.startswith("prob_")]
+    columns = prob_columns(classes_of(predictions))
     rows = predictions[predictions["model"].isin(models) & (predictions["subset"] == "test")]
     folds = rows["split"].str.fullmatch(FOLD)
     rows = rows[folds | ~rows["image_id"].isin(rows.loc[folds, "image_id"])]
     photo = ["image_id", "label"]
     of_models = rows.groupby([*photo, "model"])[columns].mean()
-    wrong = of_models.idxmax(axis=1) != "prob_" + of_models.index.get_level_values("label")
+    wrong = most_probable(of_models) != of_models.index.get_level_values("label")
     means = of_models.groupby(level=photo).mean().reset_index()
-    label = [columns.index(f"prob_{name}") for name in means["label"]]
+    label = [columns.index(prob_column(name)) for name in means["label"]]
     table = pd.DataFrame(
         {
             "image_id": means["image_id"],
             "label": means["label"],
-            "predicted": means[columns].idxmax(axis=1).str.removeprefix("prob_"),
+            "predicted": most_probable(means),
             "self_confidence": means[columns].to_numpy()[np.arange(len(means)), label],
             "disagree": wrong.groupby(level=photo).sum().to_numpy(),
             "models": wrong.groupby(level=photo).size().to_numpy(),

@@ -7,20 +7,11 @@ import pandas as pd
 from scipy import stats
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
+from stillact.core.probabilities import classes_of, most_probable
 from stillact.evaluation.predictions import Predictions
 
 METRICS = ("accuracy", "precision", "recall", "f1")
 RUN = ["task", "model", "split", "seed", "subset"]
-
-
-def predicted(predictions: pd.DataFrame) -> pd.Series:
-    """The class with the highest probability, per row; the first one in case of ties."""
-    columns = [f"prob_{name}" for name in _classes(predictions)]
-    return predictions[columns].idxmax(axis=1).str.removeprefix("prob_")
-
-
-def _classes(predictions: pd.DataFrame) -> list[str]:
-    return [c.removeprefix("prob_") for c in predictions if c.startswith("prob_")]
 
 
 def of_runs(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -36,8 +27,8 @@ def of_runs(predictions: pd.DataFrame) -> pd.DataFrame:
     Returns:
         task, model, split, seed, subset, images, accuracy, precision, recall, f1.
     """
-    classes = _classes(predictions)
-    frame = predictions.assign(predicted=predicted(predictions))
+    classes = classes_of(predictions)
+    frame = predictions.assign(predicted=most_probable(predictions))
     rows = []
     for run, table in frame.groupby(RUN, sort=False):
         truth, answer = table["label"], table["predicted"]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from stillact.core.errors import InputError
+from stillact.core.probabilities import classes_of, prob_columns
 from stillact.core.runs import FOLD
 
 SAME = 1e-12  # accuracies closer than this differ only by rounding
@@ -92,8 +93,7 @@ def by_model(
             both.
     """
     rows = rows_of(predictions, scheme=scheme, subset=subset)
-    columns = [column for column in rows if column.startswith("prob_")]
-    classes = [column.removeprefix("prob_") for column in columns]
+    classes = classes_of(rows)
     images = rows.drop_duplicates("image_id").set_index("image_id").sort_index()
     codes = pd.Index(classes).get_indexer(images["label"])
     groups = pd.factorize(images["group"])[0] if "group" in rows else None
@@ -102,7 +102,7 @@ def by_model(
         _each_image_once(table)
         run = table.groupby(["repeat", "seed"]).ngroup().to_numpy()
         cube = np.full((run.max() + 1, len(images), len(classes)), np.nan)
-        cube[run, images.index.get_indexer(table["image_id"])] = table[columns]
+        cube[run, images.index.get_indexer(table["image_id"])] = table[prob_columns(classes)]
         models[model] = Predictions(images.index.to_numpy(), classes, codes, cube, groups)
     return models
 

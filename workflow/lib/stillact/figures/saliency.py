@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
+from stillact.core.probabilities import classes_of, prob_column
 from stillact.data.boxes import Box
 from stillact.data.pixels import stored, upright
 from stillact.figures.style import COLOURS, QUIET, SMALL, STYLE, WIDTH, broken, sentence, shortened
@@ -115,7 +116,7 @@ def maps(
         boxes: of people, in pixels of the photo.
         run: description of the run.
     """
-    classes = [name.removeprefix("prob_") for name in examples if name.startswith("prob_")]
+    classes = classes_of(examples)
     if examples.empty:
         return sentence("There are no saliency maps: no model is a fine-tuned transformer.")
     examples, left_out = examples.drop(examples.index[ROWS - 1 : -1]), len(examples) - ROWS
@@ -161,10 +162,10 @@ def _heads(row: Mapping, name: str, classes: Sequence[str], letters: int) -> dic
     shown = classes
     if len(classes) > MAPS:
         others = [label for label in classes if label != row["label"]]
-        others.sort(key=lambda label: -row[f"prob_{label}"])
+        others.sort(key=lambda label: -row[prob_column(label)])
         shown = [row["label"], *others[: MAPS - 1]]
     for label in shown:
-        heads[label] = f"{broken(label, letters)}\n{100 * row[f'prob_{label}']:.0f} %"
+        heads[label] = f"{broken(label, letters)}\n{100 * row[prob_column(label)]:.0f} %"
     return heads
 
 

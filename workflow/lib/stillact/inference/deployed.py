@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from stillact.config.training import Plan
 from stillact.core.errors import InputError
+from stillact.core.probabilities import prob_columns
 from stillact.core.runs import Run
 from stillact.data.preprocessing import Preprocessing
 from stillact.evaluation import bootstrap
@@ -199,7 +200,7 @@ def record(
     scheme = "cv" if len(rows_of(own, scheme="cv", subset="test")) else "holdout"
     rows = rows_of(own, scheme=scheme, subset="test")
     (given,) = by_model(own, scheme=scheme).values()
-    probabilities = rows[[f"prob_{name}" for name in given.classes]].to_numpy()
+    probabilities = rows[prob_columns(given.classes)].to_numpy()
     labels = pd.Index(given.classes).get_indexer(rows["label"])
     temperature = fit_temperature(probabilities, labels)
     scaled = apply_temperature(probabilities, temperature)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from stillact.core.probabilities import prob_column
 from stillact.figures.style import COLOURS, shortened
 from stillact.inference import novelty
 from stillact.inference.deployed import Record
@@ -112,7 +113,7 @@ def _card(row: Mapping, name: str, files: Mapping, overlays: Mapping, classes) -
 def _bars(row: Mapping, classes: Sequence[str]) -> list[tuple[str, float, str]]:
     """Classes with their probability in percent and their colour; with many classes the most
     probable ones, in a single colour."""
-    given = [(label, 100 * row[f"prob_{label}"]) for label in classes]
+    given = [(label, 100 * row[prob_column(label)]) for label in classes]
     if len(classes) <= len(COLOURS):
         return [(*one, colour) for one, colour in zip(given, COLOURS, strict=False)]
     given.sort(key=lambda one: -one[1])

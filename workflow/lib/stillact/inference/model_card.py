@@ -14,6 +14,7 @@ import pandas as pd
 import yaml
 
 from stillact.config.training import Plan
+from stillact.core.probabilities import classes_of, prob_columns
 from stillact.evaluation import bootstrap, calibration, error_analysis, metrics
 from stillact.evaluation.predictions import Predictions, by_model
 from stillact.evaluation.proportions import clustered_wilson
@@ -82,7 +83,7 @@ def performance(own: pd.DataFrame, record: Record) -> dict[str, Any]:
         choice of the model; and calibration, a row of `calibration.scores` without ("before") and
         with ("after") the record's temperature.
     """
-    columns = [column for column in own if column.startswith("prob_")]
+    columns = prob_columns(classes_of(own))
     scaled = own.copy()
     scaled[columns] = calibration.apply_temperature(own[columns].to_numpy(), record.temperature)
     rows = bootstrap.intervals(own, scheme=record.scheme).to_dict("records")

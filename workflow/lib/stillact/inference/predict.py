@@ -14,6 +14,7 @@ from stillact.config.data import Dataset, Fetch
 from stillact.core import user_csv
 from stillact.core.errors import InputError
 from stillact.core.logs import logger
+from stillact.core.probabilities import DIGITS, prob_columns
 from stillact.core.tables import replacing
 from stillact.data import photo_files, reading
 from stillact.data.boxes import Box
@@ -148,15 +149,14 @@ def write(
     counts, reasons = collections.Counter(), collections.defaultdict(list)
     with replacing(target) as part, open(part, "w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
-        probabilities = [f"prob_{name}" for name in classes]
-        head = [photos.columns[0], "status", "reason", "predicted", *probabilities]
+        head = [photos.columns[0], "status", "reason", "predicted", *prob_columns(classes)]
         table.writerow([*head, "confidence", "abstain", "prediction_set", "novelty_p", "novel"])
         for name, (found, reason) in zip(photos.iloc[:, 0], predicted, strict=True):
             if found is None:
                 reasons[reason].append(name)
                 table.writerow([name, "unreadable", reason, *[""] * (len(classes) + 6)])
                 continue
-            shown = [round(float(p), 8) for p in found.probabilities]
+            shown = [round(float(p), DIGITS) for p in found.probabilities]
             order = sorted(range(len(classes)), key=shown.__getitem__, reverse=True)
             best = order[0]
             likely = [classes[i] for i in order if i == best or shown[i] >= set_limit]

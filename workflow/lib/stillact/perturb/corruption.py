@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from stillact.config.evaluation import WITHOUT_SEVERITY
+from stillact.core.probabilities import prob_columns, stored
 from stillact.core.runs import Run
 from stillact.data.boxes import View
 from stillact.data.manifest import parse_boxes
@@ -159,6 +160,6 @@ def ask(
     for run, predicted in zip(runs, of_runs([*runs.values()], version.pixels), strict=True):
         table = photos[PHOTO].iloc[version.rows].assign(**vars(run))[[*vars(run), *PHOTO]]
         table = table.assign(corruption=version.corruption, severity=version.severity)
-        table[[f"prob_{name}" for name in classes]] = predicted.round(8)
+        table[prob_columns(classes)] = stored(predicted, classes).to_numpy()
         tables.append(table)
     return pd.concat(tables, ignore_index=True)

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torchvision.transforms.functional import gaussian_blur
 
+from stillact.core.probabilities import prob_columns, stored
 from stillact.core.runs import Run
 from stillact.data.boxes import Box, View
 from stillact.data.manifest import parse_boxes
@@ -180,7 +181,7 @@ def ask(
     for version in versions:
         table = photos[["subset", "image_id", "group", "label", "person_share"]].iloc[version.rows]
         table = table.assign(covered=version.covered, fill=version.fill, draw=version.draw)
-        table[[f"prob_{name}" for name in classes]] = probabilities(version.pixels).round(8)
+        table[prob_columns(classes)] = stored(probabilities(version.pixels), classes).to_numpy()
         tables.append(table)
     predictions = pd.concat(tables, ignore_index=True)
     for place, (name, value) in enumerate(vars(run).items()):

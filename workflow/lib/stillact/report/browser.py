@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from stillact.core.probabilities import prob_columns
 from stillact.data.fetch.cache import cached
 from stillact.figures.saliency import coloured
 from stillact.report.thumbnails import data_uri, thumbnail
@@ -40,7 +41,7 @@ def answers(
     for name, rows in chosen.items():
         table = predictions[rows & predictions["model"].isin(models)]
         if len(table):
-            means = table.groupby(["image_id", "label", "model"])[_columns(classes)].mean()
+            means = table.groupby(["image_id", "label", "model"])[prob_columns(classes)].mean()
             tables[name] = means.reset_index()
     return tables
 
@@ -103,14 +104,10 @@ def photos(
 
 def _answered(table, models, classes, place) -> list:
     # Fewer digits would create ties, and so other predictions, for probabilities that are close.
-    millionths = (1e6 * table[_columns(classes)]).round().astype(int).to_numpy().tolist()
+    millionths = (1e6 * table[prob_columns(classes)]).round().astype(int).to_numpy().tolist()
     given = dict(zip(zip(table["image_id"], table["model"], strict=True), millionths, strict=True))
     ids = [image for image in dict.fromkeys(table["image_id"]) if image in place]
     return [[place[image], [given.get((image, model)) for model in models]] for image in ids]
-
-
-def _columns(classes) -> list[str]:
-    return [f"prob_{label}" for label in classes]
 
 
 def overlays(

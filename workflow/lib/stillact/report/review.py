@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from stillact.core.probabilities import prob_columns
 from stillact.data.fetch.cache import cached
 from stillact.evaluation.answer import NOTHING_SHOWN, Answer
 from stillact.report.templates import loaded, with_script
@@ -38,7 +39,7 @@ def data(
     """
     of = images.set_index("id")
     rows = suspects.head(PHOTOS)
-    percents = (100 * rows[[f"prob_{name}" for name in classes]]).round(1).to_numpy().tolist()
+    percents = (100 * rows[prob_columns(classes)]).round(1).to_numpy().tolist()
     return {
         "classes": list(classes),
         "photos": [

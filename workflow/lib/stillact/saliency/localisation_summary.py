@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from stillact.core.probabilities import classes_of, most_probable, prob_column, prob_columns
 from stillact.evaluation import bootstrap
 
 LOCATED = ("pointing", "energy", "rank_accuracy")  # metrics whose chance level is the area
@@ -104,16 +105,17 @@ def examples(predictions: pd.DataFrame, model: str, seed: int) -> pd.DataFrame:
         without a test photo has no row.
     """
     test = predictions.query("split == 'holdout' and subset == 'test'")
-    columns = [column for column in test if column.startswith("prob_")]
+    classes = classes_of(test)
     test = test.assign(
-        predicted=test[columns].idxmax(axis=1).str.removeprefix("prob_"),
-        truth=[row[f"prob_{row['label']}"] for _, row in test.iterrows()],
+        predicted=most_probable(test),
+        truth=[row[prob_column(row["label"])] for _, row in test.iterrows()],
     )
     own = test.query("model == @model and seed == @seed")
-    classes = [column.removeprefix("prob_") for column in columns]
     surest = own.sort_values(["truth", "image_id"], ascending=[False, True])
     chosen = [(label, surest[surest["label"] == label].head(1)) for label in classes]
     hard = test.groupby("image_id")["truth"].mean().idxmin()
     chosen.append(("hard", own[own["image_id"] == hard]))
     table = pd.concat([rows.assign(why=why) for why, rows in chosen])
-    return table[["why", "image_id", "label", "predicted", *columns]].reset_index(drop=True)
+    return table[["why", "image_id", "label", "predicted", *prob_columns(classes)]].reset_index(
+        drop=True
+    )

@@ -22,6 +22,7 @@ from stillact.config.training import Plan
 from stillact.core.errors import InputError
 from stillact.core.installed import versions
 from stillact.core.logs import detail, logger
+from stillact.core.probabilities import stored
 from stillact.core.runs import SHUFFLED, SUBSETS, Run, fold_of
 from stillact.core.tables import read_csv, sha256_of, write_csv
 from stillact.data.preprocessing import Preprocessing
@@ -324,8 +325,7 @@ def _predictions(
         part, table = parts[subset]
         logits = loop.predict(network, part.inputs, setup.prepare).double().cpu()
         table = table[["subset", "image_id", "label"]].reset_index(drop=True)
-        columns = [f"prob_{name}" for name in classes]
-        probabilities = pd.DataFrame(logits.softmax(1).numpy().round(8), columns=columns)
+        probabilities = stored(logits.softmax(1).numpy(), classes)
         tables.append(pd.concat([table, probabilities], axis=1))
     predictions = pd.concat(tables)
     for place, (name, value) in enumerate(vars(run).items()):

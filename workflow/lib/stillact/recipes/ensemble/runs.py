@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from stillact.core.installed import versions
 from stillact.core.logs import detail
+from stillact.core.probabilities import prob_columns, stored
 from stillact.core.runs import Run
 from stillact.core.tables import read_csv, replacing, write_csv
 from stillact.recipes.ensemble import vote
@@ -50,8 +51,7 @@ def combine_run(
     tested = set(rows.loc[rows["subset"] == "test", "image_id"])
     tables = folds and {name: out_of_fold(folds[name]) for name in plan.members}
     made = vote.of_run(plan.combine, plan.classes, tables, tested, plan.training, len(plan.members))
-    columns = [f"prob_{name}" for name in plan.classes]
-    combined = pd.DataFrame(made.probabilities(found).round(8), columns=columns)
+    combined = stored(made.probabilities(found), plan.classes)
     table = pd.concat([rows, combined], axis=1)
     for place, (name, value) in enumerate(vars(run).items()):
         table.insert(place, name, value)
@@ -80,7 +80,7 @@ def combine_table(
             such as corruption and severity; seed: of a member with fewer seeds the first is used.
         weights: of the ensemble's runs, by seed.
     """
-    columns = [f"prob_{name}" for name in plan.classes]
+    columns = prob_columns(plan.classes)
     found = []
     for seed, path in weights.items():
         made = load_file(path)
@@ -90,7 +90,7 @@ def combine_table(
         rows, probabilities = vote.probabilities(own, plan.classes, keys)
         combined = vote.Vote(made["weight"], made["bias"], [], {}).probabilities(probabilities)
         rows = rows.assign(model=model, seed=seed)
-        rows[columns] = combined.round(8)
+        rows[columns] = stored(combined, plan.classes).to_numpy()
         found.append(rows[list(tables[0])])
     return pd.concat(found, ignore_index=True)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from stillact.config.training import LinearProbe
+from stillact.core.probabilities import prob_columns
 from stillact.core.runs import SMALLEST
 
 KEYS = ["subset", "image_id", "label"]
@@ -91,7 +92,7 @@ def probabilities(
         classes).
     """
     first = joined(tables, keys)
-    columns = [f"prob_{name}" for name in classes]
+    columns = prob_columns(classes)
     aligned = [first.merge(table, on=list(keys), how="left")[columns] for table in tables]
     return first, np.stack([table.to_numpy(float) for table in aligned], 1)
 
