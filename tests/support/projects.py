@@ -57,6 +57,7 @@ TINY = {
     "seeds": [0, 1],
     "runs_per_job": 2,
     "device": "cpu",
+    "precision": "fp32",  # the same on all processors
 }
 for backbone in TINY["backbones"].values():
     backbone |= {"revision": None, "licence": None}  # the hub's

@@ -239,6 +239,7 @@ rule embed_images:
         mem_mb=scaled_by_attempt(10000),
         runtime=scaled_by_attempt(120),
     params:
+        precision=lambda wildcards: cfg.precision_of(wildcards.backbone),
         code=digest_of("models/embed_images.py"),
     message:
         "Embedding the photos with {wildcards.backbone}"
@@ -270,6 +271,7 @@ rule embed_view:
         mem_mb=scaled_by_attempt(10000),
         runtime=scaled_by_attempt(120),
     params:
+        precision=lambda wildcards: cfg.precision_of(wildcards.backbone),
         code=digest_of("models/embed_view.py"),
     message:
         "Embedding the view {wildcards.view} of the photos with {wildcards.backbone}"
@@ -299,6 +301,7 @@ rule embed_unprojected:
         mem_mb=scaled_by_attempt(10000),
         runtime=scaled_by_attempt(120),
     params:
+        precision=lambda wildcards: cfg.precision_of(wildcards.backbone),
         code=digest_of("models/embed_unprojected.py"),
     message:
         "Embedding the photos with {wildcards.backbone}, without its projection"

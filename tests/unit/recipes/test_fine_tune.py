@@ -366,7 +366,10 @@ def test_the_weights_give_the_predictions(tmp_path, photos, timm_record):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_bf16_is_for_gpus_unless_asked_for(photos, timm_record):
+@pytest.mark.parametrize("fast", [True, False])
+def test_auto_trains_in_bf16_where_that_is_fast(photos, timm_record, monkeypatch, fast):
     files = {**photos, "record": timm_record}
-    assert fine_tune.setup(plan(), files, CPU).precision == "fp32"
-    assert fine_tune.setup(plan(precision="bf16"), files, CPU).precision == "bf16"
+    monkeypatch.setattr("stillact.models.precision.is_fast", lambda device: fast)
+    of = {wanted: plan().model_copy(update={"precision": wanted}) for wanted in ("auto", "fp32")}
+    assert fine_tune.setup(of["auto"], files, CPU).precision == ("bf16" if fast else "fp32")
+    assert fine_tune.setup(of["fp32"], files, CPU).precision == "fp32"

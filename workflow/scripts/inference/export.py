@@ -20,7 +20,7 @@ TABLES = ("predictions", "holdout", "manifest", "factors")
 with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     params, files = snakemake.params, jobs.paths(snakemake.input.items())
     dataset, outputs = params.dataset, [Path(path) for path in snakemake.output]
-    used = deployed.load(files["used"], params.models, torch.device("cpu"))
+    used = deployed.load(files["used"], params.models, torch.device("cpu"), precision="fp32")
     looks_at_people = any(how.region != "photo" for how in used.sees)
     detector = detectors.from_record(files["detector"]) if looks_at_people else None
     sees = [*used.sees, *([detector.preprocessing] if detector else [])]

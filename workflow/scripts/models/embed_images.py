@@ -10,7 +10,7 @@ from stillact.training import loop
 
 with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
-    backbone = loading.from_record(Path(snakemake.input.record)).to(device)
+    backbone = loading.frozen(Path(snakemake.input.record), device, snakemake.params.precision)
     photos = arrays.load(snakemake.input.photos, "r")
     arrays.save(embed.of_photos(backbone, photos), snakemake.output.array)
     write_csv(read_csv(snakemake.input.index), snakemake.output.index)

@@ -9,7 +9,7 @@ from stillact.training import loop
 
 with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
-    backbone = loading.from_record(Path(snakemake.input.record)).to(device)
+    backbone = loading.frozen(Path(snakemake.input.record), device, snakemake.params.precision)
     photos = arrays.load(snakemake.input.photos, "r")
     of = embed.with_mirror if snakemake.wildcards.mirror else embed.of_photos
     arrays.save(of(backbone, photos), snakemake.output[0])

@@ -95,13 +95,18 @@ LOOK_AT_PEOPLE = {"person", "around"}  # views that need person boxes
 LIBRARIES = ("open_clip_torch", "timm", "transformers")  # build the backbones
 
 
+Precision = Literal["auto", "fp32", "bf16"]
+
+
 class Plan(Block):
     """Everything that the result of a run depends on, except its files, its split and its seed.
 
-    Each recipe defines a subclass with `classes` and, in most cases, `training`.
+    Each recipe defines a subclass with `classes` and, in most cases, `training`. The precision is
+    that of the training steps, or of the frozen backbone.
     """
 
     recipe: str
+    precision: Precision = "fp32"
     if TYPE_CHECKING:
         classes: list[str]
         training: Any

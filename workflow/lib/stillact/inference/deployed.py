@@ -1,5 +1,6 @@
 """The deployed model of a study, for prediction on new photos."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,7 +134,12 @@ class Deployed:
         return found, parts[0][1]["group"].tolist()
 
 
-def load(record: Path, models: Mapping[str, Mapping], device: torch.device) -> Deployed:
+def load(
+    record: Path,
+    models: Mapping[str, Mapping],
+    device: torch.device,
+    precision: str | None = None,
+) -> Deployed:
     """Load the model named in a record of rule deploy.
 
     Args:
@@ -141,25 +147,35 @@ def load(record: Path, models: Mapping[str, Mapping], device: torch.device) -> D
         models: for each model that it may name, the `plan` of its runs, the `files` that its
             setup reads, by name, and of an ensemble the same of its `members`.
         device: device of the model.
+        precision: of frozen backbones, as for `loading.frozen`; None: that of the plan.
     """
     content = Record.model_validate_json(record.read_text(encoding="utf-8"))
     block, path = models[content.model], record.with_name(jobs.WEIGHTS)
     tensors, members = weights.read(path), list(block.get("members", {}).values())
     if not members:
-        return Deployed(content, plan_of(block["plan"]), _loaded(block, tensors, path, device))
+        return Deployed(
+            content, plan_of(block["plan"]), _loaded(block, tensors, path, device, precision)
+        )
     *own, vote = ensemble.apart(tensors, len(members))
-    loaded = [_loaded(*one, path, device) for one in zip(members, own, strict=True)]
+    loaded = [_loaded(*one, path, device, precision) for one in zip(members, own, strict=True)]
     combine = ensemble.Combine(vote["weight"], vote["bias"]).to(device)
     run = ensemble.Ensemble(tuple(loaded), combine)
     return Deployed(content, plan_of(block["plan"]), run)
 
 
 def _loaded(
-    block: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], path: Path, device: torch.device
+    block: Mapping[str, Any],
+    tensors: Mapping[str, torch.Tensor],
+    path: Path,
+    device: torch.device,
+    precision: str | None,
 ) -> Trained:
     plan = plan_of(block["plan"])
     files = {name: Path(file) for name, file in block["files"].items()}
-    return trained.of_state(setup_of(plan)(plan, files, device), tensors, path)
+    setup = setup_of(plan)(plan, files, device)
+    if precision is not None:
+        setup = dataclasses.replace(setup, embedding_precision=precision)
+    return trained.of_state(setup, tensors, path)
 
 
 def which(found: Answer, named: str | None) -> str:

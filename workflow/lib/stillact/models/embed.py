@@ -11,6 +11,7 @@ import torch
 from stillact.core.errors import InputError
 from stillact.core.logs import detail, logger
 from stillact.models.backbones.base import Backbone
+from stillact.models.precision import FP32, NAMES
 from stillact.models.prompts import normalised
 from stillact.models.records import BackboneRecord
 
@@ -32,7 +33,8 @@ def of_photos(backbone: Backbone, photos: np.ndarray, projected: bool = True) ->
     Raises:
         InputError: not projected, and the backbone has no projection.
     """
-    device = next(backbone.image.parameters()).device
+    parameter = next(backbone.image.parameters())
+    device = parameter.device
     encoder = backbone.encode_image if projected else backbone.encode_unprojected
     width = backbone.embedding_width if projected else len(backbone.projection)
 
@@ -40,7 +42,7 @@ def of_photos(backbone: Backbone, photos: np.ndarray, projected: bool = True) ->
         pixels = torch.from_numpy(np.array(photos[rows])).permute(0, 3, 1, 2)
         return encoder(backbone.normalise(pixels.to(device)))
 
-    return _in_batches(encode, len(photos), width, device, "photos")
+    return _in_batches(encode, len(photos), width, device, "photos", NAMES[parameter.dtype])
 
 
 def with_mirror(backbone: Backbone, photos: np.ndarray) -> np.ndarray:
@@ -67,7 +69,7 @@ def of_texts(backbone: Backbone, texts: Sequence[str]) -> np.ndarray:
     def encode(rows: slice) -> torch.Tensor:
         return backbone.encode_text(list(texts[rows]))
 
-    return _in_batches(encode, len(texts), backbone.embedding_width, device, "texts")
+    return _in_batches(encode, len(texts), backbone.embedding_width, device, "texts", FP32)
 
 
 def text_table(prompts: Mapping[str, Sequence[str]]) -> pd.DataFrame:
@@ -105,7 +107,7 @@ def require_projection(record: Path) -> None:
 
 @torch.inference_mode()
 def _in_batches(
-    encode: Encode, count: int, width: int, device: torch.device, what: str
+    encode: Encode, count: int, width: int, device: torch.device, what: str, precision: str
 ) -> np.ndarray:
     """Encode all rows, float32 (count, width). On a GPU the batch size shrinks until it fits."""
     embeddings = np.empty((count, width), np.float32)
@@ -125,9 +127,10 @@ def _in_batches(
             logger.info("embedded %d of %d %s", done, count, what)
     seconds = time.perf_counter() - start
     detail(
-        "embedded %d %s in %.1f s on %s: %.0f embeddings/s",
+        "embedded %d %s in %s in %.1f s on %s: %.0f embeddings/s",
         count,
         what,
+        precision,
         seconds,
         device.type,
         count / seconds,

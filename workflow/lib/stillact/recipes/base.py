@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from stillact.config.training import Plan
+from stillact.config.training import Plan, Precision
 from stillact.config.types import Block, fault, known
 
 
@@ -36,6 +36,7 @@ class StudyConfig(Protocol):
     models: dict[str, Any]
     recipes: Any
     dataset: Any
+    precision: Precision
     tasks: dict[str, Any]
 
     def texts(self, prompts: str) -> dict[str, list[str]]: ...
@@ -87,7 +88,8 @@ class Recipe:
         block |= {"classes": classes} if of is None else {"of": of.model_dump()}
         if self.Settings is not None:
             block["training"] = getattr(config.recipes, self.name)
-        return self.Plan(**block, **self.more(config, model, classes))
+        block |= {"precision": config.precision} if of is None else {}
+        return self.Plan(**block | self.more(config, model, classes))
 
     def combined(self, config: StudyConfig, model: Any, members: Mapping[str, Plan]) -> Plan:
         """The plan of an ensemble.

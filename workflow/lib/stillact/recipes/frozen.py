@@ -20,14 +20,20 @@ WHOLE = Views()
 Array = np.ndarray | torch.Tensor
 
 
+def unchanged(embeddings: Array) -> Array:
+    """Return embeddings unchanged."""
+    return embeddings
+
+
 def setup(
     classes: list[str],
     files: Mapping[str, Path],
     device: torch.device,
     network: Callable[[loop.LabelledInputs | None], nn.Module],
     fit: Fit | None = None,
-    see: Callable[[Array], Array] = lambda embeddings: embeddings,
+    see: Callable[[Array], Array] = unchanged,
     views: Views = WHOLE,
+    precision: str = "fp32",
 ) -> Setup:
     """Set up networks on L2-normalised embeddings, or on features derived from them by `see`.
 
@@ -42,6 +48,7 @@ def setup(
         network, fit: as for `jobs.Setup`.
         see: function of embeddings (photos, width), an array or a tensor on the device.
         views: of a photo, and whether mirror images are averaged.
+        precision: of the backbone, as for `loading.frozen`.
     """
     scale = len(views.sees) ** -0.5
     found = [normalised(arrays.load(files[name])) for name in embedded_in(files)]
@@ -68,6 +75,7 @@ def setup(
         inputs,
         tuple(facts(files).preprocessing.view(view) for view in views.sees),
         files["record"],
+        embedding_precision=precision,
         fit=fit,
     )
 

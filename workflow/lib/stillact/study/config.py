@@ -11,7 +11,7 @@ from stillact.config.data import Curate, Dataset, Duplicates, External, Fetch, P
 from stillact.config.evaluation import Explain, Predict, Report, Robustness, Sweep
 from stillact.config.paper import Augmentations, Paper
 from stillact.config.synthetic import Pretrain, Synthetic
-from stillact.config.training import LOOK_AT_PEOPLE, Plan
+from stillact.config.training import LOOK_AT_PEOPLE, Plan, Precision
 from stillact.config.types import Block, Count, File, Label, Name, Seed, fault
 from stillact.core.runs import Run, fold_split
 from stillact.recipes.base import Recipe, Resources
@@ -139,6 +139,15 @@ class Config(Block):
     device: Annotated[
         Literal["auto", "cpu", "cuda"], Field(description="auto: a GPU if there is one.")
     ]
+    precision: Annotated[
+        Precision,
+        Field(
+            description="Of frozen backbones and of training on photos: fp32; bf16; or auto: bf16 "
+            "where the processor is faster in it, except for frozen backbones that are not "
+            "transformers, and networks from scratch on a GPU. The joints of people are computed "
+            "in fp32."
+        ),
+    ] = "auto"
 
     @model_validator(mode="after")
     def _names_agree(self) -> "Config":
@@ -158,6 +167,10 @@ class Config(Block):
             label: [template.replace("{}", word) for template in block.templates for word in words]
             for label, words in texts.items()
         }
+
+    def precision_of(self, backbone: str) -> str:
+        """The precision of a frozen backbone."""
+        return "fp32" if self.backbones[backbone].gives_joints else self.precision
 
     @property
     def main_task(self) -> str:

@@ -69,6 +69,7 @@ class Setup:
         network takes photos.
     groups: parameter groups of the optimiser; None: one group.
     precision: of the training steps, "fp32" or "bf16".
+    embedding_precision: of the frozen backbone of `record`, as for `loading.frozen`.
     penalty: a function of the network's parameters, added to the loss; None: no penalty.
     fit: replaces the training loop: sets the network's final parameters, given the parts by
         subset, and must not use the test part; None: the loop. Its last argument is None, or the
@@ -83,6 +84,7 @@ class Setup:
     record: Path | None = None
     groups: Callable[[nn.Module], list[dict]] | None = None
     precision: str = "fp32"
+    embedding_precision: str = "fp32"
     penalty: Callable[[nn.Module], torch.Tensor] | None = None
     fit: Fit | None = None
 

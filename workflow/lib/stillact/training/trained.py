@@ -84,7 +84,9 @@ def _of_runs(
 @functools.cache
 def frozen_backbone(setup: Setup, device: torch.device) -> nn.Module | None:
     """The backbone whose features the networks of a setup take, loaded once; None without one."""
-    return None if setup.record is None else loading.from_record(setup.record).to(device)
+    if setup.record is None:
+        return None
+    return loading.frozen(setup.record, device, setup.embedding_precision)
 
 
 def test_photos(files: Mapping[str, Any], classes: list[str]) -> tuple[torch.Tensor, pd.DataFrame]:

@@ -77,8 +77,14 @@ class Backbone(nn.Module):
         return (images.float() / 255 - mean) / std
 
     def encode_image(self, images: torch.Tensor) -> torch.Tensor:
-        """Embed normalised float32 images (batch, 3, size, size): embeddings (batch, width)."""
-        return self.image(images)
+        """Embed normalised float32 images (batch, 3, size, size): float32 embeddings (batch,
+        width), computed in the precision of the image tower's parameters."""
+        return self.image(images.to(self.dtype)).float()
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the image tower's parameters: float32, unless converted."""
+        return next(self.image.parameters()).dtype
 
     @property
     def projects(self) -> bool:
@@ -106,9 +112,9 @@ class Backbone(nn.Module):
             InputError: the tower has no projection.
         """
         weight, *bias = self._projection()
-        same = torch.eye(len(self.projection), device=images.device)
+        same = torch.eye(len(self.projection), device=images.device, dtype=self.dtype)
         through = {weight: same[:, : len(same) - len(bias)], **{name: same[-1] for name in bias}}
-        return functional_call(self.image, through, images)
+        return functional_call(self.image, through, images.to(self.dtype)).float()
 
     def _projection(self) -> dict[str, torch.Tensor]:
         """The projection's matrix and, if it has one, its bias, by their names in the tower."""

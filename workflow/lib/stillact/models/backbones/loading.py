@@ -6,10 +6,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import torch
+
 from stillact.config.backbones import Backbone as Block
 from stillact.core.errors import InputError
 from stillact.models.backbones import blazepose, open_clip, timm, timm_pose, transformers
 from stillact.models.backbones.base import Backbone
+from stillact.models.precision import BF16, FP32, resolved
 from stillact.models.records import BackboneRecord
 
 
@@ -45,6 +48,25 @@ def from_record(path: Path) -> Backbone:
         loader=record.loader, name=record.name, weights=record.folder, tensors=record.tensors
     )
     return load(block, Path(record.folder))
+
+
+def frozen(path: Path, device: torch.device, precision: str = FP32) -> Backbone:
+    """Load the backbone of a record to compute features that are not trained.
+
+    bfloat16 serves transformers, whose embeddings differ from those in float32 by a cosine of
+    .9998 or more; those of EfficientNet-Lite0 by .993 (docs/machines.md).
+
+    Args:
+        path: weights.json.
+        device: to compute on.
+        precision: of the image tower: "fp32", "bf16", or "auto": bf16 where the device is faster in
+            it, for transformers that embed photos.
+    """
+    record = BackboneRecord.read(path)
+    backbone = from_record(path).to(device)
+    if resolved(precision, device, suits=bool(record.facts.blocks)) == BF16:
+        backbone.image.bfloat16()
+    return backbone
 
 
 def facts(backbone: Backbone) -> dict:

@@ -38,11 +38,10 @@ class FineTune(Training):
             "learning_rate times this in the topmost layer of the backbone down.",
         ),
     ] = 1.0
-    precision: Annotated[
-        Literal["auto", "fp32", "bf16"],
-        Field(description="Precision of training; auto: bf16 on a GPU, fp32 on a CPU."),
-    ] = "auto"
-    renamed: ClassVar[dict[str, str]] = {"threads": "resources.fine_tune.threads"}
+    renamed: ClassVar[dict[str, str]] = {
+        "threads": "resources.fine_tune.threads",
+        "precision": "precision, of the whole study",
+    }
 
 
 class FineTuneModel(Block):

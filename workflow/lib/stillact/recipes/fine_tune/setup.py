@@ -11,6 +11,7 @@ from torch.nn.functional import normalize
 
 from stillact.core import arrays
 from stillact.models.backbones import base, loading
+from stillact.models.precision import resolved
 from stillact.recipes import frozen
 from stillact.recipes.fine_tune.config import FineTunePlan
 from stillact.training import augment, loop
@@ -129,9 +130,6 @@ def setup(plan: FineTunePlan, files: Mapping[str, Path], device: torch.device) -
     def parts(rows: pd.DataFrame) -> Parts:
         return load_parts(photos, files["index"], rows, plan.classes, device)
 
-    precision = plan.training.precision
-    if precision == "auto":
-        precision = "bf16" if device.type == "cuda" else "fp32"
     return Setup(
         parts,
         network,
@@ -139,7 +137,7 @@ def setup(plan: FineTunePlan, files: Mapping[str, Path], device: torch.device) -
         inputs=lambda photos, _: photos,
         sees=(frozen.facts(files).preprocessing,),
         groups=lambda model: groups(model, plan),
-        precision=precision,
+        precision=resolved(plan.precision, device),
     )
 
 

@@ -10,6 +10,7 @@ from torch import nn
 from stillact.core import arrays
 from stillact.data.preprocessing import Preprocessing
 from stillact.models import networks
+from stillact.models.precision import resolved
 from stillact.recipes.from_scratch.config import FromScratchPlan
 from stillact.training import augment
 from stillact.training.jobs import Parts, Setup, load_parts
@@ -45,4 +46,6 @@ def setup(plan: FromScratchPlan, files: Mapping[str, Path], device: torch.device
         prepare,
         inputs=lambda photos, _: photos,
         sees=(Preprocessing(size, plan.training.geometry),),
+        # on a GPU these small networks wait for launches, of which autocast adds more
+        precision=resolved(plan.precision, device, suits=device.type == "cpu"),
     )

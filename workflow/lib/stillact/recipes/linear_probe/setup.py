@@ -35,4 +35,6 @@ def setup(plan: LinearProbePlan, files: Mapping[str, Path], device: torch.device
             network.bias.copy_(torch.from_numpy(found.bias))
         return Fitted(found.search.to_dict("records"), {"c": found.c})
 
-    return frozen.setup(plan.classes, files, device, network, fit, views=plan)
+    return frozen.setup(
+        plan.classes, files, device, network, fit, views=plan, precision=plan.precision
+    )

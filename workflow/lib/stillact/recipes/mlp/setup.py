@@ -49,6 +49,6 @@ def setup(plan: MLPPlan, files: Mapping[str, Path], device: torch.device) -> Set
             by_class = torch.from_numpy(texts).to(device)
         return scale * embeddings @ by_class
 
-    if not similarity:
-        return frozen.setup(plan.classes, files, device, network, views=plan)
-    return frozen.setup(plan.classes, files, device, network, see=similarities, views=plan)
+    see = similarities if similarity else frozen.unchanged
+    how = dict(views=plan, precision=plan.precision)
+    return frozen.setup(plan.classes, files, device, network, see=see, **how)

@@ -72,5 +72,6 @@ def setup(plan: ProLIPPlan, files: Mapping[str, Path], device: torch.device) -> 
         inputs,
         (frozen.facts(files).preprocessing,),
         files["record"],
+        embedding_precision=plan.precision,
         penalty=penalty,
     )

@@ -36,4 +36,4 @@ def setup(plan: ZeroShotPlan, files: Mapping[str, Path], device: torch.device) -
             return Fitted([], {})
         return Fitted([loop.evaluate(network, parts["validation"], frozen.as_it_is)], {})
 
-    return frozen.setup(plan.classes, files, device, network, fit)
+    return frozen.setup(plan.classes, files, device, network, fit, precision=plan.precision)
