@@ -156,9 +156,14 @@ ANSWERS = [MAIN] if MAIN in JUDGED else []
 COVERED = [MAIN] if cfg.occluded else []
 ROBUST = [MAIN] if cfg.robustness_models else []
 
-# Wildcard constraints: ensembles, and models of their own weights.
+# Wildcard constraints: ensembles, models of their own weights, and the names of `Config.asked`.
 OF_SEVERAL = "|".join(cfg.models_by("ensemble")) or "-"
 OF_ONE_MODEL = "|".join(m for m in cfg.every_model() if not cfg.members_of(m)) or "-"
+
+# The models that predict occluded and corrupted photos, by the job that asks them.
+COVER_BY = cfg.asked(cfg.occluded)
+CORRUPT_BY = cfg.asked(cfg.robustness_models)
+ASKED = f"{OF_ONE_MODEL}|frozen/[a-z0-9_/-]+"
 
 # Models of the main task: those trained in epochs, the ensembles that take the mean, test-time
 # augmentation and WiSE-FT.
@@ -266,6 +271,58 @@ def seen_by(wildcards):
     """The photos packed for a model, which models on embeddings do not read in training."""
     files, index = cfg.plan(wildcards.task, wildcards.model).photos()
     return dict(photos=files, photos_index=index)
+
+
+def files_of_asked(groups):
+    """Input function: what `Asked.of` takes of the models of a job."""
+
+    def files(wildcards):
+        found = {}
+        for model in groups[wildcards.asked]:
+            folders = [
+                runs.Run(MAIN, model, "holdout", seed).folder for seed in cfg.seeds_of(model)
+            ]
+            own = cfg.plan(MAIN, model).reads() | {
+                "weights": [f"{folder}/weights.safetensors" for folder in folders]
+            }
+            found |= {f"{model}__{name}": file for name, file in own.items()}
+        return found
+
+    return files
+
+
+def seen_by_asked(groups):
+    """Input function: the photos packed for the models of a job, which take the same ones."""
+
+    def files(wildcards):
+        packed, index = cfg.plan(MAIN, groups[wildcards.asked][0]).photos()
+        return dict(photos=packed, photos_index=index)
+
+    return files
+
+
+def plans_of_asked(groups):
+    """Param: the plans of the models of a job."""
+    return lambda wildcards: {
+        model: cfg.plan(MAIN, model).model_dump() for model in groups[wildcards.asked]
+    }
+
+
+def digest_of_asked(script, groups):
+    """Param: the digest of a script that asks the models of a job."""
+
+    def digest(wildcards):
+        plans = [cfg.plan(MAIN, model) for model in groups[wildcards.asked]]
+        return digest_of(
+            script, *dict.fromkeys(name for plan in plans for name in modules_of(plan))
+        )
+
+    return digest
+
+
+def together_of(models):
+    """The ensembles among models."""
+    return [model for model in models if cfg.members_of(model)]
 
 
 def local_files_of(block):

@@ -8,6 +8,7 @@ if cfg.external:
         )
 
     EXTERNAL = in_study(cfg.external.manifest)
+    EXTERNAL_BY = cfg.asked(cfg.usable)
 
     use rule manifest as external_manifest with:
         input:
@@ -87,22 +88,23 @@ if cfg.external:
     rule external_predict:
         """Predictions of a model on the external photos that are not in the study."""
         input:
-            unpack(lambda wildcards: cfg.plan(MAIN, wildcards.model).reads()),
-            asked=weights_of_holdout,
+            unpack(files_of_asked(EXTERNAL_BY)),
             external=rules.external_manifest.output[0],
             external_images=rules.external_fetch.output[0],
             copies=rules.external_duplicates.output[0],
             people=lambda wildcards: (
-                rules.external_people.output[0] if cfg.looks_at_people(wildcards.model) else []
+                rules.external_people.output[0]
+                if cfg.looks_at_people(EXTERNAL_BY[wildcards.asked][0])
+                else []
             ),
         output:
-            "results/external/answers/{model}.csv",
+            "results/external/answers/{asked}.csv",
         log:
-            "results/logs/external/{model}.log",
+            "results/logs/external/answers/{asked}.log",
         benchmark:
-            "results/benchmarks/external/{model}.tsv"
+            "results/benchmarks/external/answers/{asked}.tsv"
         wildcard_constraints:
-            model=OF_ONE_MODEL,
+            asked=ASKED,
         conda:
             "../../envs/backbones.yaml"
         threads: 2
@@ -111,32 +113,28 @@ if cfg.external:
             mem_mb=scaled_by_attempt(16000),
             runtime=scaled_by_attempt(240),
         params:
-            plan=lambda wildcards: cfg.plan(MAIN, wildcards.model).model_dump(),
+            plans=plans_of_asked(EXTERNAL_BY),
             cache=cfg.dataset.cache,
             fetch=LIMITS,
-            code=lambda wildcards: digest_of(
-                "evaluation/external_predict.py",
-                *modules_of(cfg.plan(MAIN, wildcards.model)),
-            ),
+            code=digest_of_asked("evaluation/external_predict.py", EXTERNAL_BY),
         message:
-            f"Predicting the photos of {cfg.external.name} with {{wildcards.model}}"
+            f"Predicting the photos of {cfg.external.name} with {{wildcards.asked}}"
         script:
             "../scripts/evaluation/external_predict.py"
 
     rule external_together:
         """Predictions of an ensemble on the external photos, made of those of its members."""
         input:
-            members=lambda wildcards: [
-                f"results/external/answers/{member}.csv"
-                for member in cfg.members_of(wildcards.model)
+            asked=lambda wildcards: [
+                f"results/external/answers/{asked}.csv" for asked in cfg.asked([wildcards.model])
             ],
             weights=weights_of_holdout,
         output:
             "results/external/answers/{model}.csv",
         log:
-            "results/logs/external/{model}.log",
+            "results/logs/external/answers/{model}.log",
         benchmark:
-            "results/benchmarks/external/{model}.tsv"
+            "results/benchmarks/external/answers/{model}.tsv"
         wildcard_constraints:
             model=OF_SEVERAL,
         localrule: True
@@ -157,7 +155,10 @@ if cfg.external:
     rule external:
         """External validation: metrics of the models on the external dataset."""
         input:
-            asked=expand("results/external/answers/{model}.csv", model=cfg.usable),
+            asked=expand(
+                "results/external/answers/{asked}.csv",
+                asked=[*EXTERNAL_BY, *together_of(cfg.usable)],
+            ),
             manifest=rules.external_manifest.output[0],
             images=rules.external_fetch.output[0],
             copies=rules.external_duplicates.output[0],
@@ -192,6 +193,7 @@ if cfg.external:
             runtime=scaled_by_attempt(20),
         params:
             name=cfg.external.name,
+            models=cfg.usable,
             code=digest_of("evaluation/external.py"),
         message:
             f"Evaluating the models on {cfg.external.name}"

@@ -5,18 +5,19 @@
 rule occlude:
     """Predictions of a model on test photos with people or background covered."""
     input:
-        unpack(trained_on),
-        unpack(seen_by),
+        unpack(files_of_asked(COVER_BY)),
+        unpack(seen_by_asked(COVER_BY)),
         split=rules.split.output.holdout,
         people=rules.people.output[0],
         images=rules.fetch.output[0],
-        weights=weights_of_holdout,
     output:
-        "results/cover/{task}/{model}.csv",
+        "results/cover/{task}/{asked}.csv",
     log:
-        "results/logs/cover/{task}/{model}.log",
+        "results/logs/cover/{task}/{asked}.log",
     benchmark:
-        "results/benchmarks/cover/{task}/{model}.tsv"
+        "results/benchmarks/cover/{task}/{asked}.tsv"
+    wildcard_constraints:
+        asked=ASKED,
     group:
         "explain"
     conda:
@@ -27,13 +28,10 @@ rule occlude:
         mem_mb=scaled_by_attempt(8000),
         runtime=scaled_by_attempt(120),
     params:
-        plan=lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
-        code=lambda wildcards: digest_of(
-            "perturb/occlude.py",
-            *modules_of(cfg.plan(wildcards.task, wildcards.model)),
-        ),
+        plans=plans_of_asked(COVER_BY),
+        code=digest_of_asked("perturb/occlude.py", COVER_BY),
     message:
-        "Covering people and background for {wildcards.model} on {wildcards.task}"
+        "Covering people and background for {wildcards.asked} on {wildcards.task}"
     script:
         "../scripts/perturb/occlude.py"
 
@@ -41,7 +39,7 @@ rule occlude:
 rule occlusion:
     """Accuracy with people covered, compared with an equal area of background covered."""
     input:
-        asked=expand("results/cover/{task}/{model}.csv", model=cfg.occluded, allow_missing=True),
+        asked=expand("results/cover/{task}/{asked}.csv", asked=COVER_BY, allow_missing=True),
     output:
         csv=report(
             "results/explain/{task}/covered.csv",
@@ -67,6 +65,7 @@ rule occlusion:
         mem_mb=scaled_by_attempt(2000),
         runtime=scaled_by_attempt(20),
     params:
+        models=cfg.occluded,
         code=digest_of("perturb/occlusion.py"),
     message:
         "Evaluating the models of {wildcards.task} with people covered"
@@ -77,20 +76,19 @@ rule occlusion:
 rule corrupt:
     """Predictions of a model on the test photos, clean and with each corruption."""
     input:
-        unpack(trained_on),
-        unpack(seen_by),
+        unpack(files_of_asked(CORRUPT_BY)),
+        unpack(seen_by_asked(CORRUPT_BY)),
         split=rules.split.output.holdout,
         people=rules.people.output[0],
         images=rules.fetch.output[0],
-        weights=weights_of_holdout,
     output:
-        "results/robustness/{task}/asked/{model}.csv",
+        "results/robustness/{task}/asked/{asked}.csv",
     log:
-        "results/logs/robustness/{task}/{model}.log",
+        "results/logs/robustness/{task}/asked/{asked}.log",
     benchmark:
-        "results/benchmarks/robustness/{task}/{model}.tsv"
+        "results/benchmarks/robustness/{task}/asked/{asked}.tsv"
     wildcard_constraints:
-        model=OF_ONE_MODEL,
+        asked=ASKED,
     group:
         "explain"
     conda:
@@ -101,15 +99,12 @@ rule corrupt:
         mem_mb=scaled_by_attempt(8000),
         runtime=scaled_by_attempt(240),
     params:
-        plan=lambda wildcards: cfg.plan(wildcards.task, wildcards.model).model_dump(),
+        plans=plans_of_asked(CORRUPT_BY),
         corruptions=cfg.robustness.corruptions,
         severities=cfg.robustness.severities,
-        code=lambda wildcards: digest_of(
-            "perturb/corrupt.py",
-            *modules_of(cfg.plan(wildcards.task, wildcards.model)),
-        ),
+        code=digest_of_asked("perturb/corrupt.py", CORRUPT_BY),
     message:
-        "Predicting corrupted photos of {wildcards.task} with {wildcards.model}"
+        "Predicting corrupted photos of {wildcards.task} with {wildcards.asked}"
     script:
         "../scripts/perturb/corrupt.py"
 
@@ -117,17 +112,17 @@ rule corrupt:
 rule corrupt_together:
     """Predictions of an ensemble on corrupted test photos, made of those of its members."""
     input:
-        members=lambda wildcards: [
-            f"results/robustness/{wildcards.task}/asked/{member}.csv"
-            for member in cfg.members_of(wildcards.model)
+        asked=lambda wildcards: [
+            f"results/robustness/{wildcards.task}/asked/{asked}.csv"
+            for asked in cfg.asked([wildcards.model])
         ],
         weights=weights_of_holdout,
     output:
         "results/robustness/{task}/asked/{model}.csv",
     log:
-        "results/logs/robustness/{task}/{model}.log",
+        "results/logs/robustness/{task}/asked/{model}.log",
     benchmark:
-        "results/benchmarks/robustness/{task}/{model}.tsv"
+        "results/benchmarks/robustness/{task}/asked/{model}.tsv"
     wildcard_constraints:
         model=OF_SEVERAL,
     localrule: True
@@ -150,8 +145,8 @@ rule robustness:
     """Robustness: drop in accuracy of each model under corruption."""
     input:
         asked=expand(
-            "results/robustness/{task}/asked/{model}.csv",
-            model=cfg.robustness_models,
+            "results/robustness/{task}/asked/{asked}.csv",
+            asked=[*CORRUPT_BY, *together_of(cfg.robustness_models)],
             allow_missing=True,
         ),
     output:
@@ -179,6 +174,7 @@ rule robustness:
         mem_mb=scaled_by_attempt(2000),
         runtime=scaled_by_attempt(20),
     params:
+        models=cfg.robustness_models,
         code=digest_of("perturb/robustness.py"),
     message:
         "Evaluating the robustness of the models of {wildcards.task}"

@@ -15,7 +15,7 @@ from stillact.core.runs import Run
 from stillact.data.boxes import View
 from stillact.data.manifest import parse_boxes
 from stillact.data.preprocessing import Preprocessing
-from stillact.perturb import corruption
+from stillact.perturb import ask, corruption
 from stillact.training.jobs import Setup
 from stillact.training.trained import Trained
 
@@ -156,7 +156,7 @@ def test_people_are_covered_by_the_mean_and_nothing_else_is(geometry):
     pixels = photos(4, 40)
     asked = corruption.asked(["person_covered"], [1, 3])
     clean, covered = corruption.versions(pixels, known(), [seen], asked)
-    assert (covered.corruption, covered.severity) == ("person_covered", 0)
+    assert covered.change == {"corruption": "person_covered", "severity": 0}
     assert covered.rows.tolist() == [0, 2]  # no box, and one beyond the photo
     view = View.of(seen, 80, 40)
     for row, found in zip(covered.rows, covered.pixels.numpy(), strict=True):
@@ -180,7 +180,7 @@ def test_the_clean_photos_come_first_and_severities_where_there_are_some():
     seen = Preprocessing(40, "squash")
     pixels = photos(4, 40)
     made = list(corruption.versions(pixels, known(), [seen], asked))
-    assert [(version.corruption, version.severity) for version in made] == asked
+    assert [tuple(version.change.values()) for version in made] == asked
     assert made[0].pixels is pixels
     assert all(version.rows.tolist() == [0, 1, 2, 3] for version in made)
 
@@ -189,7 +189,7 @@ def test_without_boxes_nobody_is_covered():
     seen = Preprocessing(40, "squash")
     asked = corruption.asked(["person_covered"], [1])
     (only,) = corruption.versions(photos(2, 40), known(["", ""]), [seen], asked)
-    assert only.corruption == "clean"
+    assert only.change["corruption"] == "clean"
 
 
 def test_the_answers_are_those_of_each_run_and_the_photos_are_seen_once_for_all():
@@ -205,8 +205,8 @@ def test_the_answers_are_those_of_each_run_and_the_photos_are_seen_once_for_all(
         torch.manual_seed(seed)
         runs[Run("posture", "made_up", "holdout", seed)] = Trained(nn.Linear(3, 2), setup)
     pixels, rows = photos(4, 40), np.array([1, 3])
-    version = corruption.Version("fog", 3, rows, pixels[rows])
-    table = corruption.ask(runs, version, known(), CLASSES)
+    version = ask.Version({"corruption": "fog", "severity": 3}, rows, pixels[rows])
+    table = ask.ask(runs, version, known(), corruption.COLUMNS, CLASSES)
     assert seen == [2]
     assert table.columns.tolist() == [
         "task",

@@ -5,11 +5,15 @@ import pandas as pd
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
+from torch import nn
 
 from stillact.core.runs import Run
 from stillact.data.boxes import Box, View
 from stillact.data.preprocessing import Preprocessing
 from stillact.perturb import occlusion, occlusion_summary
+from stillact.perturb.ask import ask
+from stillact.training.jobs import Setup
+from stillact.training.trained import Trained
 
 CLASSES = ["sitting", "standing"]
 SIZE = 40
@@ -107,21 +111,20 @@ def test_versions_that_cover_something_are_of_photos_with_as_much_background(pho
         for boxes in ([], BOXES, [Box(0, 0, 200, 90)], BOXES[1:])
     ]
     nothing, *others = occlusion.versions(pixels, of)
-    assert (nothing.covered, nothing.fill, nothing.rows.tolist()) == (
-        "nothing",
-        "none",
-        [0, 1, 2, 3],
-    )
+    assert nothing.change == {"covered": "nothing", "fill": "none", "draw": 0}
+    assert nothing.rows.tolist() == [0, 1, 2, 3]
     assert nothing.pixels is pixels
-    told = [(version.fill, version.covered, version.draw) for version in others]
+    told = [tuple(version.change[n] for n in ("fill", "covered", "draw")) for version in others]
     each = [("person", 0), ("background", 0), ("background", 1), ("background", 2)]
     assert told == [(fill, *what) for fill in occlusion_summary.FILLS for what in each]
     for version in others:
         assert version.rows.tolist() == [1, 3]
         changed = (version.pixels != pixels[[1, 3]]).any(1).numpy()
         for one, row in zip(changed, [1, 3], strict=True):
-            masks = [of[row].person] if version.covered == "person" else of[row].backgrounds
-            assert not (one & ~masks[version.draw]).any()
+            masks = (
+                [of[row].person] if version.change["covered"] == "person" else of[row].backgrounds
+            )
+            assert not (one & ~masks[version.change["draw"]]).any()
             assert one.sum() > 0.95 * of[row].person.sum()
     assert len(occlusion.versions(pixels[:1], of[:1])) == 1
 
@@ -145,13 +148,24 @@ def asked(looks_at, photos=None, seeds=(0, 1), model="made_up") -> pd.DataFrame:
     of = occlusion.regions_of(photos, SEEN)
     photos = photos.assign(person_share=[one.share for one in of])
 
-    def probabilities(given: torch.Tensor) -> np.ndarray:
-        white = (given[:, 0].numpy()[:, looks_at] > 127).mean(1) > 0.5
-        return np.stack([~white, white], 1).astype(float)
-
-    runs = [Run("posture", model, "holdout", seed) for seed in seeds]
+    run = Trained(Sure(looks_at), Setup(None, None, unchanged, lambda given, _: given, (SEEN,)))
+    runs = {Run("posture", model, "holdout", seed): run for seed in seeds}
     versions = occlusion.versions(pixels, of)
-    return pd.concat([occlusion.ask(probabilities, versions, photos, run, CLASSES) for run in runs])
+    return pd.concat([ask(runs, one, photos, occlusion.COLUMNS, CLASSES) for one in versions])
+
+
+class Sure(nn.Module):
+    def __init__(self, looks_at: np.ndarray):
+        super().__init__()
+        self.looks_at = nn.Parameter(torch.from_numpy(looks_at), requires_grad=False)
+
+    def forward(self, given: torch.Tensor) -> torch.Tensor:
+        white = (given[:, 0][:, self.looks_at] > 127).double().mean(1) > 0.5
+        return 1e3 * torch.stack([~white, white], 1)
+
+
+def unchanged(given: torch.Tensor, training: bool) -> torch.Tensor:
+    return given
 
 
 PERSON = View.of(SEEN, 80, 40).mask([Box(20, 10, 50, 30)])

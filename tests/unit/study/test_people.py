@@ -136,3 +136,20 @@ def test_which_models_look_at_people():
     assert [name for name in models if cfg.looks_at_people(name)] == list(LOOKING)
     # people are covered for those that take the whole photo once
     assert cfg.occluded == ["clip_probe", "of_photo"]
+
+
+def test_models_on_the_same_features_are_asked_at_once():
+    """Members of an ensemble take the place of it; views and mirror images are other features."""
+    models = {
+        **WHOLE,
+        "bare": {"recipe": "zero_shot", "backbone": "clip", "prompts": "words"},
+        "vote": {"recipe": "ensemble", "members": ["of_photo", "bare"]},
+    }
+    cfg = load(config(models=models), "mine.yaml")
+    assert cfg.asked(["clip_probe", "of_all", "vote", "clip_prolip", "clip_em", "cnn_base"]) == {
+        "frozen/clip/whole": ["clip_probe", "bare", "clip_em"],
+        "frozen/vit/letterbox-whole": ["of_all"],
+        "frozen/vit/whole_mirror": ["of_photo"],
+        "frozen/clip/unprojected": ["clip_prolip"],
+        "cnn_base": ["cnn_base"],
+    }

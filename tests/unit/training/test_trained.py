@@ -8,7 +8,8 @@ from safetensors.torch import load_file, save_file
 
 from stillact.core.tables import read_csv, write_csv
 from stillact.models import embed
-from stillact.models.backbones import loading
+from stillact.models.backbones import base, loading
+from stillact.recipes.asked import Asked
 from stillact.recipes.fine_tune import setup as fine_tune
 from stillact.recipes.from_scratch import setup as from_scratch
 from stillact.recipes.mlp import setup as mlp
@@ -79,6 +80,36 @@ def test_a_loaded_run_answers_as_it_did(ran, files):
         found = run.probabilities(photos[rows])
         assert found.dtype == np.float64
         np.testing.assert_allclose(found, predictions[PROBABILITIES], rtol=0, atol=1e-6)
+
+
+def test_models_on_the_same_features_embed_photos_once(files, tmp_path, monkeypatch):
+    plans, given, alone = {}, {}, []
+    photos = torch.from_numpy(np.load(files["array"])).permute(0, 3, 1, 2)
+    for name in ("embedding", "similarity"):
+        module, changes, settings = RECIPES[name]
+        block = dict(recipe="mlp", classes=CLASSES, training=SETTINGS | settings, **changes)
+        folders = [tmp_path / f"activity3/{name}/holdout/seed_{seed}" for seed in (4, 7)]
+        unfinished = tmp_path / "unfinished"
+        jobs.train_runs(module.setup, plan_of(block), files, folders, unfinished, "cpu", 1)
+        weights = [folder / "weights.safetensors" for folder in folders]
+        plans[name] = plan_of(block).model_dump()
+        given |= {f"{name}__{key}": file for key, file in (files | {"weights": weights}).items()}
+        setup = module.setup(plan_of(block), files, CPU)
+        alone += [trained.load(setup, file).probabilities(photos) for file in weights]
+    seen = []
+    encode = base.Backbone.encode_image
+    monkeypatch.setattr(
+        base.Backbone,
+        "encode_image",
+        lambda self, images: seen.append(len(images)) or encode(self, images),
+    )
+    (runs,) = Asked.of(plans, given, CPU).runs()
+    found = trained.of_runs([*runs.values()], photos)
+    assert seen == [len(photos)]
+    assert [(run.model, run.seed) for run in runs] == [
+        (name, seed) for name in ("embedding", "similarity") for seed in (4, 7)
+    ]
+    np.testing.assert_array_equal(found, alone)
 
 
 def test_many_photos_go_through_in_batches(ran, files, monkeypatch):

@@ -3,6 +3,8 @@ of those of its members."""
 
 from pathlib import Path
 
+import pandas as pd
+
 from stillact.core import logs
 from stillact.core.runs import Run
 from stillact.core.tables import read_csv, write_csv
@@ -12,6 +14,7 @@ from stillact.recipes.ensemble.config import EnsemblePlan
 with logs.job(snakemake.log[0]):
     plan = EnsemblePlan.model_validate(snakemake.params.plan)
     weights = {Run.at(Path(path).parent).seed: Path(path) for path in snakemake.input.weights}
-    tables = [read_csv(path) for path in snakemake.input.members]
+    found = pd.concat([read_csv(path) for path in snakemake.input.asked], ignore_index=True)
+    tables = [found[found["model"] == member].reset_index(drop=True) for member in plan.members]
     table = runs.combine_table(plan, snakemake.wildcards.model, tables, weights)
     write_csv(table, snakemake.output[0])

@@ -1,16 +1,15 @@
 """Rule external: metrics of the models on a second dataset, as tables and a figure."""
 
-import pandas as pd
-
 from stillact.core import logs
 from stillact.core.tables import read_csv, write_csv
 from stillact.evaluation import external, external_metrics
+from stillact.evaluation.predictions import of_models
 from stillact.figures import external as external_figures
 from stillact.figures import style
 
 with logs.job(snakemake.log[0]):
     source, out = snakemake.input, snakemake.output
-    predictions = pd.concat(map(read_csv, source.asked), ignore_index=True)
+    predictions = of_models(map(read_csv, source.asked), snakemake.params.models)
     tables = [read_csv(source[name]) for name in ("manifest", "images", "copies")]
     _, left_out = external.photos(*tables)
     summary = external_metrics.summary(predictions, read_csv(source.predictions), left_out)

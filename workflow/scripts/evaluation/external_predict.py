@@ -1,4 +1,4 @@
-"""Rule external_predict: predictions of all runs of a model on a second dataset."""
+"""Rule external_predict: predictions of all runs of one or more models on a second dataset."""
 
 from pathlib import Path
 
@@ -7,25 +7,23 @@ import torch
 
 from stillact.config.data import Fetch
 from stillact.core import logs
-from stillact.core.runs import Run
 from stillact.core.tables import read_csv, write_csv
 from stillact.data.fetch.cache import cached
 from stillact.data.people import boxes_of
 from stillact.evaluation import external
 from stillact.inference import predict
-from stillact.recipes.setups import plan_of, setup_of
+from stillact.recipes.asked import Asked
 from stillact.training import jobs, loop, trained
 
 with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     params, files = snakemake.params, jobs.paths(snakemake.input.items())
-    plan = plan_of(params.plan)
     device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
-    setup = setup_of(plan)(plan, files, device)
-    runs = [trained.load(setup, weights) for weights in files["asked"]]
+    asked = Asked.of(params.plans, files, device)
+    (runs,) = asked.runs(together=None)
 
     def probabilities(views: list[np.ndarray]) -> np.ndarray:
         pixels = torch.from_numpy(np.concatenate(views, 3)).permute(0, 3, 1, 2)
-        return np.stack(trained.of_runs(runs, pixels), 1)
+        return np.stack(trained.of_runs([*runs.values()], pixels), 1)
 
     tables = [read_csv(files[name]) for name in ("external", "external_images", "copies")]
     photos, left_out = external.photos(*tables)
@@ -37,7 +35,6 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
         known = boxes_of(files["people"])
         people = [known[name] for name in photos["image_id"]]
     predicted = predict.answers(
-        cached_photos, setup.sees, limits, probabilities, snakemake.threads, people
+        cached_photos, asked.sees, limits, probabilities, snakemake.threads, people
     )
-    names = [Run.at(weights.parent) for weights in files["asked"]]
-    write_csv(external.table(photos, predicted, names, plan.classes), snakemake.output[0])
+    write_csv(external.table(photos, predicted, [*runs], asked.classes), snakemake.output[0])

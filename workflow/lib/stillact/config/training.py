@@ -90,6 +90,10 @@ class Views(Block):
         seen = " and ".join(VIEWS[view] for view in self.sees)
         return f", those of {seen}" + (" and of its mirror image, averaged" if self.mirror else "")
 
+    def features_of(self, backbone: str) -> str:
+        """As `Plan.shared_features`, of a backbone's embeddings of these views."""
+        return f"{backbone}/{'-'.join(self.sees)}{'_mirror' if self.mirror else ''}"
+
 
 LOOK_AT_PEOPLE = {"person", "around"}  # views that need person boxes
 LIBRARIES = ("open_clip_torch", "timm", "transformers")  # build the backbones
@@ -130,6 +134,12 @@ class Plan(Block):
     def looks_at_people(self) -> bool:
         """Whether the model needs the person boxes of a photo."""
         return not LOOK_AT_PEOPLE.isdisjoint(self.squares)
+
+    @property
+    def shared_features(self) -> str | None:
+        """The name of the features of a frozen backbone that the model takes, which others may take
+        too; None if it takes photos."""
+        return None
 
     def photos(self) -> tuple[list[str], str]:
         """Files of the packed photos, one per view of `squares`, and of their rows."""

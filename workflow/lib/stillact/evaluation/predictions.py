@@ -1,5 +1,6 @@
 """The predictions table as arrays: runs by images by classes."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,6 +76,12 @@ def with_groups(predictions: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:
     table = predictions.copy()
     table.insert(table.columns.get_loc("image_id") + 1, "group", table["image_id"].map(groups))
     return table
+
+
+def of_models(tables: Iterable[pd.DataFrame], models: Sequence[str]) -> pd.DataFrame:
+    """The rows of some models, in their order, of tables that have others too."""
+    found = pd.concat(tables, ignore_index=True)
+    return pd.concat([found[found["model"] == model] for model in models], ignore_index=True)
 
 
 def by_model(

@@ -1,9 +1,8 @@
-"""Corrupted photos (imagecorruptions), and the predictions of runs on them."""
+"""Corrupted photos (imagecorruptions)."""
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,35 +10,17 @@ import torch
 from PIL import Image
 
 from stillact.config.evaluation import WITHOUT_SEVERITY
-from stillact.core.probabilities import prob_columns, stored
-from stillact.core.runs import Run
 from stillact.data.boxes import View
 from stillact.data.manifest import parse_boxes
 from stillact.data.preprocessing import Preprocessing
+from stillact.perturb.ask import Version
 from stillact.perturb.occlusion import cover
 from stillact.perturb.robustness import CLEAN
-from stillact.training.trained import Trained, of_runs
 
 SIDE = 224  # pixels: imagecorruptions' severities are those of ImageNet-C, with photos of this size
 LOWER = (2, 3, 4, 6, 8)  # low_resolution: factor by which the side is reduced, by severity
 BICUBIC = Image.Resampling.BICUBIC
-PHOTO = ["subset", "image_id", "group", "label"]  # columns
-
-
-@dataclass(frozen=True)
-class Version:
-    """Photos with one corruption applied.
-
-    corruption: `CLEAN` or one of `config.CORRUPTIONS`.
-    severity: 1 to 5; 0 for corruptions without severities.
-    rows: indices of the photos in their table.
-    pixels: uint8, shape (rows, 3 * views, size, size), RGB.
-    """
-
-    corruption: str
-    severity: int
-    rows: np.ndarray
-    pixels: torch.Tensor
+COLUMNS = ["subset", "image_id", "group", "label"]  # of a photo, in the table of predictions
 
 
 def asked(corruptions: Sequence[str], severities: Sequence[int]) -> list[tuple[str, int]]:
@@ -76,7 +57,7 @@ def versions(
             views = pixels.split(3, dim=1)
             made = torch.cat([apply(v, photos["image_id"], name, severity) for v in views], 1)
         if len(rows):
-            yield Version(name, severity, rows, made)
+            yield Version({"corruption": name, "severity": severity}, rows, made)
 
 
 def _people(photos: pd.DataFrame, preprocessing: Preprocessing) -> np.ndarray:
@@ -139,27 +120,3 @@ def _seeded(text: str) -> Iterator[int]:
         yield seed
     finally:
         np.random.set_state(before)
-
-
-def ask(
-    runs: Mapping[Run, Trained], version: Version, photos: pd.DataFrame, classes: list[str]
-) -> pd.DataFrame:
-    """Predictions of runs on a version of the photos.
-
-    Args:
-        runs: trained runs of one setup.
-        version: of the photos.
-        photos: subset, image_id, group, label of each.
-        classes: labels in the order of the probabilities.
-
-    Returns:
-        task, model, split, seed, subset, image_id, group, label, corruption, severity and
-        prob_<class>..., one row per run and photo.
-    """
-    tables = []
-    for run, predicted in zip(runs, of_runs([*runs.values()], version.pixels), strict=True):
-        table = photos[PHOTO].iloc[version.rows].assign(**vars(run))[[*vars(run), *PHOTO]]
-        table = table.assign(corruption=version.corruption, severity=version.severity)
-        table[prob_columns(classes)] = stored(predicted, classes).to_numpy()
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)

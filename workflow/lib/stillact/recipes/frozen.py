@@ -61,9 +61,9 @@ def setup(
         mirrored = backbone.encode_image(backbone.normalise(photos.flip(-1)))
         return normalize(one + normalize(mirrored, dim=1), dim=1)
 
-    def inputs(photos: torch.Tensor, backbone: nn.Module) -> torch.Tensor:
+    def embeddings(photos: torch.Tensor, backbone: nn.Module) -> torch.Tensor:
         found = [embedding(view, backbone) for view in photos.split(3, dim=1)]
-        return see(found[0] if len(found) == 1 else torch.cat(found, 1) * scale)
+        return found[0] if len(found) == 1 else torch.cat(found, 1) * scale
 
     def parts(rows: pd.DataFrame) -> Parts:
         return load_parts(features, files["index"], rows, classes, device)
@@ -72,11 +72,12 @@ def setup(
         parts,
         network,
         as_it_is,
-        inputs,
+        embeddings,
         tuple(facts(files).preprocessing.view(view) for view in views.sees),
         files["record"],
         embedding_precision=precision,
         fit=fit,
+        see=see,
     )
 
 

@@ -1,5 +1,6 @@
 """The whole config of a study, and the models, runs and splits derived from it."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
@@ -283,6 +284,17 @@ class Config(Block):
         """The models evaluated on corrupted photos. Names that the main task does not have are
         skipped, so that other studies need not change the list."""
         return [name for name in self.robustness.models if name in self.usable]
+
+    def asked(self, models: Iterable[str]) -> dict[str, list[str]]:
+        """The models of the main task, and the members of ensembles among them, by what predicts
+        further photos at once: those that take the same features of a frozen backbone, or one model
+        alone. The names serve as paths."""
+        found: dict[str, list[str]] = {}
+        single = [one for model in models for one in self.members_of(model) or [model]]
+        for model in dict.fromkeys(single):
+            features = self.plan(self.main_task, model).shared_features
+            found.setdefault(f"frozen/{features}" if features else model, []).append(model)
+        return found
 
     def backbone_of(self, model: str) -> str | None:
         """The backbone of a model, if it has one of its own."""

@@ -61,9 +61,10 @@ class Setup:
     network: returns a run's initial network, on the device; called with torch seeded and the run's
         train part, or with None if trained weights are loaded next.
     prepare: converts a batch of inputs to the network's input.
-    inputs: converts packed photos, uint8 (photos, 3 * views, size, size), on the device, to the
-        input of `prepare`, with the frozen backbone of `record` (None without one);
-        differentiable.
+    features: converts packed photos, uint8 (photos, 3 * views, size, size), on the device, to the
+        input of `see`, with the frozen backbone of `record` (None without one); differentiable. For
+        models whose plans have the same `shared_features` it is the same function.
+    see: converts those to the input of `prepare`.
     sees: preprocessing of each view in the packed photos; in most recipes there is one.
     record: weights.json of the frozen backbone whose features the network takes; None if the
         network takes photos.
@@ -79,7 +80,7 @@ class Setup:
     parts: Callable[[pd.DataFrame], Parts]
     network: Callable[[loop.LabelledInputs | None], nn.Module]
     prepare: loop.Prepare
-    inputs: Callable[[torch.Tensor, nn.Module | None], torch.Tensor]
+    features: Callable[[torch.Tensor, nn.Module | None], torch.Tensor]
     sees: tuple[Preprocessing, ...]
     record: Path | None = None
     groups: Callable[[nn.Module], list[dict]] | None = None
@@ -87,6 +88,11 @@ class Setup:
     embedding_precision: str = "fp32"
     penalty: Callable[[nn.Module], torch.Tensor] | None = None
     fit: Fit | None = None
+    see: Callable[[torch.Tensor], torch.Tensor] = lambda features: features
+
+    def inputs(self, photos: torch.Tensor, backbone: nn.Module | None) -> torch.Tensor:
+        """Convert packed photos to the input of `prepare`: `see` after `features`."""
+        return self.see(self.features(photos, backbone))
 
 
 Files = Mapping[str, Any]  # by name: a path, or of `weights` a list of paths

@@ -29,7 +29,7 @@ class Trained:
     """A trained run.
 
     network: with the run's weights, on the setup's device, in eval mode.
-    setup: converts packed photos to the network's input, by `inputs` and then `prepare`.
+    setup: converts packed photos to the network's input, by `Setup.inputs` and then `prepare`.
     """
 
     network: nn.Module
@@ -59,7 +59,8 @@ def of_runs(runs: Sequence[Trained], photos: torch.Tensor) -> list[np.ndarray]:
     """`Trained.probabilities` of each run; features of a frozen backbone are computed once.
 
     Args:
-        runs: at least one run, all of one setup.
+        runs: at least one run; of one setup, or of models whose plans have the same
+            `shared_features`.
         photos: their views one after the other, uint8 (photos, 3 * views, size, size).
     """
     return _of_runs(runs, photos)[0]
@@ -72,13 +73,14 @@ def _of_runs(
     device, setup = next(runs[0].network.parameters()).device, runs[0].setup
     logits, features = [[] for _ in runs], []
     for batch in photos.split(BATCH):
-        inputs = setup.inputs(batch.to(device), frozen_backbone(setup, device))
+        found = setup.features(batch.to(device), frozen_backbone(setup, device))
         if setup.record is not None:
-            features.append(inputs)
+            features.append(setup.see(found))
         for run, outputs in zip(runs, logits, strict=True):
-            outputs.append(loop.predict(run.network, inputs, setup.prepare))
-    found = [torch.cat(outputs).double().softmax(1).cpu().numpy() for outputs in logits]
-    return found, torch.cat(features).cpu().numpy() if features else None
+            inputs = run.setup.see(found)
+            outputs.append(loop.predict(run.network, inputs, run.setup.prepare))
+    of_each = [torch.cat(outputs).double().softmax(1).cpu().numpy() for outputs in logits]
+    return of_each, torch.cat(features).cpu().numpy() if features else None
 
 
 @functools.cache

@@ -134,7 +134,7 @@ def setup(plan: FineTunePlan, files: Mapping[str, Path], device: torch.device) -
         parts,
         network,
         prepare,
-        inputs=lambda photos, _: photos,
+        features=lambda photos, _: photos,
         sees=(frozen.facts(files).preprocessing,),
         groups=lambda model: groups(model, plan),
         precision=resolved(plan.precision, device),

@@ -44,7 +44,7 @@ def setup(plan: FromScratchPlan, files: Mapping[str, Path], device: torch.device
         parts,
         network,
         prepare,
-        inputs=lambda photos, _: photos,
+        features=lambda photos, _: photos,
         sees=(Preprocessing(size, plan.training.geometry),),
         # on a GPU these small networks wait for launches, of which autocast adds more
         precision=resolved(plan.precision, device, suits=device.type == "cpu"),

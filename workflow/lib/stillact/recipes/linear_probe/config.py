@@ -20,6 +20,10 @@ class LinearProbePlan(LinearProbeModel, Plan):
     def packages(self) -> tuple[str, ...]:
         return (*super().packages, "scikit-learn")
 
+    @property
+    def shared_features(self) -> str:
+        return self.features_of(self.backbone)
+
     def reads(self) -> dict[str, str]:
         return record(self.backbone) | embeddings(self.backbone, self.sees, self.mirror)
 

@@ -36,6 +36,10 @@ class MLPPlan(MLPModel, Plan):
     classes: list[Label]
     training: MLP
 
+    @property
+    def shared_features(self) -> str:
+        return self.features_of(self.backbone)
+
     def reads(self) -> dict[str, str]:
         backbone = self.backbone
         return (

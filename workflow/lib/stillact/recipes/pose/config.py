@@ -27,6 +27,10 @@ class PosePlan(PoseModel, Plan):
     def packages(self) -> tuple[str, ...]:
         return (*super().packages, "scikit-learn")
 
+    @property
+    def shared_features(self) -> str:
+        return f"{self.backbone}/around"
+
     def reads(self) -> dict[str, str]:
         return record(self.backbone) | embeddings(self.backbone, self.squares)
 

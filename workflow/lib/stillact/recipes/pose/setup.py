@@ -46,14 +46,14 @@ def setup(plan: PosePlan, files: Mapping[str, Path], device: torch.device) -> Se
             network[1].bias.copy_(torch.from_numpy(found.bias))
         return Fitted(found.search.to_dict("records"), {"c": found.c})
 
-    def inputs(photos: torch.Tensor, backbone: nn.Module) -> torch.Tensor:
+    def features_of(photos: torch.Tensor, backbone: nn.Module) -> torch.Tensor:
         return pose.features(backbone.encode_image(backbone.normalise(photos)))
 
     return Setup(
         parts,
         network,
         frozen.as_it_is,
-        inputs,
+        features_of,
         (frozen.facts(files).preprocessing.view("around"),),
         files["record"],
         fit=fit,

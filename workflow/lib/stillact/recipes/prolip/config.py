@@ -33,6 +33,10 @@ class ProLIPPlan(ProLIPModel, Plan):
     classes: list[Label]
     training: ProLIP
 
+    @property
+    def shared_features(self) -> str:
+        return f"{self.backbone}/unprojected"
+
     def reads(self) -> dict[str, str]:
         backbone = self.backbone
         folder = f"results/embeddings/{backbone}"

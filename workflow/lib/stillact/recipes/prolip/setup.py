@@ -59,7 +59,7 @@ def setup(plan: ProLIPPlan, files: Mapping[str, Path], device: torch.device) -> 
         photos = 1 if train is None else len(train.labels) / len(plan.classes)
         return Projection(torch.from_numpy(start), prompts, photos).to(device)
 
-    def inputs(photos: torch.Tensor, backbone: nn.Module) -> torch.Tensor:
+    def features_of(photos: torch.Tensor, backbone: nn.Module) -> torch.Tensor:
         return backbone.encode_unprojected(backbone.normalise(photos))
 
     def penalty(network: nn.Module) -> torch.Tensor:
@@ -69,7 +69,7 @@ def setup(plan: ProLIPPlan, files: Mapping[str, Path], device: torch.device) -> 
         parts,
         network,
         frozen.as_it_is,
-        inputs,
+        features_of,
         (frozen.facts(files).preprocessing,),
         files["record"],
         embedding_precision=plan.precision,

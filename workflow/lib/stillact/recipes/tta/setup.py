@@ -9,6 +9,7 @@ from torch import nn
 from stillact.core import arrays
 from stillact.core.runs import Run
 from stillact.models import weights
+from stillact.recipes import frozen
 from stillact.recipes.setups import setup_of
 from stillact.recipes.tta.config import TTAPlan
 from stillact.training import loop
@@ -105,7 +106,8 @@ def setup(plan: TTAPlan, files: Files, device: torch.device) -> Setup:
         parts=parts,
         network=network,
         prepare=as_they_are,
-        inputs=inputs,
+        features=inputs,
+        see=frozen.unchanged,
         sees=tuple(base.sees[0].view(view) for view in plan.squares),
         groups=None,
         precision="fp32",

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from stillact.config.backbones import BackboneName, PromptsNeeded
-from stillact.config.training import Plan, embeddings, record, texts
+from stillact.config.training import Plan, Views, embeddings, record, texts
 from stillact.config.types import Block, Label
 
 
@@ -17,6 +17,10 @@ class ZeroShotModel(Block):
 
 class ZeroShotPlan(ZeroShotModel, Plan):
     classes: list[Label]
+
+    @property
+    def shared_features(self) -> str:
+        return Views().features_of(self.backbone)
 
     def reads(self) -> dict[str, str]:
         backbone = self.backbone
