@@ -57,7 +57,7 @@ def trained(task: str, model: str, seeds: int, folds: int) -> dict:
         **{f"{p}_accuracy": by[p].mean() for p in PRECISIONS},
         "difference": 100 * difference.mean(),
         "error": 100 * difference.std(ddof=1) / len(difference) ** 0.5,
-        "seeds": 100 * np.mean([by[p].mean(1).std(ddof=1) for p in PRECISIONS]),
+        "seeds": 100 * np.mean([by[p].mean(1).std() for p in PRECISIONS]),
         **{f"{p}_cpu_s": taken[p] for p in PRECISIONS},
         "ratio": taken["fp32"] / taken["bf16"],
     }
@@ -74,13 +74,13 @@ def main() -> None:
     results = RESULTS.absolute()
     results.mkdir(parents=True, exist_ok=True)
     os.chdir(options.study)
-    with loop.repeatable(1):
-        rows = [
-            trained(options.task, model, options.seeds, options.folds) for model in options.models
-        ]
-    table = pd.DataFrame(rows)
-    table.to_csv(results / "training_precision.csv", index=False)
-    print(table.round(4).to_string(index=False))
+    rows = []
+    for model in options.models:  # each takes minutes: nothing is lost if a later one fails
+        with loop.repeatable(1):
+            rows.append(trained(options.task, model, options.seeds, options.folds))
+        table = pd.DataFrame(rows)
+        table.to_csv(results / "training_precision.csv", index=False)
+        print(table.round(4).to_string(index=False), flush=True)
 
 
 if __name__ == "__main__":

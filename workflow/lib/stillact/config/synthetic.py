@@ -25,6 +25,13 @@ class Tower(Block):
 class Pretrain(Block):
     """The backbones of the synthetic dataset: tiny towers trained on captioned scenes."""
 
+    train: Annotated[
+        bool,
+        Field(
+            description="Whether to train the towers; false: those in data/towers, which were "
+            "trained with the settings below."
+        ),
+    ] = False
     scenes: Annotated[Count, Field(description="Rendered scenes, equally many per label.")]
     shards: Annotated[Count, Field(description="Parallel rendering jobs.")]
     seed: Annotated[Seed, Field(description="Random seed of the scenes and of the towers.")]

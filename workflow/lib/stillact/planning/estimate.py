@@ -152,6 +152,10 @@ def _pretrained(cfg: Config, backbones: Iterable[str]) -> Iterator[JobGroup]:
     """The tiny backbones that the workflow pretrains, if any is in use."""
     weights = {cfg.backbones[name].weights for name in backbones}
     towers = [tower for tower in cfg.pretrain.towers if f"results/pretrain/{tower}" in weights]
+    if not cfg.pretrain.train:
+        for tower in towers:
+            yield JobGroup("shipped_tower", f"pretrain/{tower}", disk_mb=16)
+        return
     if not towers:
         return
     scenes = cfg.pretrain.scenes
