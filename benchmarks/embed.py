@@ -1,12 +1,14 @@
 """Embedding photos with CLIP's ViT-B/32: the workflow, and open_clip with a DataLoader.
 
-Weights are random, fp32. The workflow packs the photos and embeds the array; the plain way is
+Weights are random; fp32, except where bf16 is named (`precision: auto` on a processor that is
+faster in it). The workflow packs the photos and embeds the array; the plain way is
 open_clip's preprocess and `encode_image` behind a DataLoader; clip_benchmark's is its own
 `run_classification` on the same loader. Below, the image tower alone, beside matrix products of the
 shapes that occur in it, for the same number of operations: what the processor can do at most.
 """
 
 import argparse
+import functools
 
 import side_by_side
 
@@ -26,22 +28,23 @@ def model():
     return open_clip.create_model(MODEL, load_weights=False).eval()
 
 
-def backbone():
+def backbone(precision: str = "fp32"):
     from stillact.models.backbones.base import Backbone
 
     look = dict(size=SIZE, mean=[0.5] * 3, std=[0.5] * 3, geometry="resize_crop")
     look |= dict(interpolation="bicubic", crop=1.0)
-    return Backbone(model().visual, look, 512, "transformer.resblocks", {"": 0})
+    made = Backbone(model().visual, look, 512, "transformer.resblocks", {"": 0})
+    return made.bfloat16() if precision == "bf16" else made
 
 
-def workflow(options, paths, folder):
+def workflow(options, paths, folder, precision="fp32"):
     import numpy as np
 
     from stillact.data import preprocess as packing
     from stillact.data.preprocessing import Preprocessing
     from stillact.models import embed
 
-    made = backbone()
+    made = backbone(precision)
 
     def work() -> None:
         packing.pack(paths, Preprocessing(SIZE, "resize_crop"), folder / "photos.npy")
@@ -91,12 +94,12 @@ def clip_benchmarks(options, paths, folder):
     return lambda: run_classification(made, classes, loader(paths), "cpu", amp=False)
 
 
-def tower(options, paths, folder):
+def tower(options, paths, folder, precision="fp32"):
     import numpy as np
 
     from stillact.models import embed
 
-    made = backbone()
+    made = backbone(precision)
     photos = np.random.default_rng(0).integers(0, 256, (options.count, SIZE, SIZE, 3), np.uint8)
     return lambda: embed.of_photos(made, photos)
 
@@ -118,10 +121,12 @@ def products(options, paths, folder):
 
 WAYS = {
     "workflow": workflow,
+    "workflow, bf16": functools.partial(workflow, precision="bf16"),
     "open_clip and a DataLoader": plain,
     "clip_benchmark": clip_benchmarks,
     "encoding alone: matrix products of its shapes": products,
     "encoding alone: workflow": tower,
+    "encoding alone: workflow, bf16": functools.partial(tower, precision="bf16"),
 }
 WAYS = {name: side_by_side.on_photos(way) for name, way in WAYS.items()}
 

@@ -370,6 +370,7 @@ def test_the_weights_give_the_predictions(tmp_path, photos, timm_record):
 def test_auto_trains_in_bf16_where_that_is_fast(photos, timm_record, monkeypatch, fast):
     files = {**photos, "record": timm_record}
     monkeypatch.setattr("stillact.models.precision.is_fast", lambda device: fast)
+    monkeypatch.setattr(fine_tune, "SMALL", 0)
     of = {wanted: plan().model_copy(update={"precision": wanted}) for wanted in ("auto", "fp32")}
     assert fine_tune.setup(of["auto"], files, CPU).precision == ("bf16" if fast else "fp32")
     assert fine_tune.setup(of["fp32"], files, CPU).precision == "fp32"
