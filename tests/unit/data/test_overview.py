@@ -63,32 +63,39 @@ def test_examples_of_a_small_class_are_all_of_it():
 
 @pytest.fixture
 def audited(manifest):
-    pairs = [("a", "b", "exact", 0), ("b", "d", "near", 3), ("c", "e", "near", 4)]
-    columns = ["image_id_a", "image_id_b", "kind", "distance"]
+    pairs = [("a", "b", "exact", 0, "a"), ("b", "d", "near", 3, "a"), ("c", "e", "near", 4, "c")]
+    columns = ["image_id_a", "image_id_b", "kind", "distance", "group"]
     split = {"a": "train", "b": "train", "c": "test", "d": "validation"}  # e is in no subset
     holdout = pd.DataFrame(split.items(), columns=["image_id", "subset"])
     return overview.audit(pd.DataFrame(pairs, columns=columns), manifest, holdout)
 
 
 def test_audit_tells_what_crosses_and_what_differs(audited):
-    assert audited["crosses_split"].tolist() == ["no", "yes", "no"]
+    assert audited["crosses_split"].tolist() == ["yes", "yes", "no"]
     assert audited["labels_differ"].tolist() == ["no", "yes", "yes"]
     assert audited["subset_b"].tolist() == ["train", "validation", "none"]
     assert audited["label_a"].tolist() == ["sitting"] * 3
 
 
+def test_a_photo_outside_the_split_does_not_hide_that_its_group_crosses_it(audited, manifest):
+    holdout = pd.DataFrame([("a", "train"), ("d", "test")], columns=["image_id", "subset"])
+    pairs = audited[["image_id_a", "image_id_b", "kind", "distance", "group"]]
+    again = overview.audit(pairs, manifest, holdout)
+    assert again["crosses_split"].tolist() == ["yes", "yes", "no"]
+
+
 def test_audit_summary_counts(audited):
     said = overview.audit_summary(audited)
-    assert "3 pairs of duplicate photos: 1 exact, 2 near." in said
-    assert "1 pair is divided between two subsets" in said
-    assert "2 pairs have two different labels" in said
+    assert "3 duplicates in 2 groups: 1 exact, 2 near." in said
+    assert "1 group is divided between subsets" in said
+    assert "2 groups have different labels" in said
 
 
-def test_audit_summary_of_harmless_and_of_no_pairs(audited):
-    said = overview.audit_summary(audited.iloc[:1])
-    assert "1 pair of duplicate photos: 1 exact, 0 near." in said
-    assert "No pair is divided" in said
-    assert "No pair has two different labels" in said
+def test_audit_summary_of_harmless_and_of_no_groups(audited):
+    said = overview.audit_summary(audited.iloc[:1].assign(crosses_split="no"))
+    assert "1 duplicate in 1 group: 1 exact, 0 near." in said
+    assert "No group is divided" in said
+    assert "No group has different labels" in said
     assert overview.audit_summary(audited.iloc[:0]) == (
         "No photo is an exact or near-duplicate of another."
     )

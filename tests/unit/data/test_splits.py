@@ -12,7 +12,7 @@ from stillact.core.errors import InputError
 from stillact.data import splits
 
 PAPER = {"walking_running": 98, "sitting": 95, "standing": 92}
-NO_PAIRS = pd.DataFrame(columns=["image_id_a", "image_id_b", "kind", "distance"])
+NO_PAIRS = pd.DataFrame(columns=["image_id_a", "image_id_b", "kind", "distance", "group"])
 
 
 def settings(seed=42, train=0.8, validation=0.1, test=0.1, folds=10, repeats=5):
@@ -227,8 +227,10 @@ def test_groups_join_the_manifests_and_the_duplicates():
     given_groups = ["x", "", "", "x", "", ""]
     pairs = pd.DataFrame(
         {"image_id_a": ["5", "3", "gone"], "image_id_b": ["4", "1", "0"], "kind": "near"}
-    )
+    ).assign(group=["5", "3", "gone"])
     assert splits.groups(ids, pairs, given_groups) == ["2", "2", "1", "2", "1", "0"]
+    through = pairs.assign(image_id_a="gone", group="gone")  # 4, 1 and 0, by a dropped photo
+    assert splits.groups(ids, through, [""] * 6) == ["5", "0", "3", "2", "0", "0"]
     assert splits.groups(ids, NO_PAIRS, [""] * 6) == ids
 
 

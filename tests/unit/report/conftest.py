@@ -25,7 +25,8 @@ def study(tmp_path):
     holdout = pd.DataFrame({"image_id": ids, "label": labels, "subset": subsets})
     binary = holdout[holdout["label"] != "walking_running"]
     pairs = pd.DataFrame(
-        [("p0", "p30", "near", 2)], columns=["image_id_a", "image_id_b", "kind", "distance"]
+        [("p0", "p30", "near", 2, "p0")],
+        columns=["image_id_a", "image_id_b", "kind", "distance", "group"],
     )
     (tmp_path / "plot.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     Image.new("RGB", (2, 2)).save(tmp_path / "photo.png")

@@ -143,7 +143,7 @@ def test_page_tells_what_was_run(study):
     assert f"learning_rate: {rate}" in text
     assert "Figure 1. Random examples" in text
     assert "File: figures/photo.png" in text
-    assert "1 pair is divided between two subsets" in text
+    assert "1 group is divided between subsets" in text
 
 
 def test_a_long_table_of_statistics_is_folded(study):

@@ -87,26 +87,33 @@ def choose_examples(
 
 
 def audit(duplicates: pd.DataFrame, manifest: pd.DataFrame, holdout: pd.DataFrame) -> pd.DataFrame:
-    """Each pair of duplicates with its labels and subsets.
+    """The pairs that connect each group of duplicates, with their labels and subsets.
 
     Args:
-        duplicates: duplicates.csv: image_id_a, image_id_b, kind (exact or near), distance (bits).
+        duplicates: duplicates.csv: image_id_a, image_id_b, kind (exact or near), distance (bits),
+            group.
         manifest: manifest.csv, with `id` and `label`.
         holdout: holdout.csv, with `image_id` and `subset`.
 
     Returns:
         `duplicates` with label_a, label_b, labels_differ (yes or no), subset_a, subset_b (none
-        for a photo outside the split) and crosses_split (yes or no).
+        for a photo outside the split) and crosses_split (yes in all rows of a group that is in
+        more than one subset, or no).
     """
-    table = duplicates[["image_id_a", "image_id_b", "kind", "distance"]].copy()
+    table = duplicates[["image_id_a", "image_id_b", "kind", "distance", "group"]].copy()
     label = manifest.set_index("id")["label"]
     subset = holdout.set_index("image_id")["subset"]
     for side in "ab":
         table[f"label_{side}"] = table[f"image_id_{side}"].map(label)
         table[f"subset_{side}"] = table[f"image_id_{side}"].map(subset).fillna("none")
-    both = (table["subset_a"] != "none") & (table["subset_b"] != "none")
     table["labels_differ"] = _yes_no(table["label_a"] != table["label_b"])
-    table["crosses_split"] = _yes_no(both & (table["subset_a"] != table["subset_b"]))
+    # Of the group, not of the pair: a photo outside the split may connect two that are in it.
+    sides = [
+        table[["group", f"subset_{side}"]].set_axis(["group", "subset"], axis=1) for side in "ab"
+    ]
+    both = pd.concat(sides)
+    subsets = both[both["subset"] != "none"].groupby("group")["subset"].nunique()
+    table["crosses_split"] = _yes_no(table["group"].map(subsets) > 1)
     return table
 
 
@@ -119,29 +126,31 @@ def audit_summary(audit: pd.DataFrame) -> str:
     if audit.empty:
         return "No photo is an exact or near-duplicate of another."
     exact = int((audit["kind"] == "exact").sum())
-    crossing = int((audit["crosses_split"] == "yes").sum())
-    differing = int((audit["labels_differ"] == "yes").sum())
+    crossing = audit.loc[audit["crosses_split"] == "yes", "group"].nunique()
+    differing = audit.loc[audit["labels_differ"] == "yes", "group"].nunique()
     return " ".join(
         [
-            f"{_pairs(len(audit))} of duplicate photos: {exact} exact, {len(audit) - exact} near.",
-            f"{_pairs(crossing)} {_are(crossing)} divided between two subsets, so that a model is "
-            "evaluated on photos used to train or select it."
+            f"{duplicates_of(audit)} in {_groups(audit['group'].nunique())}: {exact} exact, "
+            f"{len(audit) - exact} near.",
+            f"{_groups(crossing)} {'is' if crossing == 1 else 'are'} divided between subsets, so "
+            "that a model is evaluated on photos used to train or select it."
             if crossing
-            else "No pair is divided between two subsets.",
-            f"{_pairs(differing)} {'has' if differing == 1 else 'have'} two different labels, at "
+            else "No group is divided between subsets.",
+            f"{_groups(differing)} {'has' if differing == 1 else 'have'} different labels, at "
             "least one of them wrong or ambiguous."
             if differing
-            else "No pair has two different labels.",
+            else "No group has different labels.",
         ]
     )
 
 
-def _pairs(count: int) -> str:
-    return f"{count} pair" if count == 1 else f"{count} pairs"
+def duplicates_of(audit: pd.DataFrame) -> str:
+    """'no duplicates', '1 duplicate', ...: the photos after the first of each group."""
+    return f"{len(audit) or 'no'} duplicate{'s' * (len(audit) != 1)}"
 
 
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
+def _groups(count: int) -> str:
+    return f"{count} group" if count == 1 else f"{count} groups"
 
 
 def largest_class_rate(split: pd.DataFrame, subset: str) -> float:

@@ -35,22 +35,21 @@ def groups(image_ids: list[str], duplicates: pd.DataFrame, given: list[str]) -> 
 
     Args:
         image_ids: (N,) unique ids.
-        duplicates: pairs, columns image_id_a and image_id_b; ids that are not in `image_ids`
-            (dropped photos) are ignored.
+        duplicates: of `duplicates.find`: image_id_a, image_id_b and group, which also connects
+            photos when the one between them is not in `image_ids` (a dropped photo).
         given: (N,) groups of the manifest, '' for none.
 
     Returns:
         (N,) group names: the smallest image id of the group.
     """
     ids = pd.Series(image_ids)
-    row = pd.Series(range(len(ids)), index=ids)
-    pairs = duplicates[duplicates.image_id_a.isin(ids) & duplicates.image_id_b.isin(ids)]
-    named = pd.DataFrame({"row": range(len(ids)), "group": given})
-    named = named[named.group != ""]
-    first = named.groupby("group").row.transform("first")
-    a = np.concatenate([row[pairs.image_id_a].to_numpy(int), named.row.to_numpy(int)])
-    b = np.concatenate([row[pairs.image_id_b].to_numpy(int), first.to_numpy(int)])
-    graph = coo_array((np.ones(len(a)), (a, b)), shape=(len(ids), len(ids)))
+    of = {}
+    for side in "ab":
+        of |= dict(zip(duplicates[f"image_id_{side}"], duplicates["group"], strict=True))
+    copies = [of.get(image, "") for image in image_ids]
+    linked = [_first_of_group(pd.Series(names)) for names in (given, copies)]
+    a = np.tile(np.arange(len(ids)), len(linked))
+    graph = coo_array((np.ones(len(a)), (a, np.concatenate(linked))), shape=(len(ids), len(ids)))
     _, component = connected_components(graph, directed=False)
     names = ids.groupby(component).transform("min")
     largest = names.value_counts()
@@ -61,6 +60,13 @@ def groups(image_ids: list[str], duplicates: pd.DataFrame, given: list[str]) -> 
             *(largest.iloc[0], len(ids), largest.index[0]),
         )
     return names.tolist()
+
+
+def _first_of_group(names: pd.Series) -> np.ndarray:
+    """For each row the first with the same name; the row itself, if it has no name."""
+    rows = pd.Series(range(len(names)))
+    first = rows.groupby(names.to_numpy()).transform("first")
+    return first.where(names != "", rows).to_numpy(int)
 
 
 def tables(

@@ -57,6 +57,7 @@ def build(study: Study, template: Path) -> str:
         runs=_runs(study.runs),
         sizes=tables.sizes(study.tables.get("table_1")),
         audit=audit_summary(study.audit),
+        audited=tables.audited(study.audit),
         results=results,
         metrics=METRICS,
         subsets=SUBSETS,

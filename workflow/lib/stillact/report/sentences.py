@@ -3,6 +3,7 @@
 import pandas as pd
 
 from stillact.core.text_tables import listed, percent
+from stillact.data.overview import duplicates_of
 from stillact.evaluation import error_analysis, proportions
 from stillact.evaluation.agreement import agreement_sentence
 from stillact.evaluation.shown import Shown, scheme_of
@@ -157,7 +158,7 @@ def of_photos(labels: pd.Series, missing: int, audit: pd.DataFrame) -> str:
     )
     if missing:
         text += f"; {missing} unavailable"
-    return f"{text}; {len(audit) or 'no'} pair{'s' * (len(audit) != 1)} of duplicates."
+    return f"{text}; {duplicates_of(audit)}."
 
 
 def of_results(table: pd.DataFrame | None, photos: int, rate: float) -> str:

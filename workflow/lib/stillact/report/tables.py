@@ -15,6 +15,7 @@ from stillact.paper.reported import DIGITS, LARGEST_CLASS
 from stillact.report.captions import SHOWN
 
 P_VALUES = {"p", "p_holm", "mcnemar_p", "mcnemar_p_holm"}
+AUDIT_ROWS = 200  # maximum; a burst has one per photo
 SMALLEST_P = 0.001  # smaller values are shown as "< 0.001"
 # The section of a table, by its folder, or by its name where that has a section of its own.
 SECTIONS = {"selection": "recipes", "statistics": "sure", "explain": "looking", "errors": "errors"}
@@ -22,6 +23,13 @@ SECTIONS |= {"robustness": "robustness", "external": "elsewhere"}
 SECTIONS |= {"calibration": "calibration", "reliability": "calibration"}
 # The keys of a row of the page, for tables with one row per metric.
 ONE_ROW = ("task", "model", "method", "answers", "scheme")
+
+
+def audited(audit: pd.DataFrame) -> list[dict]:
+    """The rows of a table of `overview.audit` to show: first groups that are divided between
+    subsets, then different labels; at most `AUDIT_ROWS`."""
+    order = audit.sort_values(["crosses_split", "labels_differ"], ascending=False, kind="stable")
+    return order.head(AUDIT_ROWS).to_dict("records")
 
 
 def shown_as_they_are(
