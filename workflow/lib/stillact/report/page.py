@@ -18,17 +18,15 @@ from stillact.figures.style import COLOURS
 from stillact.paper import notes as paper_notes
 from stillact.paper.claims import RULE
 from stillact.recipes.registry import RECIPES
-from stillact.report import first_level, sentences, tables
+from stillact.report import first_level, sentences, tables, thumbnails
 from stillact.report import models as report_models
 from stillact.report.contents import Study
 from stillact.report.parts import parts
 from stillact.report.templates import loaded, with_script
-from stillact.report.thumbnails import data_uri
 from stillact.study.config import AFTERWARDS
 from stillact.training.run_record import RunRecord
 
 RESULTS = ("all_models", "table_2", "table_3", "table_4", "table_5", "table_6", "table_7")
-IMAGES = {".svg": "svg+xml", ".png": "png"}  # MIME subtype of a figure, by its suffix
 
 
 def build(study: Study, template: Path) -> str:
@@ -70,10 +68,7 @@ def build(study: Study, template: Path) -> str:
         claims_rule=RULE,
         paper_notes=paper_notes.on(study.paper) if study.of_paper else [],
         hues=_hues(study.config.tasks[study.task].classes),
-        images={
-            name: data_uri(IMAGES[path.suffix], path.read_bytes())
-            for name, path in study.figures.items()
-        },
+        images={name: thumbnails.figure(path) for name, path in study.figures.items()},
         links={path: quote(path) for path in study.files},
         config={
             key: yaml.safe_dump({key: block}, sort_keys=False)
