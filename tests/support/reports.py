@@ -41,6 +41,8 @@ BROWSER = {
         {"id": "p0", "url": "u/p0.jpg", "label": "sitting", "thumbnail": "data:image/webp;base64,"}
     ],
     "left_out": 0,
+    "misclassified": 1,
+    "hard": 1,
     "overlays": {},
     "groups": [{"name": "test", "photos": [[0, [[200000, 500000, 300000]]]]}],
 }

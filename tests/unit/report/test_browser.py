@@ -84,11 +84,40 @@ def test_photos_have_a_thumbnail_and_each_models_answer(stored):
 
 def test_a_page_holds_so_many_photos_and_says_how_many_it_does_not(stored, monkeypatch):
     monkeypatch.setattr(browser, "PHOTOS", 2)
+    monkeypatch.setattr(browser, "HARD", 2)
     tables = browser.answers(PREDICTIONS, ["vit", "cnn"], CLASSES)
     made = browser.photos(tables, ["vit", "cnn"], CLASSES, *stored)
+    # of the label: .65 and .2 for a, .3 for b, .625 for c
     assert [photo["id"] for photo in made["photos"]] == ["a", "b"]
-    assert made["left_out"] == 1
-    assert made["groups"][2]["photos"] == []
+    assert (made["left_out"], made["misclassified"], made["hard"]) == (1, 2, 2)
+    assert [len(group["photos"]) for group in made["groups"]] == [1, 1, 0]
+
+
+def test_the_hardest_photos_and_a_sample_of_the_others_are_shown(monkeypatch):
+    monkeypatch.setattr(browser, "PHOTOS", 40)
+    monkeypatch.setattr(browser, "HARD", 20)
+    sure = np.linspace(0.01, 0.99, 200)  # about half are misclassified
+    table = pd.DataFrame(
+        {
+            "image_id": [f"i{i:03}" for i in range(200)],
+            "label": "sitting",
+            "model": "vit",
+            "prob_sitting": sure,
+            "prob_standing": 1 - sure,
+        }
+    ).sample(200, random_state=1)
+    hard, chosen = browser._selected(browser._doubts({"test": table}, CLASSES))
+    others = {int(image[1:]) for image in chosen} - {*range(20)}
+    assert (hard, len(chosen), len(others)) == (20, 40, 20)
+    assert min(others) < 70  # of all others, not of their start or end
+    assert max(others) > 150
+    again = browser._selected(browser._doubts({"test": table[::-1]}, CLASSES))
+    assert again == (hard, chosen)
+    few = table.assign(prob_sitting=1.0, prob_standing=0.0)
+    few.iloc[:3, 3:] = [[0.2, 0.8]] * 3
+    hard, chosen = browser._selected(browser._doubts({"test": few}, CLASSES))
+    assert (hard, len(chosen)) == (3, 40)
+    assert {*few["image_id"][:3]} <= chosen
 
 
 def test_a_study_without_predictions_has_no_photos(stored):

@@ -229,6 +229,15 @@ def test_what_is_not_there_is_left_out(study):
     assert inside <= set(made.all("id"))
 
 
+def test_the_browser_says_which_of_many_photos_it_has(study):
+    assert "To limit its size" not in page(study).text
+    made = page(study, browser={**BROWSER, "left_out": 19, "misclassified": 12, "hard": 1})
+    assert "1 of 20 photos with the predictions of 1 models" in made.text
+    said = "contains 1 of 20 photos: 1 of the 12 that a model misclassifies"
+    assert said in made.text
+    assert "a random sample of 0 of all others" in made.text
+
+
 def test_photos_left_out_are_listed_with_their_reasons(study):
     images = study.images.copy()
     images.loc[3, ["status", "reason", "url"]] = ["missing", "HTTP 404", "http://host/a.jpg"]

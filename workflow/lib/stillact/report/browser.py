@@ -13,7 +13,8 @@ from stillact.data.fetch.cache import cached
 from stillact.figures.saliency import coloured
 from stillact.report.thumbnails import data_uri, thumbnail
 
-PHOTOS = 1000  # maximum, of about 8 kB each, which limits the size of the page
+PHOTOS = 1000  # maximum, of about 9 kB each, which limits the size of the page
+HARD = 500  # of these: the ones that models misclassify; the others are a sample of the rest
 
 
 def answers(
@@ -64,9 +65,10 @@ def photos(
         overlays: from `overlays`, by model.
 
     Returns:
-        models, classes; photos, a list of {id, url, label, thumbnail (a data URI)}; overlays, for
-        each model those of its photos by index; left_out, the number of photos beyond the first
-        `PHOTOS`; groups, for each table its name and photos, a list of [index in photos, answers],
+        models, classes; photos, a list of {id, url, label, thumbnail (a data URI)}, those of
+        `_selected`; overlays, for each model those of its photos by index; left_out, the number of
+        other photos; misclassified, by any model, of all photos, and hard, of those selected as
+        such; groups, for each table its name and photos, a list of [index in photos, answers],
         where answers has for each model its probability of each class in millionths, or None where
         the model has no prediction for the photo.
 
@@ -76,7 +78,9 @@ def photos(
     labels = {}
     for table in tables.values():
         labels |= dict(zip(table["image_id"], table["label"], strict=True))
-    place = {image: i for i, image in enumerate(list(labels)[:PHOTOS])}
+    doubts = _doubts(tables, classes)
+    hard, chosen = _selected(doubts)
+    place = {image: i for i, image in enumerate(i for i in labels if i in chosen)}
     of = images.set_index("id")
     return {
         "models": list(models),
@@ -95,11 +99,41 @@ def photos(
             for model, found in (overlays or {}).items()
         },
         "left_out": len(labels) - len(place),
+        "misclassified": int(doubts["wrong"].sum()),
+        "hard": hard,
         "groups": [
             {"name": name, "photos": _answered(table, models, classes, place)}
             for name, table in tables.items()
         ],
     }
+
+
+def _doubts(tables: Mapping[str, pd.DataFrame], classes: Sequence[str]) -> pd.DataFrame:
+    """Of each photo, by id: sure, the mean probability of its label, and wrong, whether any model
+    predicts another class."""
+    columns = ["image_id", "label", *_columns(classes)]
+    table = pd.concat([pd.DataFrame(columns=columns), *(one[columns] for one in tables.values())])
+    probabilities = table[_columns(classes)].to_numpy(float)
+    truth = pd.Categorical(table["label"], classes).codes
+    told = pd.DataFrame(
+        {
+            "image_id": table["image_id"].to_numpy(),
+            "sure": probabilities[np.arange(len(table)), truth],
+            "wrong": probabilities.argmax(1) != truth,
+        }
+    )
+    return told.groupby("image_id").agg({"sure": "mean", "wrong": "any"})
+
+
+def _selected(doubts: pd.DataFrame) -> tuple[int, set[str]]:
+    """The photos to show: all, if they are at most `PHOTOS`; or `HARD` of those that a model
+    misclassifies, of the lowest mean probability of their label, which are the suspect and
+    difficult ones, and a random sample of the others. How many are of the former; all ids."""
+    if len(doubts) <= PHOTOS:
+        return int(doubts["wrong"].sum()), {*doubts.index}
+    hard = doubts[doubts["wrong"]].sort_values("sure", kind="stable").index[:HARD]
+    others = doubts.index.difference(hard).to_series()
+    return len(hard), {*hard, *others.sample(PHOTOS - len(hard), random_state=0)}
 
 
 def _answered(table, models, classes, place) -> list:

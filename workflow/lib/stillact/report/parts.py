@@ -120,7 +120,8 @@ def _claims(study: Study, _) -> str:
 def _browser(study: Study, _) -> str:
     assert study.browser is not None
     photos, models = (len(study.browser[key]) for key in ("photos", "models"))
-    return f"{photos} photos with the predictions of {models} models, to filter and enlarge."
+    of = f" of {photos + study.browser['left_out']}" if study.browser["left_out"] else ""
+    return f"{photos}{of} photos with the predictions of {models} models, to filter and enlarge."
 
 
 def _files(study: Study, _) -> str:
