@@ -3,29 +3,35 @@ memory, and whether time grows as the photos do. The model is a linear probe on 
 `predict` is asked about all photos again.
 
 The photos are parts of rendered scenes, mirrored at random: every file is another one, and to the
-search for duplicates most are other photos too.
+search for duplicates most are other photos too. With `--burst`, the search alone is measured on
+near-copies of one scene: in another light, size and quality.
 """
 
 import argparse
 import csv
+import hashlib
 import itertools
+import multiprocessing
 import os
+import resource
 import subprocess
 import sys
 import tempfile
+import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import yaml
-from PIL import Image, ImageOps
+from PIL import Image, ImageEnhance, ImageOps
 
+from stillact.data import duplicates
 from stillact.planning import past
 from stillact.synthetic import rendering
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
-from support import tiny_backbones  # noqa: E402, of the tests
 
 STUDY = {
     "dataset": {"name": "growth", "manifest": "photos.csv"},
@@ -41,17 +47,21 @@ STUDY = {
     "deploy": "probe",
 }
 TARGETS = ["data/pack/resize_crop_224.npy", "data/audit.csv", "statistics/activity3/pooled.csv"]
-TARGETS += ["errors/activity3/rates.csv", "predict/predictions.csv"]
+TARGETS += ["errors/activity3/rates.csv", "predict/predictions.csv", "report.html"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photos", type=int, nargs="+", default=[1250, 5000, 20000])
+    parser.add_argument("--photos", type=int, nargs="+", default=[300, 2000, 20000])
     parser.add_argument("--scenes", type=int, default=400, help="rendered; photos are parts")
     parser.add_argument("--all", action="store_true", help="print the stages of seconds too")
+    parser.add_argument("--burst", type=int, nargs="+", help="near-copies; no study is run")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        if options.burst:
+            print_bursts(folder, options.burst)
+            return
         made = photos(folder / "photos", max(options.photos), options.scenes)
         taken = {count: study(folder / str(count), made[:count]) for count in options.photos}
     print_table(taken, options.all)
@@ -97,6 +107,9 @@ def _photos_of(folder: Path, number: int, parts: int) -> str:
 
 def study(folder: Path, made: list[tuple[str, str]]) -> dict[str, past.Taken]:
     """What each rule of a study of these photos took."""
+    # here, because it loads torch, and the memory of a burst is that of a process of this file
+    from support import tiny_backbones  # of the tests
+
     folder.mkdir()
     for part in ("Snakefile", "config.yaml", "workflow", "envs", "data"):
         (folder / part).symlink_to(ROOT / part)
@@ -121,6 +134,32 @@ def study(folder: Path, made: list[tuple[str, str]]) -> dict[str, past.Taken]:
     told = folder / "results/benchmarks"
     paths = sorted(told.rglob("*.tsv"))
     return {str(path.relative_to(told).with_suffix("")): past.taken(path) for path in paths}
+
+
+def print_bursts(folder: Path, counts: list[int]) -> None:
+    """What the search for duplicates takes of each number of near-copies."""
+    scene = rendering.render(rendering.LABELS[0], 0, longest=320).image
+    rng = np.random.default_rng(0)
+    files = [folder / f"{i:05d}.jpg" for i in range(max(counts))]
+    for file in files:
+        size = (rng.uniform(0.7, 1) * np.array(scene.size)).astype(int)
+        copy = ImageEnhance.Brightness(scene).enhance(rng.uniform(0.85, 1.15))
+        copy.resize(size.tolist()).save(file, quality=int(rng.integers(60, 96)))
+    spawn = multiprocessing.get_context("spawn")  # a process of its own, for its peak memory
+    for count in counts:
+        with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+            rows, seconds, memory = pool.submit(_search, files[:count]).result()
+        print(f"{count} near-copies: {seconds:.1f} s, {memory} MB, {rows} rows", flush=True)
+
+
+def _search(files: list[Path]) -> tuple[int, float, int]:
+    """Rows found, CPU seconds and peak memory, MB."""
+    hashes = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    images = pd.DataFrame({"id": [file.stem for file in files], "sha256": hashes})
+    start = time.process_time()
+    rows = len(duplicates.find(images, files, 8))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return rows, time.process_time() - start, peak
 
 
 def print_table(taken: dict[int, dict[str, past.Taken]], every: bool) -> None:
