@@ -111,9 +111,9 @@ def photos(
 def _doubts(tables: Mapping[str, pd.DataFrame], classes: Sequence[str]) -> pd.DataFrame:
     """Of each photo, by id: sure, the mean probability of its label, and wrong, whether any model
     predicts another class."""
-    columns = ["image_id", "label", *_columns(classes)]
+    columns = ["image_id", "label", *prob_columns(classes)]
     table = pd.concat([pd.DataFrame(columns=columns), *(one[columns] for one in tables.values())])
-    probabilities = table[_columns(classes)].to_numpy(float)
+    probabilities = table[prob_columns(classes)].to_numpy(float)
     truth = pd.Categorical(table["label"], classes).codes
     told = pd.DataFrame(
         {

@@ -19,9 +19,9 @@ from stillact.training.jobs import Parts, Setup, load_parts
 
 # Substrings in the names of embeddings: positions, class and register tokens, pooling queries.
 EMBEDDINGS = ("position", "pos_embed", "cls_token", "reg_token", "probe", "latent", "token_embed")
-# Parameters of an image tower below which bf16 costs a CPU more in conversions than it saves: a step
-# of the demo's towers, with 0.9 million, takes 1.2 times as long as in fp32, one of ViT-Ti/16, with
-# 5.7 million, 0.7 times.
+# Parameters of an image tower below which bf16 costs a CPU more in conversions than it saves: a
+# step of the demo's towers, with 0.9 million, takes 1.2 times as long as in fp32, one of ViT-Ti/16,
+# with 5.7 million, 0.7 times.
 SMALL = 3_000_000
 
 
