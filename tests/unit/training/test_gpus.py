@@ -11,11 +11,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-TWO = """\
-GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-aaaaaaaa-0000-0000-0000-000000000000)
-GPU 1: NVIDIA A100-SXM4-40GB (UUID: GPU-bbbbbbbb-0000-0000-0000-000000000000)
-"""
-A, B = (line.split()[-1].strip(")") for line in TWO.splitlines())
+A, B = "GPU-aaaaaaaa-0000-0000-0000-000000000000", "GPU-bbbbbbbb-0000-0000-0000-000000000000"
+TWO = f"{A}, 16376\n{B}, 16376\n"
+LARGE = f"{A}, 24564\n{B}, 8192\n"
 JOB = """
 import logging, os, sys
 logging.basicConfig(level="INFO", stream=sys.stdout, format="%(message)s")
@@ -34,7 +32,8 @@ def machine(tmp_path):
         variables |= {"TMPDIR": str(tmp_path), "PATH": str(tmp_path), "PYTHONUNBUFFERED": "1"}
         if listed is not None:
             smi = tmp_path / "nvidia-smi"
-            smi.write_text(f"#!/bin/sh\n[ \"$*\" = -L ] && echo '{listed}'\n")
+            query = "--query-gpu=uuid,memory.total --format=csv,noheader,nounits"
+            smi.write_text(f"#!/bin/sh\n[ \"$*\" = '{query}' ] && echo '{listed}'\n")
             smi.chmod(0o755)
         return {"PYTHONPATH": str(ROOT / "workflow/lib"), **variables}
 
@@ -68,10 +67,22 @@ def test_two_jobs_have_a_gpu_each_and_a_third_waits(machine):
         assert sorted(taken) == [A, B]
         third = running.enter_context(job(machine()))
         told = said(third)
-        assert "all GPUs (2) are in use" in told
+        assert "all 2 places on GPUs are in use" in told
         assert "--resources gpu=2" in told
         os.kill(first.pid, signal.SIGKILL)  # it cannot give back anything itself
         assert got(third) == taken[0]
+
+
+def test_a_gpu_with_enough_memory_is_shared_when_none_is_free(machine):
+    with ExitStack() as running:
+        jobs = [running.enter_context(job(machine(LARGE))) for _ in range(2)]
+        assert sorted(map(got, jobs)) == [A, B]
+        assert got(running.enter_context(job(machine(LARGE)))) == A
+        fourth = running.enter_context(job(machine(LARGE)))
+        assert "all 3 places on GPUs are in use" in said(fourth)
+        os.kill(jobs[0].pid, signal.SIGKILL)
+        os.kill(jobs[1].pid, signal.SIGKILL)
+        assert got(fourth) in (A, B)
 
 
 def test_a_job_that_ended_leaves_its_gpu(machine):
