@@ -48,6 +48,7 @@ def test_a_transformer_in_bf16_gives_nearly_the_same_embeddings(tmp_path, fast, 
         if plain.projects:
             through = plain.encode_unprojected(images), quick.encode_unprojected(images)
             assert torch.cosine_similarity(*through).min() > 0.999
+            assert torch.cosine_similarity(through[1] @ plain.projection, expected).min() > 0.999
 
 
 def test_a_convolutional_network_stays_in_fp32_unless_named(tmp_path, fast):

@@ -11,7 +11,9 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     record = Path(snakemake.input.record)
     embed.require_projection(record)
     device = loop.choose_device("cuda" if snakemake.resources.gpu else "cpu")
-    backbone = loading.frozen(record, device, snakemake.params.precision)
+    backbone = loading.from_record(record).to(device)
+    projection = backbone.projection.cpu().numpy()  # before it is rounded
+    backbone = loading.converted(backbone, snakemake.params.precision)
     photos = arrays.load(snakemake.input.photos, "r")
     arrays.save(embed.of_photos(backbone, photos, projected=False), snakemake.output.array)
-    arrays.save(backbone.projection.cpu().numpy(), snakemake.output.projection)
+    arrays.save(projection, snakemake.output.projection)

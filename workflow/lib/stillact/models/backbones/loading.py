@@ -53,18 +53,27 @@ def from_record(path: Path) -> Backbone:
 def frozen(path: Path, device: torch.device, precision: str = FP32) -> Backbone:
     """Load the backbone of a record to compute features that are not trained.
 
+    Args:
+        path: weights.json.
+        device: to compute on.
+        precision: as for `converted`.
+    """
+    return converted(from_record(path).to(device), precision)
+
+
+def converted(backbone: Backbone, precision: str) -> Backbone:
+    """The backbone, whose image tower is converted to compute in a precision.
+
     bfloat16 serves transformers, whose embeddings differ from those in float32 by a cosine of
     .9998 or more; those of EfficientNet-Lite0 by .993 (docs/machines.md).
 
     Args:
-        path: weights.json.
-        device: to compute on.
-        precision: of the image tower: "fp32", "bf16", or "auto": bf16 where the device is faster in
-            it, for transformers that embed photos.
+        backbone: on the device to compute on.
+        precision: "fp32", "bf16", or "auto": bf16 where the device is faster in it, for
+            transformers.
     """
-    record = BackboneRecord.read(path)
-    backbone = from_record(path).to(device)
-    if resolved(precision, device, suits=bool(record.facts.blocks)) == BF16:
+    device = next(backbone.image.parameters()).device
+    if resolved(precision, device, suits=bool(backbone.blocks())) == BF16:
         backbone.image.bfloat16()
     return backbone
 
