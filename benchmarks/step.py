@@ -1,7 +1,7 @@
 """An epoch of training: the workflow's loop, a plain loop, and transformers' Trainer.
 
 All train the same network on the same images, held in memory, for the same steps in fp32, but for
-the row that says bf16 (`recipes.fine_tune.precision`), which pays where the processor has it. The
+the row that says bf16 (`precision`), which pays where the processor has it. The
 plain loop is what one would write first: contiguous tensors, ReLU before max-pool, AdamW as it
 comes, glibc's defaults. The Trainer has the same tensors; its own costs (data collation, callbacks)
 are in its time, its start is not. ViT-B/32 is open_clip's with random weights.
