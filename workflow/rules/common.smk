@@ -269,7 +269,12 @@ def trained_on(wildcards):
 
 def seen_by(wildcards):
     """The photos packed for a model, which models on embeddings do not read in training."""
-    files, index = cfg.plan(wildcards.task, wildcards.model).photos()
+    return packed_photos(wildcards.task, wildcards.model)
+
+
+def packed_photos(task, model):
+    """Inputs: the photos packed for a model, one file per view, and their rows."""
+    files, index = cfg.plan(task, model).photos()
     return dict(photos=files, photos_index=index)
 
 
@@ -279,12 +284,7 @@ def files_of_asked(groups):
     def files(wildcards):
         found = {}
         for model in groups[wildcards.asked]:
-            folders = [
-                runs.Run(MAIN, model, "holdout", seed).folder for seed in cfg.seeds_of(model)
-            ]
-            own = cfg.plan(MAIN, model).reads() | {
-                "weights": [f"{folder}/weights.safetensors" for folder in folders]
-            }
+            own = cfg.plan(MAIN, model).reads() | {"weights": holdout_weights(MAIN, model)}
             found |= {f"{model}__{name}": file for name, file in own.items()}
         return found
 
@@ -293,12 +293,7 @@ def files_of_asked(groups):
 
 def seen_by_asked(groups):
     """Input function: the photos packed for the models of a job, which take the same ones."""
-
-    def files(wildcards):
-        packed, index = cfg.plan(MAIN, groups[wildcards.asked][0]).photos()
-        return dict(photos=packed, photos_index=index)
-
-    return files
+    return lambda wildcards: packed_photos(MAIN, groups[wildcards.asked][0])
 
 
 def plans_of_asked(groups):

@@ -70,7 +70,11 @@ def folds_of_member(folder, member):
 
 def weights_of_holdout(wildcards):
     """The weights of a model's runs on the holdout."""
-    task, model = wildcards.get("task", MAIN), wildcards.model
+    return holdout_weights(wildcards.get("task", MAIN), wildcards.model)
+
+
+def holdout_weights(task, model):
+    """The weights of a model's runs on the holdout, by seed."""
     folders = [runs.Run(task, model, "holdout", seed).folder for seed in cfg.seeds_of(model)]
     return [f"{folder}/weights.safetensors" for folder in folders]
 
