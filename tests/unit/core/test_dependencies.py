@@ -1,8 +1,12 @@
 import ast
+import os
+import sys
+import unittest.mock
 from pathlib import Path
 
 import pytest
 
+from stillact.core import dependencies
 from stillact.core.dependencies import closure, source_digest
 
 ROOT = Path(__file__).parents[3]
@@ -205,3 +209,50 @@ def test_what_may_change_a_result_changes_the_digest(digest, old, new):
 def test_the_script_and_its_order_of_statements_count(digest):
     assert digest(MODULE) != digest(MODULE, "import base.module\nprint(1)\n")
     assert digest("a = 1\nb = 2\n") != digest("b = 2\na = 1\n")
+
+
+class TestKept:
+    """What is kept of a file from one start of the workflow to the next."""
+
+    @pytest.fixture
+    def start(self, tmp_path, monkeypatch):
+        """The digest in a new process, as it were, and how many files were parsed for it."""
+        monkeypatch.setattr(sys, "dont_write_bytecode", False)
+        (tmp_path / "job.py").write_text("import module\n")
+        (tmp_path / "module.py").write_text("LIMIT = 3\n")
+
+        def start() -> tuple[str, int]:
+            for cached in (dependencies.imports, dependencies._summary):
+                cached.cache_clear()
+            with monkeypatch.context() as patch:
+                parse = unittest.mock.Mock(wraps=ast.parse)
+                patch.setattr(ast, "parse", parse)
+                return source_digest([tmp_path / "job.py"], tmp_path), parse.call_count
+
+        return start
+
+    def test_a_file_is_parsed_once(self, start):
+        digest, parsed = start()
+        assert parsed == 2
+        assert start() == (digest, 0)
+
+    def test_an_edit_of_the_same_length_and_time_is_seen(self, start, tmp_path):
+        digest, _ = start()
+        module = tmp_path / "module.py"
+        times = module.stat().st_atime_ns, module.stat().st_mtime_ns
+        module.write_text("LIMIT = 4\n")
+        os.utime(module, ns=times)
+        changed, parsed = start()
+        assert (changed != digest, parsed) == (True, 1)
+
+    @pytest.mark.parametrize("content", [b"", b"[]", b'{"made_from": ""}', b"\xff"])
+    def test_a_damaged_file_is_made_again(self, start, tmp_path, content):
+        first = start()
+        for kept in (tmp_path / "__pycache__").iterdir():
+            kept.write_bytes(content)
+        assert start() == first
+        assert start() == (first[0], 0)
+
+    def test_a_folder_that_cannot_be_written_to_is_no_error(self, start, tmp_path):
+        (tmp_path / "__pycache__").touch()
+        assert start()[1] == start()[1] == 2

@@ -1,8 +1,13 @@
 """The project files that a script depends on, and a digest of their code."""
 
 import ast
+import contextlib
 import functools
 import hashlib
+import importlib.util
+import json
+import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,7 +29,7 @@ def source_digest(starts: Iterable[Path], lib: Path) -> str:
         lib: folder in which imports are resolved.
     """
     files = {file for start in starts for file in closure(start, lib)}
-    digests = sorted(_digest(file) for file in files if not _holds_messages(file))
+    digests = sorted(_summary(file)[1] for file in files if not _holds_messages(file))
     return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
 
 
@@ -51,16 +56,45 @@ def closure(script: Path, lib: Path) -> list[Path]:
     return [script, *sorted(found)]
 
 
-@functools.cache  # many scripts share dependencies, and every start of the workflow reads all
-def _parsed(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"))
-
-
 @functools.cache
 def imports(file: Path, lib: Path) -> frozenset[Path]:
     """Files under `lib` that a file imports directly."""
-    names = _imported(_parsed(file))
-    return frozenset(module for name in names for module in _modules(name, lib))
+    return frozenset(module for name in _summary(file)[0] for module in _modules(name, lib))
+
+
+@functools.cache  # many scripts share dependencies
+def _summary(file: Path) -> tuple[list[str], str]:
+    """The names that a file imports, and the digest of its code.
+
+    Every start of the workflow needs those of all files, and to parse them takes longer than all
+    else it does. So they are kept beside Python's own caches, for the same content of the file and
+    of this module; a folder that cannot be written to is no error, as it is none for Python.
+    """
+    source = file.read_bytes()
+    made_from = hashlib.sha256(_own_source() + b"\0" + source).hexdigest()
+    kept = Path(importlib.util.cache_from_source(str(file))).with_suffix(".digest.json")
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        found = json.loads(kept.read_bytes())
+        if found["made_from"] == made_from:
+            return found["imported"], found["digest"]
+    tree = ast.parse(source)
+    summary = sorted(_imported(tree)), _digest(tree)
+    if not sys.dont_write_bytecode:
+        _keep(kept, {"made_from": made_from, "imported": summary[0], "digest": summary[1]})
+    return summary
+
+
+@functools.cache
+def _own_source() -> bytes:
+    return Path(__file__).read_bytes()
+
+
+def _keep(file: Path, content: dict) -> None:
+    part = file.with_suffix(f".{os.getpid()}")
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(exist_ok=True)
+        part.write_text(json.dumps(content), encoding="utf-8")
+        part.replace(file)
 
 
 def _imported(tree: ast.Module) -> set[str]:
@@ -74,6 +108,7 @@ def _imported(tree: ast.Module) -> set[str]:
     return names
 
 
+@functools.cache
 def _modules(name: str, lib: Path) -> list[Path]:
     """Files executed by importing `name`: each parent package, and the module itself."""
     files = []
@@ -84,10 +119,9 @@ def _modules(name: str, lib: Path) -> list[Path]:
     return files
 
 
-@functools.cache
-def _digest(file: Path) -> str:
+def _digest(tree: ast.Module) -> str:
     parts: list[str] = []
-    _write(_parsed(file), parts)
+    _write(tree, parts)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
