@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from torchvision.ops import nms
 
 from stillact.core.errors import InputError
+from stillact.core.imports import without_compiler
 from stillact.models.tflite import Graph
 
 JOINTS = (
@@ -184,6 +184,9 @@ def found(
     Returns:
         Per photo boxes (people, 4) and scores (people,), the most certain person first.
     """
+    with without_compiler():
+        from torchvision.ops import nms
+
     people = []
     for of, certain in zip(boxes, scores, strict=True):
         likely = certain >= min_score

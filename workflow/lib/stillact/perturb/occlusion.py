@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
-from torchvision.transforms.functional import gaussian_blur
 
+from stillact.core.imports import without_compiler
 from stillact.data.boxes import Box, View
 from stillact.data.manifest import parse_boxes
 from stillact.data.preprocessing import Preprocessing
@@ -109,6 +109,9 @@ def cover(photos: torch.Tensor, masks: np.ndarray, fill: str) -> torch.Tensor:
     if fill == "mean":
         other = photos.float().mean((2, 3), keepdim=True)
     else:
+        with without_compiler():
+            from torchvision.transforms.functional import gaussian_blur
+
         sigma = SIGMA * photos.shape[-1]
         across = 2 * round(3 * sigma) + 1
         other = gaussian_blur(photos.float(), [across, 1], [sigma, sigma])  # separable: one axis

@@ -20,6 +20,7 @@ from stillact.config.augmentations import (
     Rotation,
     VerticalFlip,
 )
+from stillact.core.imports import without_compiler
 
 Augment = Callable[[torch.Tensor], torch.Tensor]
 
@@ -55,7 +56,8 @@ def _step(block: Augmentation, size: int) -> Augment:
 
 
 def _torchvisions(block: Augmentation, size: int) -> Augment:
-    from torchvision.transforms import InterpolationMode, v2  # slower to import than torch
+    with without_compiler():
+        from torchvision.transforms import InterpolationMode, v2
 
     bilinear = InterpolationMode.BILINEAR
     match block:

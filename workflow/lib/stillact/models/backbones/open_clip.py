@@ -9,6 +9,7 @@ from torch import nn
 
 from stillact.config.backbones import Backbone as Block
 from stillact.core.errors import InputError
+from stillact.core.imports import without_compiler
 from stillact.models import weights
 from stillact.models.backbones.base import (
     LOCAL,
@@ -25,7 +26,8 @@ CONFIG = "open_clip_config.json"
 
 def load(block: Block, folder: Path) -> Backbone:
     """Load the backbone of a config block of the loader open_clip, as for `loading.load`."""
-    import open_clip
+    with without_compiler():
+        import open_clip
 
     name = _name(open_clip, block, folder)
     model = open_clip.create_model(

@@ -7,6 +7,7 @@ from torch import nn
 
 from stillact.config.backbones import Backbone as Block
 from stillact.core.errors import InputError
+from stillact.core.imports import without_compiler
 from stillact.models import weights
 from stillact.models.backbones.base import (
     LOCAL,
@@ -20,7 +21,8 @@ from stillact.models.backbones.base import (
 
 def load(block: Block, folder: Path) -> Backbone:
     """Load the backbone of a config block of the loader timm, as for `loading.load`."""
-    import timm
+    with without_compiler():
+        import timm
 
     if block.name == LOCAL:
         require(folder, "config.json")

@@ -13,6 +13,7 @@ from torch import nn
 
 from stillact.config.backbones import Backbone as Block
 from stillact.core.errors import InputError
+from stillact.core.imports import without_compiler
 from stillact.models import blazepose, weights
 from stillact.models.backbones.base import LOCAL, Backbone, preprocessing, require, unknown
 from stillact.models.backbones.blazepose import of_joints
@@ -82,7 +83,8 @@ def _name(joint: str) -> str:
 
 def load(block: Block, folder: Path) -> Backbone:
     """Load the backbone of a config block of the loader timm_pose, as for `loading.load`."""
-    import timm
+    with without_compiler():
+        import timm
 
     if block.name != LOCAL:
         unknown(block, [LOCAL])
