@@ -1,6 +1,7 @@
 """Fixtures that several kinds of tests share."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from filelock import FileLock
 
 from support.fault_server import FaultServer
 from support.projects import PROJECT, Project, copy, fresh, write_weights
+
+# Each of some hundred processes would compile and parse the same modules again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # How long an example takes says how busy the machine is.
 hypothesis.settings.register_profile("untimed", deadline=None)

@@ -122,10 +122,11 @@ def environment() -> dict[str, str]:
 
 def copy(source: Path, target: Path, *names: str) -> Project:
     """A project of its own: `source`'s files with their times, so that nothing looks changed."""
+    being_written = shutil.ignore_patterns("*.pyc.*", "*.digest.json.*")  # by another process
     target.mkdir(parents=True, exist_ok=True)
     for name in names:
         if (source / name).is_dir():
-            shutil.copytree(source / name, target / name)
+            shutil.copytree(source / name, target / name, ignore=being_written)
         else:
             shutil.copy2(source / name, target / name)
     project = Project(target)

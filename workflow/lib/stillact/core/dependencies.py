@@ -90,7 +90,7 @@ def _own_source() -> bytes:
 
 
 def _keep(file: Path, content: dict) -> None:
-    part = file.with_suffix(f".{os.getpid()}")
+    part = file.with_name(f"{file.name}.{os.getpid()}")
     with contextlib.suppress(OSError):
         file.parent.mkdir(exist_ok=True)
         part.write_text(json.dumps(content), encoding="utf-8")
