@@ -321,3 +321,15 @@ def test_every_profile_has_the_rerun_triggers():
         settings = yaml.safe_load((profile / "config.yaml").read_text())
         assert settings["rerun-triggers"] == PROFILE["rerun-triggers"], profile
         assert settings["rerun-incomplete"] is True, profile
+
+
+def test_weights_that_are_no_longer_kept_make_nothing_stale(rerun):
+    """Nor do those that were deleted after their last use; to keep more trains what has none."""
+    weights = list(rerun.folder.glob("results/runs/**/weights.safetensors"))
+    assert {path.relative_to(rerun.folder).parts[2] for path in weights} == {"activity3"}
+    for path in weights:
+        path.unlink()
+    rerun.configure({"keep_weights": "none"})
+    assert not Stale(rerun.folder).files
+    rerun.configure({"keep_weights": "all"})
+    assert ("sit_stand", "vit") in Stale(rerun.folder).trained

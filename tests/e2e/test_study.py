@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -224,3 +225,18 @@ def test_one_target_makes_what_it_needs(project, target):
 
 def test_nothing_waits_in_unfinished_at_the_end(finished):
     assert not list((finished.folder / "results/unfinished").iterdir())
+
+
+def test_weights_are_deleted_after_their_last_use(rerun):
+    rerun.configure({"keep_weights": "none"})
+    results = rerun.folder / "results"
+    table, run = results / "cover/activity3/fnn_base.csv", results / "runs/activity3/fnn_base/holdout"
+    before = table.read_bytes()
+    table.unlink()
+    shutil.rmtree(run)
+    rerun.run("--", "results/cover/activity3/fnn_base.csv")
+    assert table.read_bytes() == before
+    assert (run / "seed_0/predictions.csv").exists()
+    assert not list(run.rglob("weights.safetensors"))
+    again = rerun.run("-n", "--", "results/cover/activity3/fnn_base.csv")
+    assert "Nothing to be done" in again

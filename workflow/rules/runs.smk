@@ -16,6 +16,33 @@ def folders_of(recipe, seeds_per_job):
     ]
 
 
+def with_and_without_weights(recipe, batches):
+    """The batches of a recipe's folders, once for the models whose weights are saved and once for
+    the others, where there are any.
+
+    Yields:
+        The folders; whether the weights are saved; a regular expression of the task, which also
+        requires that one of these models is the next part of the path.
+    """
+    for folders in batches:
+        split = folders[0].split("/")[-2]
+        models = {True: {}, False: {}}
+        for task in cfg.tasks:
+            for model in cfg.models_by(recipe.name):
+                saved = cfg.keeps_weights(task, model, bool(runs.fold_of(split)))
+                models[saved or split == runs.SHUFFLED].setdefault(task, []).append(model)
+        for saved, by_task in models.items():
+            tasks = [f"{task}(?=/(?:{'|'.join(of)})/)" for task, of in by_task.items()]
+            if tasks:
+                yield folders, saved, "|".join(tasks)
+
+
+def weights_kept(folders):
+    """Outputs: the weights of runs, deleted after their last use with `keep_weights: none`."""
+    files = [f"{folder}/weights.safetensors" for folder in folders]
+    return temp(files) if cfg.keep_weights == "none" else files
+
+
 def described(folders):
     """The splits and seeds of the runs of a job, for its message."""
     splits, seeds = zip(*(folder.split("/")[-2:] for folder in folders))

@@ -2,8 +2,8 @@
 # Output: results/runs/, one folder per run.
 #
 # Each run has its own outputs and can be requested separately; the seeds of a batch, or the folds,
-# are trained in one process, which loads torch, the backbone and the photos once. The weights of
-# folds are kept only if a derived model needs them.
+# are trained in one process, which loads torch, the backbone and the photos once. Runs whose weights
+# no other rule loads have rules of their own, without weights (`keep_weights`).
 
 # By default glibc returns large tensors to the kernel at once and allocates them again in each step:
 # without this, an epoch of the CNN at 128 px takes 3.6 s instead of 2.7 s.
@@ -19,11 +19,11 @@ for recipe in RECIPES.values():
     batches = folders_of(recipe, 1 if recipe.derived else cfg.runs_per_job)
     if recipe.name == "fine_tune" and cfg.explain.shuffled_labels:
         batches.append([RUN.format(split=runs.SHUFFLED, seed=cfg.seeds[0])])
-    for folders in batches:
+    for folders, saved, of in with_and_without_weights(recipe, batches):
         split, seed = folders[0].split("/")[-2:]
-        folds = runs.fold_of(split)
-        kept = not folds or cfg.keeps_folds(recipe.name)
-        rule_name = f"train_{recipe.name}_{split}_{seed}"
+        folds = bool(runs.fold_of(split))
+        unlike = "" if saved is not folds else "saved_" if saved else "unsaved_"
+        rule_name = f"train_{recipe.name}_{unlike}{split}_{seed}"
 
         rule:
             name:
@@ -36,13 +36,13 @@ for recipe in RECIPES.values():
                 predictions=[f"{folder}/predictions.csv" for folder in folders],
                 history=[f"{folder}/history.csv" for folder in folders],
                 meta=[f"{folder}/meta.json" for folder in folders],
-                weights=[f"{folder}/weights.safetensors" for folder in folders] if kept else [],
+                weights=weights_kept(folders) if saved else [],
             log:
                 f"results/logs/train/{{task}}/{{model}}/{split}/{seed}.log",
             benchmark:
                 f"results/benchmarks/train/{{task}}/{{model}}/{split}/{seed}.tsv"
             wildcard_constraints:
-                model="|".join(cfg.models_by(recipe.name)) or "-",
+                task=of,
             group:
                 f"train_{kind}"
             conda:
@@ -79,7 +79,7 @@ for folders in folders_of(RECIPES["ensemble"], 1):
             predictions=[f"{folder}/predictions.csv" for folder in folders],
             history=[f"{folder}/history.csv" for folder in folders],
             meta=[f"{folder}/meta.json" for folder in folders],
-            weights=[f"{folder}/weights.safetensors" for folder in folders],
+            weights=weights_kept(folders),
         log:
             f"results/logs/train/{{task}}/{{model}}/{split}/{seed}.log",
         benchmark:

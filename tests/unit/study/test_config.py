@@ -638,9 +638,25 @@ def test_what_goes_past_the_paper_is_checked(changes, expected):
     assert expected in message(changed(*changes))
 
 
-def test_folds_keep_their_weights_only_where_something_is_made_of_them():
-    cfg = load(RAW)
-    assert not cfg.keeps_folds("fine_tune")
-    kept = load(changed(("cross_validation.wise_ft", 1)))
-    assert kept.keeps_folds("fine_tune")
-    assert not kept.keeps_folds("mlp")
+class TestWeights:
+    """Of which runs the weights are saved."""
+
+    def test_of_the_main_task_on_the_holdout(self):
+        cfg = load(RAW)
+        for model in ("cnn_base", "vit", "clip_em", "clip_text"):
+            assert cfg.keeps_weights("activity3", model, folds=False)
+            assert not cfg.keeps_weights("activity3", model, folds=True)
+        assert not cfg.keeps_weights("sit_stand", "vit", folds=False)
+        variant = cfg.variants()["rotation"]
+        assert not cfg.keeps_weights("activity3", variant, folds=False)
+
+    def test_of_what_models_are_derived_from(self):
+        cfg = load(changed(("cross_validation.wise_ft", 1)))
+        (of,) = {cfg.models[name].of for name in cfg.models_by("wise_ft")}
+        assert cfg.keeps_weights("activity3", of, folds=True)
+        assert not cfg.keeps_weights("activity3", "vit", folds=True)
+        assert not cfg.keeps_weights("activity3", "clip_em", folds=True)
+
+    def test_of_all(self):
+        cfg = load(changed(("keep_weights", "all")))
+        assert cfg.keeps_weights("sit_stand", "vit", folds=True)

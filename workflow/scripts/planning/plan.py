@@ -28,5 +28,7 @@ with logs.job(snakemake.log[0]):
     write_csv(table, "results/plan.csv")
     print(table.to_string(index=False))
     print(f"\n{estimate.sentence(table, os.cpu_count() or 1)}")
+    if about_weights := estimate.about_weights(settings):
+        print(about_weights)
     if ANSWER.exists():
         print(f"\nSo far: {sentences(Answer.read(ANSWER))[0]}")

@@ -208,9 +208,8 @@ def _training(
     holdouts, of_fold = len(seeds) + shuffled, 1 / cfg.splits.kfold.folds
     trained_on = photos * (holdouts * share.train + len(folds) * (1 - of_fold))
     predicted = photos * (holdouts * (1 - share.train) + len(folds) * of_fold)
-    kept = holdouts + (len(folds) if cfg.keeps_folds(plan.recipe) else 0)
     recipe, backbone = cfg.recipe_of(model), cfg.backbone_of(model)
-    gmacs, tower_mb = facts(cfg, backbone)[:2] if backbone else (0, 0)
+    gmacs = facts(cfg, backbone)[0] if backbone else 0
     yield JobGroup(
         plan.recipe,
         f"train/{task}/{model}",
@@ -219,7 +218,35 @@ def _training(
         work=recipe.work(plan, trained_on, predicted, gmacs),
         photos=photos,
         epochs=getattr(getattr(plan, "training", None), "max_epochs", 0),
-        disk_mb=kept * recipe.weights_mb(tower_mb),
+        disk_mb=0 if cfg.keep_weights == "none" else _weights_mb(cfg, task, model),
+    )
+
+
+def _weights_mb(cfg: Config, task: str, model: str) -> float:
+    """The size of the weights that a model's runs save; see `Config.keeps_weights`."""
+    explained = task == cfg.main_task and model in cfg.explained
+    runs = int(cfg.explain.shuffled_labels and explained)
+    if cfg.keeps_weights(task, model, folds=False):
+        runs += len(cfg.seeds_of(model))
+    if model in cfg.tasks[task].models and cfg.keeps_weights(task, model, folds=True):
+        runs += len(cfg.cv_splits(cfg.recipe_of(model).name))
+    backbone = cfg.backbone_of(model)
+    return runs * cfg.recipe_of(model).weights_mb(facts(cfg, backbone)[1] if backbone else 0)
+
+
+def about_weights(cfg: Config) -> str:
+    """What share of the disk weights of runs take, and how to do with less; "" if that is small."""
+    gb = sum(_weights_mb(cfg, task, model) for task in cfg.tasks for model in cfg.models_of(task))
+    gb /= 1e3
+    if cfg.keep_weights == "none":
+        return (
+            f"Weights of runs are deleted after their last use; until then they take {gb:.1f} GB."
+        )
+    return (
+        f"Of the disk, weights of runs take {gb:.1f} GB. With keep_weights: none, they are deleted "
+        "after their last use."
+        if gb >= 1
+        else ""
     )
 
 

@@ -137,6 +137,15 @@ class Config(Block):
         list[Seed], Field(min_length=1, description="Random seeds, one training run each.")
     ]
     runs_per_job: Annotated[Count, Field(description="Seeds trained in one process.")]
+    keep_weights: Annotated[
+        Literal["read", "all", "none"],
+        Field(
+            description="Weights of runs. read: those that another rule may load, which are the "
+            "main task's on the holdout, and those that a model is derived from. all. none: as "
+            "read, but each is deleted once the rules that load it are done; if one of these is "
+            "to run again, the model is trained again."
+        ),
+    ]
     device: Annotated[
         Literal["auto", "cpu", "cuda"], Field(description="auto: a GPU if there is one.")
     ]
@@ -326,13 +335,17 @@ class Config(Block):
         """The seeds of a model's runs on the holdout; one for a soup of all seeds."""
         return self.seeds[:1] if self.recipe_of(model).of_seeds else self.seeds
 
-    def keeps_folds(self, recipe: str) -> bool:
-        """Whether the weights of a recipe's folds are saved, for models derived from them."""
-        return any(
-            self.models[model.of].recipe == recipe and self.repeats(model.recipe) > 0
-            for model in self.models.values()
-            if RECIPES[model.recipe].derived
-        )
+    def keeps_weights(self, task: str, model: str, folds: bool) -> bool:
+        """Whether the weights of a model's runs on a task, on the holdout or on the folds, are
+        saved: if another model is derived from them, and, on the holdout, if the model is one of
+        the main task's, which other rules load."""
+        if self.keep_weights == "all":
+            return True
+        models = self.tasks[task].models
+        derived = [self.models[name] for name in models if self.recipe_of(name).derived]
+        if any(one.of == model and (not folds or self.repeats(one.recipe)) for one in derived):
+            return True
+        return not folds and task == self.main_task and model in models
 
     def runs_of(self, task: str) -> list[Run]:
         """All runs of a task: all models on the holdout, with every seed, and the task's own models
