@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -10,8 +10,9 @@ import pytest
 import torch
 from filelock import FileLock
 
+from support import people
 from support.fault_server import FaultServer
-from support.projects import PROJECT, Project, copy, fresh, write_weights
+from support.projects import MADE, PROJECT, Project, copy, fresh, write_weights
 
 # Each of some hundred processes would compile and parse the same modules again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -53,22 +54,42 @@ def project(tmp_path: Path, weights: Path) -> Project:
     return fresh(tmp_path / "stillact", weights)
 
 
+def shared(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Project:
+    """A project that one of pytest's processes makes, in `name`, and all of them use."""
+    base = factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, done = base / name, base / f"{Path(name).parts[0]}.done"
+    with FileLock(done.with_suffix(".lock")):
+        if not done.exists():
+            make(folder)
+            done.touch()
+    return Project(folder)
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Project:
     """The tiny study, run to its end, in a folder with a blank and letters that are not ASCII.
-    Shared, by all processes of pytest: look, do not touch."""
-    base = tmp_path_factory.getbasetemp()
-    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    project, done = Project(base / "finished" / "größere Übung"), base / "finished.done"
-    with FileLock(base / "finished.lock"):
-        if not done.exists():
-            fresh(project.folder, weights).run()
-            done.touch()
-    return project
+    Shared: look, do not touch."""
+
+    def make(folder: Path) -> None:
+        fresh(folder, weights).run()
+
+    return shared(tmp_path_factory, "finished/größere Übung", make)
+
+
+@pytest.fixture(scope="session")
+def with_people(tmp_path_factory: pytest.TempPathFactory, finished: Project) -> Project:
+    """The same with models that look at a detected person, and with the photos of `new` predicted
+    by an ensemble of them, which is exported. Shared: look, do not touch."""
+
+    def make(folder: Path) -> None:
+        project = copy(finished.folder, folder, *PROJECT, *MADE)
+        people.run(project)
+
+    return shared(tmp_path_factory, "people", make)
 
 
 @pytest.fixture
 def rerun(finished: Project, tmp_path: Path) -> Project:
     """A copy of the finished study, to change something in."""
-    made = ("weights", "results", "cache", ".snakemake")
-    return copy(finished.folder, tmp_path / "copy", *PROJECT, *made)
+    return copy(finished.folder, tmp_path / "copy", *PROJECT, *MADE)

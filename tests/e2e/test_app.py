@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from stillact.core.tables import read_csv
-from support import app
+from support import app, people
 from support.chromium import Tab, installed
-from support.projects import PROJECT, copy
+from support.projects import MADE, PROJECT, copy
 
 BINARY = installed()
 pytestmark = [
@@ -29,24 +29,13 @@ NAMES = ["Läuft & rennt", "<b>sitzt</b>", 'steht, "aufrecht"']
 MODULES = {"worker.mjs", "decoding.mjs", "containers.mjs", "colours.mjs", "preprocessing.mjs"}
 MODULES |= {"resampling.mjs"}
 RUNTIME = {"ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"}
-WITH_PERSON = {
-    "models": {
-        "clip_pair": {"recipe": "linear_probe", "backbone": "clip", "sees": ["whole", "person"]}
-    },
-    "tasks": {"activity3": {"models": ["cnn_base", "clip_pair"]}, "sit_stand": None},
-    "people": {"detector": "blazepose", "boxes": "detector"},
-    "deploy": "clip_pair",
-    "robustness": {"models": []},
-    "paper": None,
-    "sweep": {"models": []},
-}
 
 
 @pytest.fixture(scope="module")
 def made(finished, tmp_path_factory):
     """A copy of the finished study, with the app of its model."""
     folder = tmp_path_factory.mktemp("app") / "copy"
-    project = copy(finished.folder, folder, *PROJECT, "weights", "results", "cache", ".snakemake")
+    project = copy(finished.folder, folder, *PROJECT, *MADE)
     project.run("--", "app")
     return project
 
@@ -111,10 +100,11 @@ def test_the_app_predicts_as_predict_py_does(made, browser, tmp_path):
     check(made.folder / "results", browser, tmp_path, person=False)
 
 
-def test_so_it_does_with_a_detector(rerun, browser, tmp_path):
-    rerun.configure(WITH_PERSON)
-    rerun.run("--", "app")
-    check(rerun.folder / "results", browser, tmp_path, person=True)
+def test_so_it_does_with_a_detector(with_people, browser, tmp_path):
+    project = copy(with_people.folder, tmp_path / "copy", *PROJECT, *MADE)
+    project.configure(people.CHANGES, {"deploy": "clip_pair"})
+    project.run("--", "app")
+    check(project.folder / "results", browser, tmp_path, person=True)
 
 
 def check(results: Path, browser: Tab, tmp_path: Path, person: bool) -> None:

@@ -1,47 +1,20 @@
 """Models that look at a person, and ensembles: from detected boxes to the exported files."""
 
 import json
-import shutil
 
 import numpy as np
 import pandas as pd
 
 from stillact.core.tables import read_csv
 from support import exports
+from support.people import CHANGES, NEW, PREDICTED
+from support.projects import MADE, PROJECT, copy
 
-MODELS = {
-    "clip_pair": {
-        "recipe": "linear_probe",
-        "backbone": "clip",
-        "sees": ["whole", "person"],
-        "mirror": True,
-    },
-    "joints": {"recipe": "pose", "backbone": "blazepose"},
-    "vote": {"recipe": "ensemble", "members": ["clip_pair", "joints", "cnn_base"]},
-    "stacked": {"recipe": "ensemble", "members": ["clip_pair", "joints"], "combine": "stack"},
-}
-CHANGES = {
-    "models": MODELS,
-    "tasks": {"activity3": {"models": ["cnn_base", *MODELS]}, "sit_stand": None},
-    "cross_validation": {"from_scratch": 1, "pose": 1, "ensemble": 1},
-    "people": {"detector": "blazepose", "boxes": "detector"},
-    "robustness": {"models": ["vote"], "corruptions": ["grey"]},
-    "paper": None,
-    "sweep": {"models": []},
-}
 FILES = {"README.md", "config.json", "detector.onnx", "model.onnx", "model.safetensors"}
 
 
-def test_a_person_is_found_seen_and_voted_on(rerun):
-    rerun.configure(CHANGES)
-    results = rerun.folder / "results"
-    images = read_csv(results / "data/images.csv")
-    (rerun.folder / "new").mkdir()
-    for image, sha256 in zip(images["id"][:8], images["sha256"], strict=False):
-        shutil.copy(rerun.folder / "cache" / sha256[:2] / sha256, rerun.folder / f"new/{image}.png")
-    given = ["--config", "photos=new", "deploy=vote", "--", "predict", "export"]
-    rerun.run(*given, "results/report.html")
-
+def test_a_person_is_found_seen_and_voted_on(with_people):
+    results = with_people.folder / "results"
     people = read_csv(results / "people/boxes.csv")
     assert set(people["source"]) <= {"detector", ""}
     assert (people["source"] == "detector").sum() > 18
@@ -55,11 +28,17 @@ def test_a_person_is_found_seen_and_voted_on(rerun):
     assert set(robust["seed"]) == {0, 1}
     assert set(robust["corruption"]) == {"clean", "grey"}
     assert "Members of ensembles" in (results / "report.html").read_text()
-    check_export(rerun.folder, results)
-    assert "Nothing to be done" in rerun.run(*given)
-    rerun.run("--", "export")  # of the chosen model, which may look at no person
-    config = json.loads((results / "export/config.json").read_text())
-    assert (config["detector"] is None) == ((results / "export/detector.onnx").stat().st_size == 0)
+    check_export(with_people.folder, results)
+    assert "Nothing to be done" in with_people.run(*PREDICTED)
+
+
+def test_the_chosen_model_is_exported(with_people, tmp_path):
+    project = copy(with_people.folder, tmp_path / "copy", *PROJECT, *MADE)
+    project.configure(CHANGES)
+    project.run("--", "export")  # which may look at no person
+    exported = project.folder / "results/export"
+    config = json.loads((exported / "config.json").read_text())
+    assert (config["detector"] is None) == ((exported / "detector.onnx").stat().st_size == 0)
 
 
 def check_votes(results, accuracy: float) -> None:
@@ -86,7 +65,7 @@ def check_export(folder, results) -> None:
     expected: pd.DataFrame = read_csv(results / "predict/predictions.csv")
     boxes = read_csv(results / "predict/people.csv")
     assert (boxes["person_boxes"] != "").sum() > 3
-    photos = [folder / "new" / path for path in expected["path"]]
+    photos = [folder / NEW / path for path in expected["path"]]
     said, found = exports.answers(results / "export", photos)
     assert said == expected["predicted"].tolist()
     np.testing.assert_allclose(found, expected["confidence"], rtol=0, atol=1e-4)

@@ -230,7 +230,10 @@ def test_nothing_waits_in_unfinished_at_the_end(finished):
 def test_weights_are_deleted_after_their_last_use(rerun):
     rerun.configure({"keep_weights": "none"})
     results = rerun.folder / "results"
-    table, run = results / "cover/activity3/fnn_base.csv", results / "runs/activity3/fnn_base/holdout"
+    table, run = (
+        results / "cover/activity3/fnn_base.csv",
+        results / "runs/activity3/fnn_base/holdout",
+    )
     before = table.read_bytes()
     table.unlink()
     shutil.rmtree(run)

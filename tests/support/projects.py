@@ -13,6 +13,7 @@ from support import tiny_backbones
 
 REPO = Path(__file__).parents[2]
 PROJECT = ["Snakefile", "config.yaml", "workflow", "envs", "profiles", "data"]
+MADE = ["weights", "results", "cache", ".snakemake"]
 SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "2"]
 
 PAPERS = ["fnn_base", "cnn_base", "cnn_gen", "vit", "siglip2", "clip_ic", "clip_em", "clip_cs"]
@@ -122,7 +123,8 @@ def environment() -> dict[str, str]:
 
 def copy(source: Path, target: Path, *names: str) -> Project:
     """A project of its own: `source`'s files with their times, so that nothing looks changed."""
-    being_written = shutil.ignore_patterns("*.pyc.*", "*.digest.json.*")  # by another process
+    # Another process may be writing the first two, or looking at `source`, which it locks.
+    being_written = shutil.ignore_patterns("*.pyc.*", "*.digest.json.*", "*.lock")
     target.mkdir(parents=True, exist_ok=True)
     for name in names:
         if (source / name).is_dir():
