@@ -23,6 +23,14 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that need no finished study come first, so that a process runs them while another makes
+    it; then those of the study with people, which is made of it, and takes minutes too."""
+    late = ["finished", "with_people"]
+    needs = {item: [name in getattr(item, "fixturenames", ()) for name in late] for item in items}
+    items.sort(key=lambda item: (any(needs[item]), not needs[item][1]))
+
+
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """For tests with tiny tensors: a second thread costs more than it gives."""

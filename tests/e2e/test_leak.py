@@ -21,7 +21,6 @@ CLASSES = ["reading", "cooking", "phoning"]
 PHOTOS, FOLDS = 120, 20
 CANDIDATES = {  # the simplest first
     "probe": {"recipe": "linear_probe"},
-    "vit_probe": {"recipe": "linear_probe", "backbone": "vit"},
     "prolip": {"recipe": "prolip", "prompts": "words"},
     "on_embedding": {"recipe": "mlp", "features": "embedding"},
     "on_similarity": {"recipe": "mlp", "features": "similarity", "prompts": "words"},
