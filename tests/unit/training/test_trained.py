@@ -106,6 +106,8 @@ def test_models_on_the_same_features_embed_photos_once(files, tmp_path, monkeypa
     (runs,) = Asked.of(plans, given, CPU).runs()
     found = trained.of_runs([*runs.values()], photos)
     assert seen == [len(photos)]
+    first, *_, last = (trained.frozen_backbone(run.setup, CPU) for run in runs.values())
+    assert first is last  # as for members of an ensemble, which differ in their setups
     assert [(run.model, run.seed) for run in runs] == [
         (name, seed) for name in ("embedding", "similarity") for seed in (4, 7)
     ]

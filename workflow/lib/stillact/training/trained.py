@@ -83,12 +83,15 @@ def _of_runs(
     return of_each, torch.cat(features).cpu().numpy() if features else None
 
 
-@functools.cache
 def frozen_backbone(setup: Setup, device: torch.device) -> nn.Module | None:
-    """The backbone whose features the networks of a setup take, loaded once; None without one."""
+    """The backbone whose features the networks of a setup take, loaded once for all setups; None
+    without one."""
     if setup.record is None:
         return None
-    return loading.frozen(setup.record, device, setup.embedding_precision)
+    return _loaded(Path(setup.record), device, setup.embedding_precision)
+
+
+_loaded = functools.cache(loading.frozen)
 
 
 def test_photos(files: Mapping[str, Any], classes: list[str]) -> tuple[torch.Tensor, pd.DataFrame]:
