@@ -10,7 +10,9 @@ import pytest
 from stillact.core.tables import read_csv
 from support.projects import environment
 
-TRAINING = re.compile(r"train_([a-z_]+?)_(holdout|shuffled|cv_\d+_\d+)_seed_\d+")
+TRAINING = re.compile(
+    r"train_([a-z_]+?)_(?:unsaved_|saved_)?(holdout|shuffled|cv_\d+_\d+)_seed_\d+"
+)
 STUDIES = {
     "tiny": ["--configfile", "study.yaml"],
     "default": [],

@@ -2,7 +2,7 @@
 # Output: results/plan.csv, the estimated time, memory and disk space of a study. Run
 # `snakemake plan`; it runs no part of the study.
 
-# Short jobs of a study that stillact/planning/estimate.py does not count itself, with the benchmark
+# Short jobs of a study that stillact/planning/work.py does not count itself, with the benchmark
 # of each. They are listed here because they depend on the inputs of the report.
 SMALL = dict(
     manifest=["manifest"],

@@ -53,13 +53,13 @@ def estimated():
     and if the manifest or files of an earlier run cannot be read: a job tells that better."""
     import pandas as pd  # not needed to parse the workflow
 
-    from stillact.planning import estimate
+    from stillact.planning import estimate, work
 
     if workflow.touch:
         return {}
     try:
-        photos = estimate.photos(cfg)
-        parts = estimate.parts(cfg, photos, PLANNED["small"], PLANNED["folds_per_job"])
+        photos = work.photos(cfg)
+        parts = work.parts(cfg, photos, PLANNED["small"], PLANNED["folds_per_job"])
         past = estimate.Past.of(Path("results"), photos.total())
         costs = pd.read_csv(ROOT / "data/run_costs.csv")
         return estimate.per_job(parts, costs, past, PLANNED["gpu_rules"])

@@ -9,7 +9,7 @@ from stillact.core import logs
 from stillact.core.tables import write_csv
 from stillact.evaluation.answer import Answer
 from stillact.evaluation.answer_text import sentences
-from stillact.planning import estimate
+from stillact.planning import estimate, work
 from stillact.study.load import load
 
 ANSWER = Path("results/answer.json")
@@ -17,12 +17,12 @@ ANSWER = Path("results/answer.json")
 with logs.job(snakemake.log[0]):
     params = snakemake.params
     settings = load(params.config)
-    for name in estimate.unknown_backbones(settings):
+    for name in work.unknown_backbones(settings):
         logs.logger.warning(
             "backbones.%s: its cost is not known; it is estimated as that of a ViT-B/16", name
         )
-    photos = estimate.photos(settings)
-    parts = estimate.parts(settings, photos, params.small, params.folds_per_job)
+    photos = work.photos(settings)
+    parts = work.parts(settings, photos, params.small, params.folds_per_job)
     past = estimate.Past.of(Path("results"), photos.total())
     table = estimate.table(parts, pd.read_csv(snakemake.input.costs), past, params.gpu_rules)
     write_csv(table, "results/plan.csv")
