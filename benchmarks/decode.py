@@ -1,7 +1,7 @@
-"""An epoch's photos: read from the packed array, and decoded from their JPEG files.
+"""Photos of one epoch: read from the packed array, and decoded from JPEG files.
 
-Pillow's draft mode lets the decoder skip what a smaller photo does not need; its pixels differ, so
-that the workflow does without it. torchvision decodes whole photos and resizes them as tensors.
+Pillow's draft mode skips what the decoder does not need for a smaller photo; its pixels differ, so
+the workflow does not use it. torchvision decodes whole photos and resizes them as tensors.
 """
 
 import argparse

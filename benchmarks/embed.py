@@ -1,10 +1,11 @@
-"""Embedding photos with CLIP's ViT-B/32: the workflow, and open_clip with a DataLoader.
+"""Embedding photos with a backbone: the workflow, and a DataLoader with the same image tower.
 
-Weights are random; fp32, except where bf16 is named (`precision: auto` on a processor that is
-faster in it). The workflow packs the photos and embeds the array; the plain way is
-open_clip's preprocess and `encode_image` behind a DataLoader; clip_benchmark's is its own
-`run_classification` on the same loader. Below, the image tower alone, beside matrix products of the
-shapes that occur in it, for the same number of operations: what the processor can do at most.
+CLIP's ViT-B/32 of open_clip, SigLIP2's ViT-B/16 and the ViT-B/16 of transformers, with random
+weights. The workflow packs the photos and embeds the array, in bf16 with `precision: auto` where
+the processor has it. The alternative is open_clip's preprocess and the tower in fp32 with a
+DataLoader; clip_benchmark uses its own `run_classification` on the same loader. "encoding alone" is
+the image tower of CLIP alone, and matrix products in fp32 of the same shapes and number of
+operations: the maximum rate of the processor in fp32.
 """
 
 import argparse
@@ -12,39 +13,67 @@ import functools
 
 import side_by_side
 
-MODEL, SIZE, BATCH = "ViT-B-32", 224, 32
+SIZE, BATCH = 224, 32
 TOKENS, WIDTH, LAYERS = 50, 768, 12
-# Of an image tower the (tokens x a) @ (a x b) products of a block: queries, keys and values; what
-# comes of attention; the two dense layers.
+# The (tokens x a) @ (a x b) products of a block of the image tower: queries, keys and values; the
+# output of attention; the two dense layers.
 PRODUCTS = [(WIDTH, 3 * WIDTH), (WIDTH, WIDTH), (WIDTH, 4 * WIDTH), (4 * WIDTH, WIDTH)]
 
 
-def model():
+def clip():
     import open_clip
+
+    return open_clip.create_model("ViT-B-32", load_weights=False)
+
+
+def tower(kind: str):
+    """An image tower with random weights, and the name of its blocks."""
     import torch
 
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    return open_clip.create_model(MODEL, load_weights=False).eval()
+    if kind == "clip":
+        return clip().eval().visual, "transformer.resblocks"
+
+    import transformers
+
+    class Pooled(torch.nn.Module):
+        def __init__(self, tower):
+            super().__init__()
+            self.tower = tower
+
+        def forward(self, images):
+            return self.tower(images).pooler_output
+
+    # the defaults of both are the base size, 224 px in patches of 16
+    if kind == "siglip2":
+        made = transformers.SiglipVisionModel(transformers.SiglipVisionConfig())
+        return Pooled(made).eval(), "tower.encoder.layers"
+    return Pooled(transformers.ViTModel(transformers.ViTConfig())).eval(), "tower.layers"
 
 
-def backbone(precision: str = "fp32"):
+def backbone(kind: str, precision: str):
+    import torch
+
     from stillact.models.backbones.base import Backbone
+    from stillact.models.precision import resolved
 
     look = dict(size=SIZE, mean=[0.5] * 3, std=[0.5] * 3, geometry="resize_crop")
     look |= dict(interpolation="bicubic", crop=1.0)
-    made = Backbone(model().visual, look, 512, "transformer.resblocks", {"": 0})
-    return made.bfloat16() if precision == "bf16" else made
+    image, blocks = tower(kind)
+    made = Backbone(image, look, 512 if kind == "clip" else WIDTH, blocks, {"": 0})
+    bf16 = resolved(precision, torch.device("cpu")) == "bf16"
+    return made.bfloat16() if bf16 else made
 
 
-def workflow(options, paths, folder, precision="fp32"):
+def workflow(options, paths, folder, kind, precision="auto"):
     import numpy as np
 
     from stillact.data import preprocess as packing
     from stillact.data.preprocessing import Preprocessing
     from stillact.models import embed
 
-    made = backbone(precision)
+    made = backbone(kind, precision)
 
     def work() -> None:
         packing.pack(paths, Preprocessing(SIZE, "resize_crop"), folder / "photos.npy")
@@ -73,15 +102,15 @@ def loader(paths):
     return DataLoader(Photos(), batch_size=BATCH)
 
 
-def plain(options, paths, folder):
+def plain(options, paths, folder, kind):
     import torch
 
-    made = model()
+    made, _ = tower(kind)
 
     @torch.no_grad()
     def work() -> None:
-        for packing, _ in loader(paths):
-            made.encode_image(packing)
+        for images, _ in loader(paths):
+            made(images)
 
     return work
 
@@ -90,16 +119,17 @@ def clip_benchmarks(options, paths, folder):
     import torch
     from clip_benchmark.metrics.zeroshot_classification import run_classification
 
-    made, classes = model(), torch.randn(512, 3)
+    torch.set_num_threads(1)
+    made, classes = clip().eval(), torch.randn(512, 3)
     return lambda: run_classification(made, classes, loader(paths), "cpu", amp=False)
 
 
-def tower(options, paths, folder, precision="fp32"):
+def encoding(options, paths, folder, precision="auto"):
     import numpy as np
 
     from stillact.models import embed
 
-    made = backbone(precision)
+    made = backbone("clip", precision)
     photos = np.random.default_rng(0).integers(0, 256, (options.count, SIZE, SIZE, 3), np.uint8)
     return lambda: embed.of_photos(made, photos)
 
@@ -119,15 +149,15 @@ def products(options, paths, folder):
     return work
 
 
-WAYS = {
-    "workflow": workflow,
-    "workflow, bf16": functools.partial(workflow, precision="bf16"),
-    "open_clip and a DataLoader": plain,
-    "clip_benchmark": clip_benchmarks,
-    "encoding alone: matrix products of its shapes": products,
-    "encoding alone: workflow": tower,
-    "encoding alone: workflow, bf16": functools.partial(tower, precision="bf16"),
-}
+WAYS = {}
+for kind in ("clip", "siglip2", "vit"):
+    WAYS[f"{kind}: workflow"] = functools.partial(workflow, kind=kind)
+    WAYS[f"{kind}: workflow, fp32"] = functools.partial(workflow, kind=kind, precision="fp32")
+    WAYS[f"{kind}: a DataLoader"] = functools.partial(plain, kind=kind)
+WAYS["clip: clip_benchmark"] = clip_benchmarks
+WAYS["encoding alone: workflow"] = encoding
+WAYS["encoding alone: workflow, fp32"] = functools.partial(encoding, precision="fp32")
+WAYS["encoding alone: matrix products in fp32"] = products
 WAYS = {name: side_by_side.on_photos(way) for name, way in WAYS.items()}
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Fetching photos from a server that takes its time: the workflow, curl and img2dataset.
+"""Fetching photos from a slow server: the workflow, curl and img2dataset.
 
-A local server waits 50 ms before each answer. Eight requests at once, as `fetch.per_host` has them.
-The workflow also decodes each photo, to know that it is whole, and keeps it by its hash; curl
-only writes files; img2dataset, asked to change none, starts a process with its imports.
-`clock_s` are seconds by the clock.
+A local server waits 50 ms before each response. Eight concurrent requests, the default of
+`fetch.per_host`. The workflow also decodes each photo, to check that it is complete, and stores it
+by its hash; curl only writes files; img2dataset, set to change no photo, starts a process with its
+imports. `clock_s` is the wall-clock time in seconds.
 """
 
 import argparse

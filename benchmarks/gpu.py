@@ -53,7 +53,7 @@ def embedding(device):
 
 
 def heads(kind: str, device):
-    """Five runs advanced one after another and together, as benchmarks/heads.py has them."""
+    """Five runs advanced sequentially and together, as benchmarks/heads.py has them."""
     import heads as both
 
     def on_device(way):
@@ -68,7 +68,7 @@ def heads(kind: str, device):
         return run
 
     return {
-        "one after another": within(on_device(both.one_after_another)),
+        "sequentially": within(on_device(both.sequentially)),
         "together": within(on_device(both.together)),
     }
 

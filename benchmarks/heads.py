@@ -1,7 +1,7 @@
-"""Five heads on embeddings trained together, and one after another.
+"""Five heads on embeddings, trained together and sequentially.
 
-Together: their weights stacked, every step one batched pass by torch.func.vmap; one after another:
-the workflow's loop. Dropout and batch norm are left out of both, 227 photos, five epochs.
+Together: their weights are stacked, and every step is one batched pass with torch.func.vmap;
+sequentially: the workflow's loop. Both without dropout and batch norm, 227 photos, five epochs.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def setting():
     }
 
 
-def one_after_another(kind: str):
+def sequentially(kind: str):
     from stillact.config.training import Training
     from stillact.training import loop as training_loop
 
@@ -90,7 +90,7 @@ def measured(way, kind: str):
     return lambda options: side_by_side.timed(way(kind))
 
 
-LOOPS = {"one after another": one_after_another, "together": together}
+LOOPS = {"sequentially": sequentially, "together": together}
 WAYS = {f"{k}: {name}": measured(way, k) for k in ("head", "cnn") for name, way in LOOPS.items()}
 
 if __name__ == "__main__":

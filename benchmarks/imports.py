@@ -1,8 +1,8 @@
-"""What a training process imports.
+"""Imports of a training process.
 
-The CPU seconds of a process that imports what it takes and does one step. `import torch` is the
-floor; "with torch's own optimiser" is what a training of ours imported before it went without,
-torchvision included.
+The CPU seconds of a process that imports what it needs and does one step. `import torch` is the
+lower bound; "with torch's own optimiser" is what trainings of the workflow imported before that was
+removed, including torchvision.
 """
 
 import argparse

@@ -36,11 +36,11 @@ def main() -> None:
     versions = {name: importlib.metadata.version(name) for name in [*PACKAGES, *PEERS]}
     told = ", ".join(f"{name} {version}" for name, version in versions.items())
     head = (
-        "# How fast it is\n\n"
-        "Written by `make bench`. Each table is one run of one program: ways of doing the same "
-        "work take turns in processes of their own, on one thread. `cpu_s` is the median of CPU "
-        "seconds, `from` and `to` the lowest and highest, `ratio` that to the first line of its "
-        "group.\n\n"
+        "# Speed\n\n"
+        "Written by `make bench`. Each table is one run of one program: alternatives for the same "
+        "work run alternately, each in its own process, on one thread. `cpu_s` is the median of "
+        "CPU seconds, `from` and `to` are the minimum and maximum, `ratio` is relative to the "
+        "first line of the group.\n\n"
         f"{processor()}, {os.cpu_count()} cores, no GPU; Python {platform.python_version()}, "
         f"{told}."
     )

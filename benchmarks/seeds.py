@@ -1,10 +1,11 @@
-"""Several seeds of the CNN from scratch: the workflow, and a script that starts once a seed.
+"""Several seeds of the CNN from scratch: the workflow, and a script with one process per seed.
 
-The workflow packs the photos and trains all seeds in one process (`jobs.train_runs`, as rule
-from_scratch does: it also predicts and writes tables and weights). The script is transformers'
-Trainer on an image folder that is decoded each epoch, a process a seed; beside it the same on
-tensors that are decoded once a process, which shows what decoding costs. Five seeds of five epochs
-on 285 photos: same network, photos, batches and steps, fp32, whole processes with their imports.
+The workflow packs the photos and trains all seeds in one process (`jobs.train_runs`, as the rules
+`train_from_scratch_*` do: it also predicts and writes tables and weights). The script is
+transformers' Trainer on an image folder that is decoded each epoch, one process per seed; for
+comparison, the same on tensors that are decoded once per process, which shows the cost of decoding.
+Five seeds of five epochs on 285 photos: same network, photos, batches and steps, fp32, whole
+processes with their imports.
 """
 
 import argparse
@@ -51,7 +52,7 @@ def workflow(options) -> None:
         jobs.train_runs(setup_of(plan), plan, files, runs, folder / "unfinished", "cpu", 1)
 
 
-def a_process_a_seed(options, cached: bool) -> None:
+def one_process_per_seed(options, cached: bool) -> None:
     for seed in range(options.seeds):
         told = ["--one", str(seed), *(["--cached"] if cached else [])]
         command = [sys.executable, __file__, *told, "--epochs", str(options.epochs)]
@@ -115,8 +116,8 @@ def one(options) -> None:
 
 WAYS = {
     "workflow": workflow,
-    "Trainer, a process a seed, decoding each epoch": lambda o: a_process_a_seed(o, False),
-    "Trainer, a process a seed, tensors held": lambda o: a_process_a_seed(o, True),
+    "Trainer, one process per seed, decoding each epoch": lambda o: one_process_per_seed(o, False),
+    "Trainer, one process per seed, tensors in memory": lambda o: one_process_per_seed(o, True),
 }
 
 if __name__ == "__main__":

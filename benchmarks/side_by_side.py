@@ -1,8 +1,8 @@
-"""Ways of doing the same work, measured in turn and told in one table.
+"""Alternatives for the same work, measured alternately, and their table.
 
-Each way runs in a process of its own, on one thread; the ways take turns, so that a machine that is
-busy for a while slows all of them. A table holds medians of CPU seconds, and each one's ratio to
-the first way of its group ("cnn: plain loop" is in the group "cnn").
+Each runs in its own process, on one thread; they alternate, so that a machine that is busy for a
+while slows all of them. The table has medians of CPU seconds, and their ratios to the first
+alternative of the group ("cnn: plain loop" is in the group "cnn").
 """
 
 import argparse

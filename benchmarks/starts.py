@@ -1,6 +1,6 @@
-"""A start of Snakemake: the version told, and the DAG of the paper's study made (`-n`).
+"""Start-up of Snakemake: printing the version, and building the DAG of the paper's study (`-n`).
 
-With `--finished FOLDER`, a copy of this project whose study is finished, also a call that finds
+With `--finished FOLDER`, a copy of this project with a finished study, also a run that finds
 nothing to do.
 """
 
@@ -40,7 +40,7 @@ def nothing_to_do(options) -> None:
     called("--cores", "1", "--quiet", "all", *options.finished[1:], folder=options.finished[0])
 
 
-WAYS = {"snakemake --version": version, "snakemake -n, nothing made yet": dry_run}
+WAYS = {"snakemake --version": version, "snakemake -n, no results yet": dry_run}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

@@ -1,8 +1,9 @@
-"""What a finished study took: CPU seconds of each rule, and how much of trainings was training.
+"""CPU seconds per rule of a finished study, and the share of trainings that is training.
 
 Read from Snakemake's benchmark files and the runs' meta.json in FOLDER/results; nothing is run.
-`in_runs` is the share of a training job's seconds by the clock that its runs have, from a network's
-start to its files; the rest is the process's start, imports, backbones and the photos' inputs.
+`in_runs` is the share of a training job's wall-clock time that its runs take, from creating a
+network to writing its files; the rest is process start-up, imports, backbones and reading the
+photos.
 """
 
 import argparse

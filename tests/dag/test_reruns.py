@@ -323,13 +323,15 @@ def test_every_profile_has_the_rerun_triggers():
         assert settings["rerun-incomplete"] is True, profile
 
 
-def test_weights_that_are_no_longer_kept_make_nothing_stale(rerun):
-    """Nor do those that were deleted after their last use; to keep more trains what has none."""
+def test_weights_that_are_no_longer_kept_make_no_run_stale(rerun):
+    """Nor do those that were deleted after their last use. If more are kept, they can be requested."""
     weights = list(rerun.folder.glob("results/runs/**/weights.safetensors"))
     assert {path.relative_to(rerun.folder).parts[2] for path in weights} == {"activity3"}
     for path in weights:
         path.unlink()
     rerun.configure({"keep_weights": "none"})
-    assert not Stale(rerun.folder).files
+    assert Stale(rerun.folder).rules == {"report"}  # it shows the config
     rerun.configure({"keep_weights": "all"})
-    assert ("sit_stand", "vit") in Stale(rerun.folder).trained
+    assert Stale(rerun.folder).rules == {"report"}
+    weights = "results/runs/sit_stand/vit/holdout/seed_0/weights.safetensors"
+    assert "missing output: fine_tune" in rerun.run("--dry-run", "--", weights)
