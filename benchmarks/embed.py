@@ -162,5 +162,11 @@ WAYS = {name: side_by_side.on_photos(way) for name, way in WAYS.items()}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    side_by_side.photo_options(parser, 32)
-    side_by_side.run("embed", WAYS, parser, lambda options, _: (options.count, "images"))
+    side_by_side.photo_options(parser, 16)
+    side_by_side.run(
+        "embed",
+        WAYS,
+        parser,
+        lambda options, _: (options.count, "images"),
+        lambda way: side_by_side.KEEP if "workflow" in way else {},
+    )
