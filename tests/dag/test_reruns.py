@@ -324,7 +324,7 @@ def test_every_profile_has_the_rerun_triggers():
 
 
 def test_weights_that_are_no_longer_kept_make_no_run_stale(rerun):
-    """Nor do those that were deleted after their last use. If more are kept, they can be requested."""
+    """Nor do those deleted after their last use. If more are kept, they can be requested."""
     weights = list(rerun.folder.glob("results/runs/**/weights.safetensors"))
     assert {path.relative_to(rerun.folder).parts[2] for path in weights} == {"activity3"}
     for path in weights:
