@@ -23,7 +23,7 @@ PRODUCTS = [(WIDTH, 3 * WIDTH), (WIDTH, WIDTH), (WIDTH, 4 * WIDTH), (4 * WIDTH, 
 def clip():
     import open_clip
 
-    return open_clip.create_model("ViT-B-32", load_weights=False)
+    return open_clip.create_model("ViT-B-32", load_weights=False).eval()
 
 
 def tower(kind: str):
@@ -31,9 +31,8 @@ def tower(kind: str):
     import torch
 
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     if kind == "clip":
-        return clip().eval().visual, "transformer.resblocks"
+        return clip().visual, "transformer.resblocks"
 
     import transformers
 
@@ -56,13 +55,13 @@ def backbone(kind: str, precision: str):
     import torch
 
     from stillact.models.backbones.base import Backbone
-    from stillact.models.precision import resolved
+    from stillact.models.precision import BF16, resolved
 
     look = dict(size=SIZE, mean=[0.5] * 3, std=[0.5] * 3, geometry="resize_crop")
     look |= dict(interpolation="bicubic", crop=1.0)
     image, blocks = tower(kind)
     made = Backbone(image, look, 512 if kind == "clip" else WIDTH, blocks, {"": 0})
-    bf16 = resolved(precision, torch.device("cpu")) == "bf16"
+    bf16 = resolved(precision, torch.device("cpu")) == BF16
     return made.bfloat16() if bf16 else made
 
 
@@ -119,8 +118,7 @@ def clip_benchmarks(options, paths, folder):
     import torch
     from clip_benchmark.metrics.zeroshot_classification import run_classification
 
-    torch.set_num_threads(1)
-    made, classes = clip().eval(), torch.randn(512, 3)
+    made, classes = clip(), torch.randn(512, 3)
     return lambda: run_classification(made, classes, loader(paths), "cpu", amp=False)
 
 
@@ -137,7 +135,6 @@ def encoding(options, paths, folder, precision="auto"):
 def products(options, paths, folder):
     import torch
 
-    torch.set_num_threads(1)
     rows = torch.randn(BATCH * TOKENS, 4 * WIDTH)
     factors = [(rows[:, :a].contiguous(), torch.randn(a, b)) for a, b in PRODUCTS]
 

@@ -333,5 +333,5 @@ def test_weights_that_are_no_longer_kept_make_no_run_stale(rerun):
     assert Stale(rerun.folder).rules == {"report"}  # it shows the config
     rerun.configure({"keep_weights": "all"})
     assert Stale(rerun.folder).rules == {"report"}
-    weights = "results/runs/sit_stand/vit/holdout/seed_0/weights.safetensors"
-    assert "missing output: fine_tune" in rerun.run("--dry-run", "--", weights)
+    more = "results/runs/sit_stand/vit/holdout/seed_0/weights.safetensors"
+    assert "missing output: fine_tune" in rerun.run("--dry-run", "--", more)

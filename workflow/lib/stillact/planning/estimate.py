@@ -83,11 +83,11 @@ def about_weights(cfg: Config) -> str:
         return (
             f"Weights of runs are deleted after their last use; until then they take {gb:.1f} GB."
         )
+    if gb < 1:
+        return ""
     return (
         f"Of the disk, weights of runs take {gb:.1f} GB. With keep_weights: none, they are deleted "
         "after their last use."
-        if gb >= 1
-        else ""
     )
 
 

@@ -196,8 +196,7 @@ def _training(
     """The jobs that train a model on a task."""
     plan, share = cfg.plan(task, model), cfg.splits.fractions
     folds = cfg.cv_splits(plan.recipe) if model in cfg.tasks[task].models else []
-    explained = task == cfg.main_task and model in cfg.explained
-    shuffled = int(cfg.explain.shuffled_labels and explained)
+    shuffled = _shuffled(cfg, task, model)
     seeds = cfg.seeds_of(model)
     jobs = len(runs.batches(seeds, 1 if cfg.made_of(model) else cfg.runs_per_job)) + shuffled
     jobs += len(runs.batches(folds, folds_per_job[plan.recipe]))
@@ -218,10 +217,15 @@ def _training(
     )
 
 
+def _shuffled(cfg: Config, task: str, model: str) -> int:
+    """The number of a model's runs on shuffled labels: one if its saliency maps are drawn."""
+    explained = task == cfg.main_task and model in cfg.explained
+    return int(cfg.explain.shuffled_labels and explained)
+
+
 def _weights_mb(cfg: Config, task: str, model: str) -> float:
     """The size of the weights that a model's runs save; see `Config.keeps_weights`."""
-    explained = task == cfg.main_task and model in cfg.explained
-    runs = int(cfg.explain.shuffled_labels and explained)
+    runs = _shuffled(cfg, task, model)
     if cfg.keeps_weights(task, model, folds=False):
         runs += len(cfg.seeds_of(model))
     if model in cfg.tasks[task].models and cfg.keeps_weights(task, model, folds=True):
