@@ -1,5 +1,6 @@
 import contextlib
 import errno
+import gc
 import logging
 import os
 import platform
@@ -46,6 +47,18 @@ def test_a_job_logs_to_stderr_and_to_its_file(tmp_path, capsys, caplog):
     assert started.endswith(f"INFO === attempt: process {os.getpid()} on {platform.node()}")
     assert line.endswith("INFO fetched 3 photos")
     assert caplog.records == []  # the root logger, Snakemake's own, would say it again
+
+
+def test_what_a_job_imported_is_not_searched_for_garbage_at_its_exit(tmp_path):
+    gc.unfreeze()
+    try:
+        with logs.job(tmp_path / "job.log"):
+            imported = gc.get_freeze_count()
+            made = [[] for _ in range(1000)]
+        assert imported > 100_000  # torch's and numpy's
+        assert gc.get_freeze_count() > imported + len(made) / 2
+    finally:
+        gc.unfreeze()
 
 
 KILLED = """

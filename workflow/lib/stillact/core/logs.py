@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import gc
 import logging
 import os
 import platform
@@ -45,7 +46,12 @@ def job(path: str | Path) -> Iterator[logging.Logger]:
 
     An attempt after one that succeeded overwrites the file; after those that failed or were killed,
     it is appended, each under a line with its process and node.
+
+    The job's imports, and at the end all that is left, are exempt from garbage collection: at the
+    exit of a process that imported torch and scikit-learn, it takes a fifth of the CPU time that
+    the imports take.
     """
+    gc.freeze()
     to_stderr = logging.StreamHandler(sys.stderr)
     to_stderr.setFormatter(logging.Formatter("%(message)s"))
     to_stderr.addFilter(lambda record: not getattr(record, "file_only", False))
@@ -70,6 +76,7 @@ def job(path: str | Path) -> Iterator[logging.Logger]:
         for handler in logger.handlers:
             with contextlib.suppress(OSError):
                 handler.flush()
+        gc.freeze()
 
 
 def _kept(path: Path) -> Path:
