@@ -225,6 +225,7 @@ rule embed_images:
     output:
         array="results/embeddings/{backbone}/images.npy",
         index="results/embeddings/{backbone}/images.csv",
+        record="results/embeddings/{backbone}/images.json",
     log:
         "results/logs/embed_images/{backbone}.log",
     benchmark:
@@ -253,7 +254,8 @@ rule embed_view:
         record=rules.fetch_weights.output[0],
         photos=lambda wildcards: packed_view(wildcards.backbone, wildcards.view),
     output:
-        "results/embeddings/{backbone}/views/{view}{mirror}.npy",
+        array="results/embeddings/{backbone}/views/{view}{mirror}.npy",
+        record="results/embeddings/{backbone}/views/{view}{mirror}.json",
     log:
         "results/logs/embed_view/{backbone}/{view}{mirror}.log",
     benchmark:
@@ -287,6 +289,7 @@ rule embed_unprojected:
     output:
         array="results/embeddings/{backbone}/unprojected.npy",
         projection="results/embeddings/{backbone}/projection.npy",
+        record="results/embeddings/{backbone}/unprojected.json",
     log:
         "results/logs/embed_unprojected/{backbone}.log",
     benchmark:

@@ -1,4 +1,5 @@
 import json
+import platform
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from stillact.config.backbones import Backbone
-from stillact.models import precision
+from stillact.models import embed, precision
 from stillact.models.backbones import loading
 from support import tiny_backbones
 
@@ -49,6 +50,15 @@ def test_a_transformer_in_bf16_gives_nearly_the_same_embeddings(tmp_path, fast, 
             through = plain.encode_unprojected(images), quick.encode_unprojected(images)
             assert torch.cosine_similarity(*through).min() > 0.999
             assert torch.cosine_similarity(through[1] @ plain.projection, expected).min() > 0.999
+
+
+@pytest.mark.parametrize("how", ["fp32", "bf16"])
+def test_the_precision_of_embeddings_is_recorded(tmp_path, how):
+    backbone = loading.frozen(tiny_backbones.record("timm", tmp_path), CPU, how)
+    embed.write_record(backbone, tmp_path / "images.json")
+    recorded = json.loads((tmp_path / "images.json").read_text())
+    assert (recorded["precision"], recorded["device"]) == (how, f"cpu: {platform.machine()}")
+    assert recorded["versions"]["torch"] == torch.__version__.split("+")[0]
 
 
 def test_a_convolutional_network_stays_in_fp32_unless_named(tmp_path, fast):

@@ -8,6 +8,8 @@ import torch
 import yaml
 from PIL import Image, ImageOps
 from safetensors.torch import load_file
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_predict
 
 from stillact.config.backbones import Backbone
 from stillact.config.synthetic import Pretrain
@@ -21,6 +23,7 @@ ROOT = Path(__file__).parents[3]
 RAW = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["pretrain"]
 SETTINGS = Pretrain(**RAW)
 CLASSES = {"walking_running": "walking", "sitting": "sitting", "standing": "standing"}
+TYPES = {"fp32": "float32", "bf16": "bfloat16"}
 LOADERS = {"clip": "open_clip", "siglip": "open_clip", "vit": "timm", "pose": "timm_pose"}
 
 
@@ -55,6 +58,19 @@ def test_a_shipped_tower_knows_the_activities_of_new_scenes(tmp_path, scenes, to
     texts = embed.of_texts(model, [f"a person {word}" for word in CLASSES.values()])
     found = (normalised(embed.of_photos(model, photos)) @ normalised(texts).T).argmax(1)
     assert (found == labels).mean() > 0.55
+
+
+@pytest.mark.parametrize("tower", ["clip", "siglip", "vit"])
+def test_at_most_one_answer_of_a_probe_in_90_changes_in_bf16(tmp_path, scenes, tower):
+    photos, labels = scenes
+    answers = []
+    for precision in ("fp32", "bf16"):
+        model = loading.converted(backbone(tower, tmp_path), precision)
+        features = normalised(embed.of_photos(model, photos))
+        assert next(model.image.parameters()).dtype == getattr(torch, TYPES[precision])
+        answers.append(cross_val_predict(LogisticRegression(C=100), features, labels, cv=10))
+    assert (answers[0] == labels).mean() > 0.5
+    assert (answers[0] != answers[1]).sum() <= 1
 
 
 def test_a_packed_tower_is_unpacked_to_the_same_but_for_rounding_and_other_tokens(tmp_path):

@@ -14,3 +14,4 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     photos = arrays.load(snakemake.input.photos, "r")
     arrays.save(embed.of_photos(backbone, photos), snakemake.output.array)
     write_csv(read_csv(snakemake.input.index), snakemake.output.index)
+    embed.write_record(backbone, snakemake.output.record)

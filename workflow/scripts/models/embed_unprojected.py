@@ -17,3 +17,4 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     photos = arrays.load(snakemake.input.photos, "r")
     arrays.save(embed.of_photos(backbone, photos, projected=False), snakemake.output.array)
     arrays.save(projection, snakemake.output.projection)
+    embed.write_record(backbone, snakemake.output.record)

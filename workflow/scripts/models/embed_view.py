@@ -12,4 +12,5 @@ with logs.job(snakemake.log[0]), loop.repeatable(snakemake.threads):
     backbone = loading.frozen(Path(snakemake.input.record), device, snakemake.params.precision)
     photos = arrays.load(snakemake.input.photos, "r")
     of = embed.with_mirror if snakemake.wildcards.mirror else embed.of_photos
-    arrays.save(of(backbone, photos), snakemake.output[0])
+    arrays.save(of(backbone, photos), snakemake.output.array)
+    embed.write_record(backbone, snakemake.output.record)

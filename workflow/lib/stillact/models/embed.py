@@ -1,5 +1,6 @@
 """Embeddings of photos and texts by a backbone, in batches."""
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,9 +10,11 @@ import pandas as pd
 import torch
 
 from stillact.core.errors import InputError
+from stillact.core.installed import versions
 from stillact.core.logs import detail, logger
+from stillact.core.tables import replacing
 from stillact.models.backbones.base import Backbone
-from stillact.models.precision import FP32, NAMES
+from stillact.models.precision import FP32, NAMES, device_name
 from stillact.models.prompts import normalised
 from stillact.models.records import BackboneRecord
 
@@ -70,6 +73,19 @@ def of_texts(backbone: Backbone, texts: Sequence[str]) -> np.ndarray:
         return backbone.encode_text(list(texts[rows]))
 
     return _in_batches(encode, len(texts), backbone.embedding_width, device, "texts", FP32)
+
+
+def write_record(backbone: Backbone, path: str | Path) -> None:
+    """Write how a backbone computes image embeddings, as JSON: precision (fp32 or bf16), device
+    and versions."""
+    parameter = next(backbone.image.parameters())
+    record = {
+        "precision": NAMES[parameter.dtype],
+        "device": device_name(parameter.device),
+        "versions": versions(["torch"]),
+    }
+    with replacing(path) as part:
+        part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 def text_table(prompts: Mapping[str, Sequence[str]]) -> pd.DataFrame:

@@ -1,4 +1,6 @@
-"""The precision in which a device computes: float32, or bfloat16 where that is the faster one."""
+"""The precision in which a device computes, float32 or bfloat16, and the name of a device."""
+
+import platform
 
 import torch
 from torch import cpu, cuda, device
@@ -13,6 +15,12 @@ def is_fast(where: device) -> bool:
     if where.type == "cuda":
         return cuda.is_bf16_supported(including_emulation=False)
     return cpu._is_avx512_bf16_supported() or cpu._is_amx_tile_supported()
+
+
+def device_name(where: device) -> str:
+    """The kind of a device and its name: "cpu: x86_64"."""
+    name = platform.machine() if where.type == "cpu" else cuda.get_device_name(where)
+    return f"{where.type}: {name}"
 
 
 def resolved(wanted: str, where: device, suits: bool = True) -> str:

@@ -5,7 +5,6 @@ import functools
 import hashlib
 import json
 import math
-import platform
 import resource
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -27,6 +26,7 @@ from stillact.core.runs import SHUFFLED, SUBSETS, Run, fold_of
 from stillact.core.tables import read_csv, sha256_of, write_csv
 from stillact.data.preprocessing import Preprocessing
 from stillact.models import tensor_files
+from stillact.models.precision import device_name
 from stillact.training import loop, run_dirs, run_record
 from stillact.training.run_record import RunRecord
 
@@ -355,12 +355,6 @@ def _fingerprint(
         "keep_weights": keep_weights,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def device_name(device: torch.device) -> str:
-    if device.type == "cpu":
-        return f"cpu: {platform.machine()}"
-    return f"cuda: {torch.cuda.get_device_name(device)}"
 
 
 def _peak_memory_mb(device: torch.device) -> int:
