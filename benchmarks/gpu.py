@@ -32,7 +32,7 @@ def embedding(device):
 
     from stillact.models import embed
 
-    made = backbone().to(device)
+    made = backbone("clip", "fp32").to(device)
     photos = np.random.default_rng(0).integers(0, 256, (PHOTOS, 224, 224, 3), np.uint8)
 
     def loader(precision: str):

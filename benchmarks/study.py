@@ -39,17 +39,22 @@ def taken(files: list[Path]) -> dict[str, float]:
     return {"jobs": len(files), "cpu_s": sum(job.cpu_s for job in found), "seconds": seconds}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="of a finished study")
-    table = jobs(parser.parse_args().folder / "results")
+def by_rule(results: Path) -> pd.DataFrame:
+    """A row a rule: jobs, cpu_s, seconds, share of all CPU seconds, in_runs."""
+    table = jobs(results)
     of_rule = table["cpu_s"].groupby(table["rule"]).transform("sum")
     few = of_rule < SMALL * table["cpu_s"].sum()
     table["rule"] = table["rule"].mask(few, "all others")
     table = table.groupby("rule").sum().sort_values("cpu_s", ascending=False)
     table["share"] = table["cpu_s"] / table["cpu_s"].sum()
     table["in_runs"] = (table["runs_s"] / table["seconds"]).where(table["runs_s"] > 0)
-    table = table.drop(columns="runs_s").round({"cpu_s": 1, "seconds": 1, "share": 3, "in_runs": 2})
+    return table.drop(columns="runs_s").round({"cpu_s": 1, "seconds": 1, "share": 3, "in_runs": 2})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="of a finished study")
+    table = by_rule(parser.parse_args().folder / "results")
     RESULTS.mkdir(parents=True, exist_ok=True)
     table.to_csv(RESULTS / "study.csv")
     print(table.to_string(na_rep=""))
