@@ -14,8 +14,11 @@ from typing import Any, NoReturn
 
 from stillact.core.errors import InputError
 
-logger = logging.getLogger("stillact")
+# Importing torch and scikit-learn, which scripts do after this module, creates some hundred thousand
+# objects. By default they are searched for garbage at every 700 new ones: a tenth of the CPU time.
+gc.set_threshold(10_000)
 
+logger = logging.getLogger("stillact")
 
 # Errors of the environment, not of the code: advice is more useful than a traceback.
 _REFUSED = {
