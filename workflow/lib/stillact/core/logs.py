@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 
 from stillact.core.errors import InputError
 
-# Importing torch and scikit-learn, which scripts do after this module, creates some hundred thousand
-# objects. By default they are searched for garbage at every 700 new ones: a tenth of the CPU time.
+# Importing torch and scikit-learn, which scripts do after this module, creates some 200,000 objects.
+# By default they are searched for garbage at every 700 new ones: a tenth of the CPU time.
 gc.set_threshold(10_000)
 
 logger = logging.getLogger("stillact")
