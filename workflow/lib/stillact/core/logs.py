@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from stillact.core.errors import InputError
 
-# Importing torch and scikit-learn, which scripts do after this module, creates some 200,000 objects.
+# Importing torch and scikit-learn, which scripts do after this module, creates 200,000 objects.
 # By default they are searched for garbage at every 700 new ones: a tenth of the CPU time.
 gc.set_threshold(10_000)
 
