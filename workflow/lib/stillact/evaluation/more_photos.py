@@ -59,7 +59,8 @@ def curve(
         training on all photos. Empty where some class has fewer than two photos in most of the
         parts.
     """
-    sizes, right = _measured(features, labels, folds, penalties)
+    with threadpool_limits(1):  # once, since it searches the process for its libraries
+        sizes, right = _measured(features, labels, folds, penalties)
     columns = ["photos", "accuracy", "ci_low", "ci_high", "gain", "gain_low", "gain_high"]
     if len(sizes) < 3:
         return pd.DataFrame(columns=columns)
@@ -106,9 +107,8 @@ def _mixed(rows: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np
 
 
 def _predict(features, labels, train, test, c: float) -> np.ndarray:
-    with threadpool_limits(1):
-        fitted = LogisticRegression(C=c, max_iter=1000).fit(features[train], labels[train])
-        return fitted.predict(features[test])
+    fitted = LogisticRegression(C=c, max_iter=1000).fit(features[train], labels[train])
+    return fitted.predict(features[test])
 
 
 def _extrapolated(
