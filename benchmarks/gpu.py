@@ -157,7 +157,7 @@ def measure(table: Table) -> None:
         table.add("embedding", way, lambda work=work: work, PHOTOS, flops, tops[way[-4:]])
     for kind in ("head", "cnn"):
         for way, work in heads(kind, device).items():
-            table.add(f"five of {kind}", way, lambda work=work: work, RUNS * 5 * 227)
+            table.add(f"five of {kind}", way, lambda work=work: work, RUNS * 227)
     for of in (("cnn", "fp32"), ("vit", "bf16")):  # last: compiling takes its time
         add(*of, "plain loop, compiled", partial(step.plain, compiled=True))
 

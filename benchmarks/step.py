@@ -158,7 +158,7 @@ for kind in ("cnn", "vit"):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", type=int, default=2, help="measured in each process")
+    parser.add_argument("--epochs", type=int, default=1, help="measured in each process")
     side_by_side.run(
         "step",
         WAYS,

@@ -1,5 +1,6 @@
 """Ensembles, against means by hand and scikit-learn's logistic regression."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from stillact.data.preprocessing import Preprocessing
 from stillact.recipes.ensemble import runs, vote
 from stillact.recipes.ensemble import setup as ensembles
 from stillact.recipes.ensemble.config import EnsemblePlan
+from stillact.training import trained
 from stillact.training.jobs import Setup
 from stillact.training.trained import Trained
 
@@ -247,6 +249,20 @@ def test_a_deployed_ensemble_sees_each_view_once_and_combines_its_members():
     expected = gmean(np.stack(own), axis=0)
     expected /= expected.sum(1, keepdims=True)
     np.testing.assert_allclose(used.probabilities(*photos), expected, rtol=1e-9)
+
+
+def test_members_on_the_same_features_are_computed_once(monkeypatch):
+    whole, calls = Preprocessing(8, "resize_crop"), []
+    monkeypatch.setattr(trained, "frozen_backbone", lambda setup, device: calls.append(setup))
+    alone = [dataclasses.replace(member(seed, whole), shared=None) for seed in range(3)]
+    shared = [dataclasses.replace(one, shared="clip/whole") for one in alone[:2]]
+    combine = ensembles.Combine(*map(torch.from_numpy, (vote.mean(3, 3).weight, np.zeros(3))))
+    photos = torch.randint(0, 256, (5, 3, 8, 8), dtype=torch.uint8)
+    expected = ensembles.Ensemble(tuple(alone), combine).probabilities(photos)
+    assert len(calls) == 3
+    made = ensembles.Ensemble((shared[0], alone[2], shared[1]), combine).probabilities(photos)
+    assert len(calls) == 3 + 2
+    np.testing.assert_allclose(made, expected, rtol=1e-12)
 
 
 def test_the_tensors_of_an_ensemble_are_put_together_and_taken_apart():

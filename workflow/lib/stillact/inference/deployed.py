@@ -175,7 +175,8 @@ def _loaded(
     setup = setup_of(plan)(plan, files, device)
     if precision is not None:
         setup = dataclasses.replace(setup, embedding_precision=precision)
-    return trained.of_state(setup, tensors, path)
+    run = trained.of_state(setup, tensors, path)
+    return dataclasses.replace(run, shared=plan.shared_features)
 
 
 def which(found: Answer, named: str | None) -> str:

@@ -30,10 +30,12 @@ class Trained:
 
     network: with the run's weights, on the setup's device, in eval mode.
     setup: converts packed photos to the network's input, by `Setup.inputs` and then `prepare`.
+    shared: the `shared_features` of its plan, if other runs are asked with it.
     """
 
     network: nn.Module
     setup: Setup
+    shared: str | None = None
 
     @property
     def sees(self) -> tuple[Preprocessing, ...]:
@@ -51,36 +53,42 @@ class Trained:
     def predicted(self, *views: torch.Tensor) -> tuple[np.ndarray, np.ndarray | None]:
         """`probabilities`, and the features of the frozen backbone that they are made of, float32
         (photos, width); None for a network that takes photos."""
-        (found,), features = _of_runs([self], torch.cat(views, 1))
-        return found, features
+        (found,) = predicted([self], torch.cat(views, 1))
+        return found
 
 
 def of_runs(runs: Sequence[Trained], photos: torch.Tensor) -> list[np.ndarray]:
-    """`Trained.probabilities` of each run; features of a frozen backbone are computed once.
+    """`Trained.probabilities` of each run; as for `predicted`."""
+    return [probabilities for probabilities, _ in predicted(runs, photos)]
+
+
+@torch.no_grad()
+def predicted(
+    runs: Sequence[Trained], photos: torch.Tensor
+) -> list[tuple[np.ndarray, np.ndarray | None]]:
+    """`Trained.predicted` of each run; features of a frozen backbone are computed once.
 
     Args:
         runs: at least one run; of one setup, or of models whose plans have the same
             `shared_features`.
         photos: their views one after the other, uint8 (photos, 3 * views, size, size).
     """
-    return _of_runs(runs, photos)[0]
-
-
-@torch.no_grad()
-def _of_runs(
-    runs: Sequence[Trained], photos: torch.Tensor
-) -> tuple[list[np.ndarray], np.ndarray | None]:
     device, setup = next(runs[0].network.parameters()).device, runs[0].setup
-    logits, features = [[] for _ in runs], []
+    logits, features = [[] for _ in runs], [[] for _ in runs]
     for batch in photos.split(BATCH):
         found = setup.features(batch.to(device), frozen_backbone(setup, device))
-        if setup.record is not None:
-            features.append(setup.see(found))
-        for run, outputs in zip(runs, logits, strict=True):
+        for run, outputs, seen in zip(runs, logits, features, strict=True):
             inputs = run.setup.see(found)
             outputs.append(loop.predict(run.network, inputs, run.setup.prepare))
-    of_each = [torch.cat(outputs).double().softmax(1).cpu().numpy() for outputs in logits]
-    return of_each, torch.cat(features).cpu().numpy() if features else None
+            if setup.record is not None:
+                seen.append(inputs)
+    return [
+        (
+            torch.cat(outputs).double().softmax(1).cpu().numpy(),
+            torch.cat(seen).cpu().numpy() if seen else None,
+        )
+        for outputs, seen in zip(logits, features, strict=True)
+    ]
 
 
 def frozen_backbone(setup: Setup, device: torch.device) -> nn.Module | None:

@@ -10,6 +10,7 @@ from torch import nn
 from stillact.core.runs import SMALLEST
 from stillact.data.preprocessing import Preprocessing
 from stillact.models.features import joined
+from stillact.training import trained
 from stillact.training.trained import Trained
 
 VOTE = "vote."  # prefix of the vote's tensors; those of a member are prefixed by its number
@@ -61,7 +62,15 @@ class Ensemble:
     @torch.no_grad()
     def predicted(self, *views: torch.Tensor) -> tuple[np.ndarray, np.ndarray | None]:
         """`probabilities`, and the features of the members that have some, `joined`."""
-        found = [one.predicted(*self.views_of(one, views)) for one in self.members]
+        alike: dict[str, list[int]] = {}  # members on the same features, which are computed once
+        for place, member in enumerate(self.members):
+            alike.setdefault(member.shared or str(place), []).append(place)
+        by_place = {}
+        for places in alike.values():
+            runs = [self.members[place] for place in places]
+            photos = torch.cat(self.views_of(runs[0], views), 1)
+            by_place |= zip(places, trained.predicted(runs, photos), strict=True)
+        found = [by_place[place] for place in range(len(self.members))]
         device = self.combine.weight.device
         logs = [torch.from_numpy(one).clamp_min(SMALLEST).log().to(device) for one, _ in found]
         features = [one for _, one in found if one is not None]
