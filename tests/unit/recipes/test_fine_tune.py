@@ -374,3 +374,7 @@ def test_auto_trains_in_bf16_where_that_is_fast(photos, timm_record, monkeypatch
     of = {wanted: plan().model_copy(update={"precision": wanted}) for wanted in ("auto", "fp32")}
     assert fine_tune.setup(of["auto"], files, CPU).precision == ("bf16" if fast else "fp32")
     assert fine_tune.setup(of["fp32"], files, CPU).precision == "fp32"
+    record = json.loads(timm_record.read_text())
+    record["facts"]["blocks"] = 0  # as of a convolutional network
+    timm_record.write_text(json.dumps(record))
+    assert fine_tune.setup(of["auto"], files, CPU).precision == "fp32"

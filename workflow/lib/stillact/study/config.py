@@ -154,8 +154,8 @@ class Config(Block):
         Field(
             description="Of frozen backbones and of training on photos: fp32; bf16; or auto: bf16 "
             "where the processor is faster in it, except for frozen backbones that are not "
-            "transformers, networks from scratch on a GPU, and tiny fine-tuned ones on a CPU. The "
-            "joints of people are computed in fp32."
+            "transformers, networks from scratch on a GPU, and fine-tuned ones on a CPU that are "
+            "tiny or not transformers. The joints of people are computed in fp32."
         ),
     ] = "auto"
 
