@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import study
+import torch
 import yaml
 from side_by_side import REPO, RESULTS
 
@@ -76,11 +77,12 @@ def full(folder: Path) -> dict[str, dict]:
 
 
 def sampled(rows: list[tuple[float, float]], done: threading.Event) -> None:
-    """Add the share of time in which the GPU was busy, and its memory in use, MB, each second."""
-    while not done.wait(1):
-        told = subprocess.run(QUERY, capture_output=True, text=True)
-        if told.returncode == 0:
-            busy, memory = told.stdout.splitlines()[0].split(", ")
+    """Add the share of time in which the GPU was busy, and its memory in use, MB, each second; with
+    a CPU alone, nothing."""
+    while torch.cuda.is_available() and not done.wait(1):
+        answer = subprocess.run(QUERY, capture_output=True, text=True)
+        if answer.returncode == 0:
+            busy, memory = answer.stdout.splitlines()[0].split(", ")
             rows.append((float(busy) / 100, float(memory)))
 
 
@@ -107,12 +109,8 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, nargs="+", default=[7], help="on the GPU at once")
     parser.add_argument("--tiny", action="store_true", help="a trial of the program")
     options = parser.parse_args()
-    try:
-        told = subprocess.run(QUERY, capture_output=True, text=True).returncode == 0
-    except OSError:
-        told = False
-    if not told and not options.tiny:
-        sys.exit("nvidia-smi finds no GPU here; --tiny runs without one")
+    if not options.tiny and not torch.cuda.is_available():
+        sys.exit("torch finds no GPU here; --tiny runs without one")
     rows = []
     for jobs in options.jobs:
         with tempfile.TemporaryDirectory() as name:

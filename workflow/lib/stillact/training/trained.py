@@ -30,7 +30,7 @@ class Trained:
 
     network: with the run's weights, on the setup's device, in eval mode.
     setup: converts packed photos to the network's input, by `Setup.inputs` and then `prepare`.
-    shared: the `shared_features` of its plan, if other runs are asked with it.
+    shared: the `shared_features` of its plan; runs with the same predict together (`predicted`).
     """
 
     network: nn.Module
