@@ -14,6 +14,7 @@ import sys
 import time
 from functools import partial
 
+import heads
 import step
 import torch
 from side_by_side import RESULTS
@@ -22,7 +23,6 @@ IMAGES, BATCH, PHOTOS = 256, 32, 2048
 step.IMAGES, step.BATCH = dict.fromkeys(step.SIZES, IMAGES), dict.fromkeys(step.SIZES, BATCH)
 STEPS = {"cnn": ["fp32"], "fnn": ["fp32"], "mlp": ["fp32"], "vit": ["fp32", "bf16"]}
 EPOCHS = 10  # of the Trainer in one call, so that what each call costs it counts as a tenth
-RUNS = 5  # trained together
 
 
 def embedding(device):
@@ -52,9 +52,8 @@ def embedding(device):
     }
 
 
-def heads(kind: str, device):
+def five(kind: str, device):
     """Five runs advanced sequentially and together, as benchmarks/heads.py has them."""
-    import heads as both
 
     def on_device(way):
         with torch.device(device):
@@ -68,8 +67,8 @@ def heads(kind: str, device):
         return run
 
     return {
-        "sequentially": within(on_device(both.sequentially)),
-        "together": within(on_device(both.together)),
+        "sequentially": within(on_device(heads.sequentially)),
+        "together": within(on_device(heads.together)),
     }
 
 
@@ -156,8 +155,8 @@ def measure(table: Table) -> None:
         flops = 8.8e9 * PHOTOS  # as open_clip's table of models has it
         table.add("embedding", way, lambda work=work: work, PHOTOS, flops, tops[way[-4:]])
     for kind in ("head", "cnn"):
-        for way, work in heads(kind, device).items():
-            table.add(f"five of {kind}", way, lambda work=work: work, RUNS * 227)
+        for way, work in five(kind, device).items():
+            table.add(f"five of {kind}", way, lambda work=work: work, heads.IMAGES)
     for of in (("cnn", "fp32"), ("vit", "bf16")):  # last: compiling takes its time
         add(*of, "plain loop, compiled", partial(step.plain, compiled=True))
 

@@ -8,7 +8,6 @@ backbones, few photos and epochs, with or without a GPU.
 """
 
 import argparse
-import csv
 import os
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import threading
 import time
 from pathlib import Path
 
+import pandas as pd
 import study
 import torch
 import yaml
@@ -25,15 +25,12 @@ from side_by_side import REPO, RESULTS
 sys.path.insert(0, str(REPO / "tests"))
 
 QUERY = ["nvidia-smi", "--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits"]
-MODELS = ["fnn_base", "cnn_base", "cnn_gen", "vit", "siglip2", "clip_ic", "clip_em", "clip_cs"]
+SHIPPED = yaml.safe_load((REPO / "config.yaml").read_text(encoding="utf-8"))
 CONFIG = {
     "dataset": {"name": "synthetic", "manifest": "results/synthetic/manifest.csv"},
     "paper": {"manifests": ["results/synthetic/manifest.csv"]},
-    "tasks": {"activity3": {"models": MODELS}},
-    "cross_validation": {
-        **dict.fromkeys(["from_scratch", "fine_tune", "mlp", "zero_shot", "linear_probe"], 0),
-        **dict.fromkeys(["pose", "prolip", "wise_ft", "tta", "ensemble"], 0),
-    },
+    "tasks": {"activity3": {"models": SHIPPED["paper"]["table_7"]["models"]}},
+    "cross_validation": dict.fromkeys(SHIPPED["cross_validation"], 0),
     "robustness": {"models": []},
 }
 TINY = {
@@ -53,7 +50,7 @@ def tiny(folder: Path) -> dict[str, dict]:
     from support import tiny_backbones  # of the tests
 
     return {
-        name: tiny_backbones.write(kind, folder / name) | {"weights": f"weights/{name}"}
+        name: tiny_backbones.write(kind, folder / name) | located(folder / name)
         for name, kind in KINDS.items()
     }
 
@@ -73,7 +70,12 @@ def full(folder: Path) -> dict[str, dict]:
     transformers.SiglipImageProcessor().save_pretrained(folder / "siglip2")
     transformers.ViTModel(transformers.ViTConfig()).save_pretrained(folder / "vit")
     transformers.ViTImageProcessor().save_pretrained(folder / "vit")
-    return {name: {"weights": f"weights/{name}"} for name in KINDS}
+    return {name: located(folder / name) for name in KINDS}
+
+
+def located(folder: Path) -> dict[str, str | None]:
+    """The keys of a backbone whose weights are in a folder of this machine."""
+    return {"weights": str(folder), "revision": None}
 
 
 def sampled(rows: list[tuple[float, float]], done: threading.Event) -> None:
@@ -104,6 +106,20 @@ def run(folder: Path, jobs: int) -> tuple[float, list[tuple[float, float]]]:
     return seconds, samples
 
 
+def measured(folder: Path, config: dict, jobs: int) -> dict[str, float]:
+    """Run a study in a new folder, print what its rules take, and return its row of the table."""
+    folder.mkdir()
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    seconds, samples = run(folder, jobs)
+    taken = study.by_rule(folder / "results")
+    row = {"jobs": jobs, "wall_s": round(seconds, 1), "cpu_s": round(taken["cpu_s"].sum(), 1)}
+    if samples:
+        row["gpu_busy"] = round(sum(busy for busy, _ in samples) / len(samples), 3)
+        row["gpu_mb"] = max(memory for _, memory in samples)
+    print(taken.to_string(na_rep=""), *(f"{k}: {v}" for k, v in row.items()), sep="\n")
+    return row
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, nargs="+", default=[7], help="on the GPU at once")
@@ -111,29 +127,13 @@ def main() -> None:
     options = parser.parse_args()
     if not options.tiny and not torch.cuda.is_available():
         sys.exit("torch finds no GPU here; --tiny runs without one")
-    rows = []
-    for jobs in options.jobs:
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            blocks = (tiny if options.tiny else full)(folder / "weights")
-            for block in blocks.values():
-                block |= {"revision": None}
-            blocks["clip_letterbox"] = blocks["clip"]
-            config = CONFIG | {"backbones": blocks} | (TINY if options.tiny else {})
-            (folder / "config.yaml").write_text(yaml.safe_dump(config))
-            seconds, samples = run(folder, jobs)
-            taken = study.by_rule(folder / "results")
-        row = {"jobs": jobs, "wall_s": round(seconds, 1), "cpu_s": round(taken["cpu_s"].sum(), 1)}
-        if samples:
-            row["gpu_busy"] = round(sum(busy for busy, _ in samples) / len(samples), 3)
-            row["gpu_mb"] = max(memory for _, memory in samples)
-        rows.append(row)
-        print(taken.to_string(na_rep=""), *(f"{k}: {v}" for k, v in row.items()), sep="\n")
+    with tempfile.TemporaryDirectory() as name:
+        blocks = (tiny if options.tiny else full)(Path(name, "weights"))
+        blocks["clip_letterbox"] = blocks["clip"]
+        config = CONFIG | {"backbones": blocks} | (TINY if options.tiny else {})
+        rows = [measured(Path(name, str(jobs)), config, jobs) for jobs in options.jobs]
     RESULTS.mkdir(parents=True, exist_ok=True)
-    with open(RESULTS / "gpu_study.csv", "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, max(rows, key=len))
-        writer.writeheader()
-        writer.writerows(rows)
+    pd.DataFrame(rows).to_csv(RESULTS / "gpu_study.csv", index=False)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ import itertools
 
 import side_by_side
 
-RUNS, WIDTH, EPOCHS, BATCH = 5, 512, 1, 32
+RUNS, WIDTH, EPOCHS, BATCH, PHOTOS = 5, 512, 1, 32, 227
+IMAGES = RUNS * EPOCHS * PHOTOS  # that all runs train on
 
 
 def setting():
@@ -20,7 +21,7 @@ def setting():
 
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    labels = torch.randint(0, 3, (227,))
+    labels = torch.randint(0, 3, (PHOTOS,))
 
     def head():
         sizes = [WIDTH, 512, 256, 128]
@@ -35,8 +36,8 @@ def setting():
         return networks.cnn(CNN(type="cnn", channels=[32, 64, 128], hidden=128), 64, 3)
 
     return {
-        "head": (head, torch.randn(227, WIDTH), labels),
-        "cnn": (cnn, torch.randn(227, 3, 64, 64), labels),
+        "head": (head, torch.randn(PHOTOS, WIDTH), labels),
+        "cnn": (cnn, torch.randn(PHOTOS, 3, 64, 64), labels),
     }
 
 
@@ -98,5 +99,5 @@ if __name__ == "__main__":
         "heads",
         WAYS,
         argparse.ArgumentParser(description=__doc__),
-        lambda options, _: (RUNS * EPOCHS * 227, "images"),
+        lambda options, _: (IMAGES, "images"),
     )

@@ -12,17 +12,14 @@ takes to import what it needs.
 """
 
 import argparse
-import resource
 import statistics
-import subprocess
 import sys
-import time
 from collections import Counter
 
 import step
 import torch
 import yaml
-from side_by_side import ONE_THREAD, REPO
+from side_by_side import ONE_THREAD, REPO, of_process, timed
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -82,15 +79,7 @@ def operations(kind: str, precision: str) -> int:
 def overhead(kind: str, repeats: int) -> float:
     """Milliseconds, the median of `repeats` steps."""
     step.IMAGES[kind] = step.BATCH[kind] = FEW
-    epoch = step.workflows(kind)
-    epoch()
-
-    def once() -> float:
-        start = time.process_time()
-        epoch()
-        return time.process_time() - start
-
-    return 1e3 * statistics.median(once() for _ in range(repeats))
+    return 1e3 * timed(step.workflows(kind), repeats)
 
 
 def processes() -> Counter:
@@ -112,15 +101,9 @@ def processes() -> Counter:
 
 def start(recipe: str, library: str | None, repeats: int) -> float:
     """CPU seconds of a process with the imports of a training, the median of `repeats`."""
-
-    def once() -> float:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        code = SETUP.format(recipe=recipe) + IMPORTS[library] + "\nimport gc; gc.freeze()"
-        subprocess.run([sys.executable, "-c", code], check=True, env=ONE_THREAD)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-    return statistics.median(once() for _ in range(repeats))
+    code = SETUP.format(recipe=recipe) + IMPORTS[library] + "\nimport gc; gc.freeze()"
+    command = [sys.executable, "-c", code]
+    return statistics.median(of_process(command, ONE_THREAD)[0] for _ in range(repeats))
 
 
 def main() -> None:

@@ -64,12 +64,17 @@ def run(
 
 
 def _seconds(command: list[str], env: dict[str, str]) -> float:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    told = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    whole = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    counted = json.loads(told.splitlines()[-1])
+    whole, printed = of_process(command, env)
+    counted = json.loads(printed.splitlines()[-1])
     return whole if counted is None else counted
+
+
+def of_process(command: list[str], env: Mapping[str, str]) -> tuple[float, str]:
+    """CPU seconds of a process and its children, and what it printed."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout
 
 
 def _tell(name: str, found: dict[str, list[float]], units: dict, counted: str) -> None:

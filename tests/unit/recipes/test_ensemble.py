@@ -254,7 +254,7 @@ def test_a_deployed_ensemble_sees_each_view_once_and_combines_its_members():
 def test_members_on_the_same_features_are_computed_once(monkeypatch):
     whole, calls = Preprocessing(8, "resize_crop"), []
     monkeypatch.setattr(trained, "frozen_backbone", lambda setup, device: calls.append(setup))
-    alone = [dataclasses.replace(member(seed, whole), shared=None) for seed in range(3)]
+    alone = [member(seed, whole) for seed in range(3)]
     shared = [dataclasses.replace(one, shared="clip/whole") for one in alone[:2]]
     combine = ensembles.Combine(*map(torch.from_numpy, (vote.mean(3, 3).weight, np.zeros(3))))
     photos = torch.randint(0, 256, (5, 3, 8, 8), dtype=torch.uint8)

@@ -16,6 +16,7 @@ from stillact.config.synthetic import Pretrain
 from stillact.core.errors import InputError
 from stillact.models import embed
 from stillact.models.backbones import loading
+from stillact.models.precision import NAMES
 from stillact.models.prompts import normalised
 from stillact.synthetic import rendering, shipped
 
@@ -23,7 +24,6 @@ ROOT = Path(__file__).parents[3]
 RAW = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["pretrain"]
 SETTINGS = Pretrain(**RAW)
 CLASSES = {"walking_running": "walking", "sitting": "sitting", "standing": "standing"}
-TYPES = {"fp32": "float32", "bf16": "bfloat16"}
 LOADERS = {"clip": "open_clip", "siglip": "open_clip", "vit": "timm", "pose": "timm_pose"}
 
 
@@ -64,10 +64,10 @@ def test_a_shipped_tower_knows_the_activities_of_new_scenes(tmp_path, scenes, to
 def test_at_most_one_answer_of_a_probe_in_90_changes_in_bf16(tmp_path, scenes, tower):
     photos, labels = scenes
     answers = []
-    for precision in ("fp32", "bf16"):
+    for dtype, precision in NAMES.items():
         model = loading.converted(backbone(tower, tmp_path), precision)
         features = normalised(embed.of_photos(model, photos))
-        assert next(model.image.parameters()).dtype == getattr(torch, TYPES[precision])
+        assert next(model.image.parameters()).dtype == dtype
         answers.append(cross_val_predict(LogisticRegression(C=100), features, labels, cv=10))
     assert (answers[0] == labels).mean() > 0.5
     assert (answers[0] != answers[1]).sum() <= 1
