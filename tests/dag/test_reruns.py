@@ -295,6 +295,10 @@ def test_older_weights_in_place_of_others_are_noticed(rerun):
             | {"recipes_figure", "more_photos", "alpha_curve", "robustness"}
             | FIGURES,
         ),
+        (
+            "workflow/scripts/evaluation/answer.py",
+            {"answer", "recipes_figure", "error_figures", "more_photos", "review", "report"},
+        ),
         ("workflow/report/report.css", {"report", "review"}),
         ("data/paper_results.csv", {"model_table", "accuracy_figure", "report"}),
     ],

@@ -408,6 +408,7 @@ rule error_figures:
         rates=rules.errors.output.rates,
         agreement=rules.errors.output.agreement,
         wrong_by_all=rules.errors.output.wrong_by_all,
+        answer=lambda wildcards: rules.answer.output.json if wildcards.task == MAIN else [],
         images=rules.fetch.output[0],
     output:
         svg=report(

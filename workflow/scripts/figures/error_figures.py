@@ -8,6 +8,7 @@ from stillact.core import logs
 from stillact.core.tables import read_csv
 from stillact.data.fetch.cache import cached
 from stillact.evaluation import error_analysis
+from stillact.evaluation.answer import Answer
 from stillact.evaluation.shown import shown
 from stillact.figures import errors as error_figures
 from stillact.figures import style
@@ -18,7 +19,7 @@ with logs.job(snakemake.log[0]):
     rates = of.of(read_csv(given.rates))
     agreement = of.of_pairs(read_csv(given.agreement))
     wrong = read_csv(given.wrong_by_all).query("scheme == @of.scheme")
-    lines = of.models[:1]
+    lines = [of.one(Answer.read(Path(given.answer)).chosen if given.answer else None)]
     if len(of.models) > 1:
         lines = [*lines, f"mean of {len(of.models)} models"]
         rates = pd.concat([rates, error_analysis.mean_over_models(rates, lines[1])])

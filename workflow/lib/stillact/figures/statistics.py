@@ -140,7 +140,7 @@ def covered(table: pd.DataFrame) -> Figure:
         )
     order = table[table["fill"] == "mean"].sort_values("accuracy_nothing", ascending=False)
     models = order["model"].tolist()
-    figure = Figure(figsize=(WIDTH, 1.9 + 0.4 * len(models)))
+    figure = Figure(figsize=(WIDTH, 2.1 + 0.4 * len(models)))
     grid = figure.subplots(1, len(FILLS), sharex=True, sharey=True)
     for axes, (fill, title) in zip(grid, FILLS.items(), strict=True):
         rows = table[table["fill"] == fill].set_index("model").loc[models]
@@ -166,7 +166,7 @@ def covered(table: pd.DataFrame) -> Figure:
     figure.legend(
         *grid[0].get_legend_handles_labels(),
         loc="outside upper left",
-        ncols=3,
+        ncols=2,
         title=_over_covered(table),
         alignment="left",
     )
