@@ -4,7 +4,7 @@ The workflow packs the photos and trains all seeds in one process (`jobs.train_r
 `train_from_scratch_*` do: it also predicts and writes tables and weights). The script is
 transformers' Trainer on an image folder that is decoded each epoch, one process per seed; for
 comparison, the same on tensors that are decoded once per process, which shows the cost of decoding.
-Three seeds of three epochs on 285 photos: same network, photos, batches and steps, fp32, whole
+Three seeds of three epochs on 200 photos: same network, photos, batches and steps, fp32, whole
 processes with their imports.
 """
 
@@ -122,7 +122,7 @@ WAYS = {
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    side_by_side.photo_options(parser, 285)
+    side_by_side.photo_options(parser, 200)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)

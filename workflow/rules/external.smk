@@ -105,6 +105,7 @@ if cfg.external:
             "results/benchmarks/external/answers/{asked}.tsv"
         wildcard_constraints:
             asked=ASKED,
+        priority: LOADS_WEIGHTS
         conda:
             "../../envs/backbones.yaml"
         threads: 2

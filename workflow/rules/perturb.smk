@@ -18,6 +18,7 @@ rule occlude:
         "results/benchmarks/cover/{task}/{asked}.tsv"
     wildcard_constraints:
         asked=ASKED,
+    priority: LOADS_WEIGHTS
     group:
         "explain"
     conda:
@@ -89,6 +90,7 @@ rule corrupt:
         "results/benchmarks/robustness/{task}/asked/{asked}.tsv"
     wildcard_constraints:
         asked=ASKED,
+    priority: LOADS_WEIGHTS
     group:
         "explain"
     conda:

@@ -29,6 +29,7 @@ rule saliency_maps:
         "results/benchmarks/explain/{task}/{model}.tsv"
     wildcard_constraints:
         model="|".join(cfg.explained) or "-",
+    priority: LOADS_WEIGHTS
     group:
         "explain"
     conda:

@@ -43,6 +43,7 @@ for recipe in RECIPES.values():
                 f"results/benchmarks/train/{{task}}/{{model}}/{split}/{seed}.tsv"
             wildcard_constraints:
                 task=of,
+            priority: LOADS_WEIGHTS if recipe.derived else 0
             group:
                 f"train_{kind}"
             conda:
