@@ -32,7 +32,7 @@ test: .venv/installed  ## the whole test suite
 	@$(BIN)/python -m pytest tests/dag tests/e2e --numprocesses 2 --dist worksteal
 	@$(BIN)/python tests/fuzz/photos.py --images 16400
 
-BENCHES := imports starts decode fetch heads embed step seeds
+BENCHES := imports starts decode fetch embed step seeds
 
 # The peers have an environment of their own, which sees what .venv has.
 .venv-bench/installed: .venv/installed benchmarks/requirements.txt

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from side_by_side import REPO, RESULTS
 
-TABLES = ["study", "imports", "seeds", "step", "embed", "starts", "heads", "decode", "fetch"]
+TABLES = ["study", "imports", "seeds", "step", "embed", "starts", "decode", "fetch"]
 PACKAGES = ["torch", "torchvision", "transformers", "open_clip_torch", "snakemake", "numpy"]
 PEERS = ["accelerate", "clip-benchmark", "img2dataset"]
 

@@ -2,10 +2,9 @@
 
 The workflow packs the photos and trains all seeds in one process (`jobs.train_runs`, as the rules
 `train_from_scratch_*` do: it also predicts and writes tables and weights). The script is
-transformers' Trainer on an image folder that is decoded each epoch, one process per seed; for
-comparison, the same on tensors that are decoded once per process, which shows the cost of decoding.
-Three seeds of three epochs on 200 photos: same network, photos, batches and steps, fp32, whole
-processes with their imports.
+transformers' Trainer on an image folder that is decoded each epoch, one process per seed. Three
+seeds of three epochs on 200 photos: same network, photos, batches and steps, fp32, whole processes
+with their imports.
 """
 
 import argparse
@@ -52,10 +51,9 @@ def workflow(options) -> None:
         jobs.train_runs(setup_of(plan), plan, files, runs, folder / "unfinished", "cpu", 1)
 
 
-def one_process_per_seed(options, cached: bool) -> None:
+def one_process_per_seed(options) -> None:
     for seed in range(options.seeds):
-        told = ["--one", str(seed), *(["--cached"] if cached else [])]
-        command = [sys.executable, __file__, *told, "--epochs", str(options.epochs)]
+        command = [sys.executable, __file__, "--one", str(seed), "--epochs", str(options.epochs)]
         subprocess.run([*command, "--folder", str(options.folder)], check=True, stdout=sys.stderr)
 
 
@@ -75,17 +73,14 @@ def one(options) -> None:
     class Photos(torch.utils.data.Dataset):
         def __init__(self, subset: str):
             self.rows = [i for i in range(len(paths)) if SUBSETS[i % len(SUBSETS)] == subset]
-            self.held = [self.read(i) for i in self.rows] if options.cached else None
-
-        def read(self, row: int) -> dict:
-            with Image.open(paths[row]) as image:
-                return {"images": look(image.convert("RGB")), "labels": row % 3}
 
         def __len__(self) -> int:
             return len(self.rows)
 
         def __getitem__(self, place: int) -> dict:
-            return self.held[place] if self.held else self.read(self.rows[place])
+            row = self.rows[place]
+            with Image.open(paths[row]) as image:
+                return {"images": look(image.convert("RGB")), "labels": row % 3}
 
     with tempfile.TemporaryDirectory() as name:
         settings = transformers.TrainingArguments(
@@ -116,8 +111,7 @@ def one(options) -> None:
 
 WAYS = {
     "workflow": workflow,
-    "Trainer, one process per seed, decoding each epoch": lambda o: one_process_per_seed(o, False),
-    "Trainer, one process per seed, tensors in memory": lambda o: one_process_per_seed(o, True),
+    "Trainer, one process per seed": one_process_per_seed,
 }
 
 if __name__ == "__main__":
@@ -127,7 +121,6 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--cached", action="store_true", help=argparse.SUPPRESS)
     known, _ = parser.parse_known_args()
     if known.one is not None:
         one(known)
