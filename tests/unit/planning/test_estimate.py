@@ -1,9 +1,14 @@
 """What a study takes: from the benchmarks of earlier runs where there are some, scaled."""
 
+import re
+from pathlib import Path
+
 import pandas as pd
 import pytest
+import yaml
 
 from stillact.planning import estimate, past
+from stillact.study.load import load
 from support import records
 
 HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
@@ -85,3 +90,13 @@ def test_the_total_in_a_sentence(cpu_hours, gpu_hours, cores, told):
     text = estimate.sentence(table, cores)
     assert told in text
     assert text.endswith("and 2.3 GB of disk.")
+
+
+def test_the_weights_of_runs_in_a_sentence():
+    raw = yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8"))
+    read, none = (
+        estimate.about_weights(load({**raw, "keep_weights": keep})) for keep in ("read", "none")
+    )
+    (gb,) = re.findall(r"weights of runs take (\d+\.\d) GB\.", read)
+    assert "With keep_weights: none" in read
+    assert f"take at most {gb} GB" in none

@@ -81,7 +81,8 @@ def about_weights(cfg: Config) -> str:
     gb = weights_gb(cfg)
     if cfg.keep_weights == "none":
         return (
-            f"Weights of runs are deleted after their last use; until then they take {gb:.1f} GB."
+            "Weights of runs are deleted after their last use; until then they take at most "
+            f"{gb:.1f} GB."
         )
     if gb < 1:
         return ""
