@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 
+from stillact.report import tables
 from support.reports import ANOVA, located, page
 
 
@@ -46,6 +47,16 @@ def test_statistics_are_shown_as_they_are(study):
     empty = page(study, shown={"statistics/anova": ANOVA.iloc[:0]})
     assert "The paper's analysis of variance" not in empty.text
     assert "sure" not in empty.all("id")
+
+
+def test_zero_is_shown_as_zero_after_a_sum_too():
+    table = pd.DataFrame({"difference": [0.1 + 0.2 - 0.3, -4e-18, 0.3 - 0.2], "p": [1e-17, 0.5, 1]})
+    (shown,) = tables.shown_as_they_are({"statistics/activity3/pairs": table}, {})["sure"]
+    assert [[text for text, _ in row] for row in shown["rows"]] == [
+        ["0", "< 0.001"],
+        ["0", "0.5"],
+        ["0.1", "1"],
+    ]
 
 
 def test_photos_have_their_path_and_not_their_id(study):

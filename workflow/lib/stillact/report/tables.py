@@ -17,6 +17,7 @@ from stillact.report.captions import SHOWN
 P_VALUES = {"p", "p_holm", "mcnemar_p", "mcnemar_p_holm"}
 AUDIT_ROWS = 200  # maximum; a burst has one per photo
 SMALLEST_P = 0.001  # smaller values are shown as "< 0.001"
+ZERO = 1e-12  # a smaller number is 0, but for the rounding of a sum
 # The section of a table, by its folder, or by its name where that has a section of its own.
 SECTIONS = {"selection": "recipes", "statistics": "sure", "explain": "looking", "errors": "errors"}
 SECTIONS |= {"robustness": "robustness", "external": "elsewhere"}
@@ -126,7 +127,9 @@ def _figures(value: float, smallest: float) -> str:
     """Three significant digits, or "< `smallest`"."""
     if pd.isna(value):
         return "–"
-    return f"< {smallest}" if 0 <= value < smallest else figures(value)
+    if 0 <= value < smallest:
+        return f"< {smallest}"
+    return figures(value if abs(value) >= ZERO else 0)
 
 
 def split(holdout: pd.DataFrame, classes: Sequence[str]) -> dict:
