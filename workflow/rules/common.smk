@@ -165,8 +165,8 @@ COVER_BY = cfg.asked(cfg.occluded)
 CORRUPT_BY = cfg.asked(cfg.robustness_models)
 ASKED = f"{OF_ONE_MODEL}|frozen/[a-z0-9_/-]+"
 
-# Priority of the jobs that load weights of runs. With `keep_weights: none` they run before further
-# trainings, so that the weights are deleted soon.
+# Priority of the jobs that load weights of networks. With `keep_weights: none` they run before
+# further trainings, so that the weights are deleted soon; those of ensembles are some kB.
 LOADS_WEIGHTS = int(cfg.keep_weights == "none")
 
 # Models of the main task: those trained in epochs, the ensembles that take the mean, test-time

@@ -19,4 +19,5 @@ def drawn_whole(monkeypatch):
             FigureCanvasAgg(figure).draw()
             left, bottom, right, top = figure.get_tightbbox().extents
             width, height = figure.get_size_inches()
-            assert min(left, bottom, width - right, height - top) >= -0.02  # inches
+            beyond = max(-left, -bottom, right - width, top - height)  # inches
+            assert beyond * figure.dpi <= 1
