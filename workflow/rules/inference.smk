@@ -217,7 +217,12 @@ rule export:
         expand(
             "results/export/{file}",
             file=["README.md", "config.json", "model.onnx", "model.safetensors", "predict.py"]
-            + (["detector.onnx"] if any(map(cfg.looks_at_people, DEPLOYABLE)) else []),
+            # empty for a model that looks at no person: none of an earlier export is left
+            + (
+                ["detector.onnx"]
+                if any(map(cfg.looks_at_people, {*DEPLOYABLE, *cfg.candidates}))
+                else []
+            ),
         ),
     log:
         "results/logs/export.log",

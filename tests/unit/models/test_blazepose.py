@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from stillact.core.errors import InputError
+from stillact.inference import export
 from stillact.models import blazepose as bp
 from support.tflite_graphs import lite
 
@@ -123,14 +124,8 @@ def test_a_batch_is_as_one_by_one(name, request):
 def test_onnx_runtime_gives_the_same(tmp_path, name, request):
     network = request.getfixturevalue(name)
     given = photos(network.network.input_shape[1], 3)
-    program = torch.onnx.export(
-        network.eval(),
-        (given[:2],),
-        dynamo=True,
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
-        input_names=["photos"],
-        verbose=False,
-    )
+    shapes = ({0: torch.export.Dim("batch")},)
+    program = export.exported(network.eval(), (given[:2],), shapes, ["photos"], [])
     program.save(tmp_path / "a.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "a.onnx", providers=["CPUExecutionProvider"])
     expected = network(given)

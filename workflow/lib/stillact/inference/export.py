@@ -189,7 +189,7 @@ def exported(
     """The ONNX program of a model.
 
     Args:
-        model: in eval mode, on the CPU.
+        model: in eval mode, on the CPU. Its activations are no longer in place afterwards.
         example: its arguments.
         shapes: of `torch.export`: the dynamic dimensions of each argument.
         inputs, outputs: names in the graph.
@@ -203,6 +203,9 @@ def exported(
             f"the model has {size / 1e9:.1f} GB of weights, more than the {LARGEST / 1e9:.1f} GB "
             "of one ONNX file; set a model with a smaller backbone (deploy: in config.yaml)"
         )
+    for module in model.modules():  # in place, the exporter takes up to twice as long
+        if getattr(module, "inplace", False):
+            module.inplace = False
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)  # the exporter's warnings about its own rewriting
     try:
