@@ -1,5 +1,6 @@
 """Fixtures that several kinds of tests share."""
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -12,11 +13,15 @@ from filelock import FileLock
 
 from support import people
 from support.fault_server import FaultServer
-from support.projects import MADE, PROJECT, Project, copy, fresh, write_weights
+from support.projects import EXPORTED, MADE, PROJECT, Project, copy, fresh, write_weights
 
 # Each of some hundred processes would compile and parse the same modules again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# Of tiny tensors, a second thread costs more than it gives; the variable is for what is started.
+torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
 
 # How long an example takes says how busy the machine is.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -31,13 +36,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: (any(needs[item]), not needs[item][1]))
 
 
-@pytest.fixture(scope="module")
-def one_thread() -> Iterator[None]:
-    """For tests with tiny tensors: a second thread costs more than it gives."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def pytest_collection_finish() -> None:
+    """What is imported by now is exempt from garbage collection, as in jobs: statsmodels collects
+    in each call."""
+    gc.freeze()
 
 
 @pytest.fixture
@@ -83,6 +85,19 @@ def finished(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Project
         fresh(folder, weights).run()
 
     return shared(tmp_path_factory, "finished/größere Übung", make)
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory, finished: Project) -> Project:
+    """The same with the photos of `new` predicted by the chosen model, which is exported. Shared:
+    look, do not touch."""
+
+    def make(folder: Path) -> None:
+        project = copy(finished.folder, folder, *PROJECT, *MADE)
+        project.add_photos()
+        project.run(*EXPORTED)
+
+    return shared(tmp_path_factory, "exported", make)
 
 
 @pytest.fixture(scope="session")

@@ -32,10 +32,10 @@ RUNTIME = {"ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"}
 
 
 @pytest.fixture(scope="module")
-def made(finished, tmp_path_factory):
+def made(exported, tmp_path_factory):
     """A copy of the finished study, with the app of its model."""
     folder = tmp_path_factory.mktemp("app") / "copy"
-    project = copy(finished.folder, folder, *PROJECT, *MADE)
+    project = copy(exported.folder, folder, *PROJECT, *MADE)
     project.run("--", "app")
     return project
 

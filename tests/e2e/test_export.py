@@ -1,23 +1,18 @@
 """The model that is used, exported from the finished tiny study."""
 
 import json
-import shutil
 
 import numpy as np
 
 from stillact.core.tables import read_csv
 from support import exports
+from support.projects import EXPORTED, NEW
 
 FILES = {"README.md", "config.json", "model.onnx", "model.safetensors", "predict.py"}
 
 
-def test_the_example_answers_as_predict_does(rerun):
-    results = rerun.folder / "results"
-    images = read_csv(results / "data/images.csv")
-    (rerun.folder / "new").mkdir()
-    for image, sha256 in zip(images["id"][:8], images["sha256"], strict=False):
-        shutil.copy(rerun.folder / "cache" / sha256[:2] / sha256, rerun.folder / f"new/{image}.png")
-    rerun.run("--config", "photos=new", "--", "predict", "export")
+def test_the_example_answers_as_predict_does(exported):
+    results = exported.folder / "results"
     assert {path.name for path in (results / "export").iterdir()} == FILES
     used = json.loads((results / "deployed/model.json").read_text())
     told = json.loads((results / "export/config.json").read_text())
@@ -31,12 +26,11 @@ def test_the_example_answers_as_predict_does(rerun):
     assert f"{100 * answer['accuracy']:.1f} %" in (results / "export/README.md").read_text()
 
     expected = read_csv(results / "predict/predictions.csv")
-    photos = [rerun.folder / "new" / path for path in expected["path"]]
+    photos = [exported.folder / NEW / path for path in expected["path"]]
     said, found = exports.answers(results / "export", photos)
     assert said == expected["predicted"].tolist()
     np.testing.assert_allclose(found, expected["confidence"], rtol=0, atol=1e-4)
-    again = rerun.run("--config", "photos=new", "--", "predict", "export")
-    assert "Nothing to be done" in again
+    assert "Nothing to be done" in exported.run(*EXPORTED)
 
 
 def test_another_model_to_use_is_exported_without_any_training(rerun):

@@ -10,7 +10,7 @@ import pandas as pd
 
 RUN = "results/runs/activity3/cnn_base/holdout/seed_0/predictions.csv"
 LONG = {
-    "recipes": {"from_scratch": {"size": 32, "max_epochs": 150, "patience": 150}},
+    "recipes": {"from_scratch": {"size": 32, "max_epochs": 50, "patience": 50}},
     "seeds": [0, 1, 2],
     "runs_per_job": 3,
 }

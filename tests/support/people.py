@@ -1,9 +1,6 @@
 """A study of models that look at a detected person, and of ensembles of them."""
 
-import shutil
-
-from stillact.core.tables import read_csv
-from support.projects import Project
+from support.projects import NEW, Project
 
 MODELS = {
     "clip_pair": {
@@ -25,16 +22,11 @@ CHANGES = {
     "paper": None,
     "sweep": {"models": []},
 }
-NEW = "new"  # the folder of the photos to predict
 PREDICTED = ["--config", f"photos={NEW}", "deploy=vote", "--", "predict", "export"]
 
 
 def run(project: Project) -> None:
     """Run this study in a copy of the finished one, up to predictions, an export and the report."""
     project.configure(CHANGES)
-    images = read_csv(project.folder / "results/data/images.csv")
-    (project.folder / NEW).mkdir()
-    for image, sha256 in zip(images["id"][:8], images["sha256"], strict=False):
-        cached = project.folder / "cache" / sha256[:2] / sha256
-        shutil.copy(cached, project.folder / NEW / f"{image}.png")
+    project.add_photos()
     project.run(*PREDICTED, "results/report.html")

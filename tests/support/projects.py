@@ -9,11 +9,14 @@ from pathlib import Path
 
 import yaml
 
+from stillact.core.tables import read_csv
 from support import tiny_backbones
 
 REPO = Path(__file__).parents[2]
 PROJECT = ["Snakefile", "config.yaml", "workflow", "envs", "profiles", "data"]
 MADE = ["weights", "results", "cache", ".snakemake"]
+NEW = "new"  # the folder of the photos to predict
+EXPORTED = ["--config", f"photos={NEW}", "--", "predict", "export"]
 SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "2"]
 
 PAPERS = ["fnn_base", "cnn_base", "cnn_gen", "vit", "siglip2", "clip_ic", "clip_em", "clip_cs"]
@@ -104,6 +107,14 @@ class Project:
         output, _ = process.communicate(timeout=1500)
         assert process.returncode != 0, output
         return output
+
+    def add_photos(self) -> None:
+        """Copy eight photos of the study to the folder `new`."""
+        images = read_csv(self.folder / "results/data/images.csv")
+        (self.folder / NEW).mkdir()
+        for image, sha256 in zip(images["id"][:8], images["sha256"], strict=False):
+            cached = self.folder / "cache" / sha256[:2] / sha256
+            shutil.copy(cached, self.folder / NEW / f"{image}.png")
 
     def csv_bytes(self) -> dict[str, bytes]:
         results = self.folder / "results"

@@ -65,8 +65,6 @@ PLANS = {
     "prolip": dict(recipe="prolip", **ON, training=EPOCHS | dict(penalty=1.0)),
 }
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def stand(folder: Path, kind: str) -> dict[str, Path]:
     """What the setups on a tiny backbone read."""

@@ -43,7 +43,6 @@ CNN = FromScratchPlan(
     ),
 )
 CPU = torch.device("cpu")
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

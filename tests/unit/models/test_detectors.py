@@ -31,8 +31,6 @@ MODELS = {
     "d_fine": (transformers.DFineConfig, transformers.DFineForObjectDetection),
 }
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def save_detector(name: str, folder: Path) -> Path:
     """A detector of the default size with random weights, and its image processor. It finds about

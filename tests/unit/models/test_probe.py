@@ -28,8 +28,6 @@ WORDS = {"sitting": ["a seat", "sits"], "standing": ["stands"], "walking_running
 SETTINGS = LinearProbe(c=[0.1, 1, 10, 100], folds=4)
 CPU = torch.device("cpu")
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):

@@ -19,7 +19,6 @@ from support.tflite_graphs import Writer, lite, sparse
 
 RELU, RELU6, TANH = 1, 3, 4
 SAME, VALID = 0, 1
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def random(*shape: int, type: str = "float32") -> np.ndarray:

@@ -34,8 +34,6 @@ DRAWN = {  # by chance
     "spatter",
 }
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def photos(count=3, size=224) -> torch.Tensor:
     """Blots of colour, such as a photo has, and a little grain."""

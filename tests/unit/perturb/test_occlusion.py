@@ -21,8 +21,6 @@ SEEN = Preprocessing(SIZE, "squash")
 WHOLE = View.of(SEEN, 200, 100)
 BOXES = [Box(20.0, 10.0, 80.0, 60.0), Box(100.0, 40.0, 120.0, 70.0)]  # shares 0.15 and 0.03
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.mark.parametrize("geometry", ["squash", "letterbox", "resize_crop"])
 @pytest.mark.parametrize(

@@ -30,9 +30,6 @@ TEXTS = {"sitting": ["sits", "a seat"], "standing": ["stands"], "walking_running
 BYTES = ("predictions.csv", "history.csv", "weights.safetensors")
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-
 @pytest.fixture(params=TOWERS)
 def record(request, tmp_path):
     """The weights.json of a tiny backbone."""

@@ -28,8 +28,6 @@ CPU = torch.device("cpu")
 SUBSETS = {"train": 30, "validation": 6, "test": 6}
 COUNT = sum(SUBSETS.values())
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def plan(classes: list[str] = CLASSES) -> PosePlan:
     training = LinearProbe(c=[0.1, 1.0, 10.0], folds=3)

@@ -27,8 +27,6 @@ TRAIN, VALIDATION, TEST = 21, 9, 6
 PROBABILITIES = [f"prob_{name}" for name in CLASSES]
 SCALE = 100.0
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def around_timm(proj: str, bias: bool):
     """A CLIP of open_clip's around a ViT of timm's that pools by an average."""

@@ -37,8 +37,6 @@ BASES = {
     "prolip": (prolip, dict(prompts="words", training=SETTINGS | dict(penalty=1.0))),
 }
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def of(recipe: str) -> dict:
     """The plan of a model that views are taken with, as a mapping."""

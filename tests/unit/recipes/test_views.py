@@ -29,8 +29,6 @@ MODELS = {
     "mlp": MLP,
 }
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def plan(recipe: str, sees: list[str], mirror: bool, **more):
     block = dict(recipe=recipe, backbone="tiny", classes=CLASSES, sees=sees, mirror=mirror)

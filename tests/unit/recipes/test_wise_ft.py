@@ -34,8 +34,6 @@ BASE = FineTunePlan(
     training=TRAINING,
 )
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):

@@ -14,8 +14,6 @@ from stillact.models.backbones.base import Backbone
 from stillact.saliency import attention, legrad
 from support.tiny_backbones import EVERY, PATCH, SIZE, load
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 # legrad-torch 1.1 on open_clip 2.23.0: the map of prompt 0 at pixel rows and columns 4, 12, 20, 28.
 OFFICIAL = {
     2: [

@@ -23,7 +23,6 @@ from stillact.training.jobs import Setup
 from stillact.training.trained import Trained
 from support.tiny_backbones import PATCH, SIZE, load
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 CLASSES = ["sitting", "standing", "walking_running"]
 SEEN = Preprocessing(SIZE, "resize_crop")
 

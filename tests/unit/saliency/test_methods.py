@@ -11,8 +11,6 @@ from stillact.saliency import attention, legrad
 from stillact.saliency import methods as saliency_methods
 from support.tiny_backbones import PATCH, SIZE, load
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(params=["open_clip", "open_clip_pooler", "timm", "transformers"])
 def network(request, tmp_path) -> Classifier:

@@ -19,9 +19,6 @@ PLAIN = CNN(type="cnn", channels=[4], hidden=8)
 FULL = CNN(type="cnn", channels=[4, 6], hidden=8, batch_norm=True, dropout=0.3)
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-
 def settings(**changes) -> FromScratch:
     values = dict(size=SIZE, geometry="letterbox", learning_rate=0.003, weight_decay=0.01)
     values |= dict(batch_size=10, max_epochs=6, patience=6)

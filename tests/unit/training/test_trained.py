@@ -36,8 +36,6 @@ RECIPES = {
     "similarity": (mlp, dict(backbone="tiny", features="similarity", prompts="words"), LAYERS),
 }
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
