@@ -13,10 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stillact.core.tables import read_csv
 from support import app, people
 from support.chromium import Tab, installed
-from support.projects import MADE, PROJECT, copy
+from support.projects import MADE, PROJECT, Project, copy
 
 BINARY = installed()
 pytestmark = [
@@ -53,9 +52,7 @@ def photos(folder: Path, results: Path) -> list[Path]:
     if COCO:
         for file in sorted(Path(COCO, "val2017").glob("*.jpg"))[:6]:
             shutil.copy(file, folder)
-    images = read_csv(results / "data/images.csv")
-    for image, sha256 in zip(images["id"][:6], images["sha256"], strict=False):
-        shutil.copy(results.parent / "cache" / sha256[:2] / sha256, folder / f"{image}.png")
+    Project(results.parent).copy_photos(6, folder)
     found = sorted(folder.iterdir())
     with Image.open(found[0]) as image:
         scene = image.convert("RGB")

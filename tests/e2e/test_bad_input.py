@@ -43,12 +43,15 @@ def test_config(project, change, words):
 
 
 def test_the_config_of_another_study_writes_nothing_into_these_results(rerun):
+    images = rerun.folder / "results/data/images.csv"
+    images.unlink()
     before = rerun.csv_bytes()
     rerun.configure({"dataset": {"name": "others"}})
     output = rerun.fail("--", "data")
     assert "Traceback" not in output
     assert "results/ is of the study tiny (results/synthetic/manifest.csv)" in output
     assert "use its config (--configfile study.yaml)" in output
+    assert not images.exists()
     assert rerun.csv_bytes() == before
 
 

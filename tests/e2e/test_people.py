@@ -7,8 +7,8 @@ import pandas as pd
 
 from stillact.core.tables import read_csv
 from support import exports
-from support.people import CHANGES, PREDICTED
-from support.projects import MADE, NEW, PROJECT, copy
+from support.people import CHANGES
+from support.projects import EXPORTED, MADE, NEW, PROJECT, copy
 
 FILES = {"README.md", "config.json", "detector.onnx", "model.onnx", "model.safetensors"}
 
@@ -29,7 +29,16 @@ def test_a_person_is_found_seen_and_voted_on(with_people):
     assert set(robust["corruption"]) == {"clean", "grey"}
     assert "Members of ensembles" in (results / "report.html").read_text()
     check_export(with_people.folder, results)
-    assert "Nothing to be done" in with_people.run(*PREDICTED)
+    assert "Nothing to be done" in with_people.run(*EXPORTED)
+
+
+def test_the_chosen_model_is_exported(with_people, tmp_path):
+    project = copy(with_people.folder, tmp_path / "copy", *PROJECT, *MADE)
+    project.configure(CHANGES, {"deploy": None})
+    project.run("--", "export")  # which may look at no person
+    exported = project.folder / "results/export"
+    config = json.loads((exported / "config.json").read_text())
+    assert (config["detector"] is None) == ((exported / "detector.onnx").stat().st_size == 0)
 
 
 def test_a_model_that_looks_at_no_person_is_exported_without_a_detector(with_people, tmp_path):

@@ -139,7 +139,7 @@ def test_the_deployed_model_is_trained_on_all_photos(rerun):
 def test_a_model_taken_out_is_in_no_table_and_not_in_the_report(rerun):
     models = [name for name in [*PAPERS, *BEYOND] if name != "clip_prolip"]
     without = {"models": {"clip_prolip": None}, "tasks": {"activity3": {"models": models}}}
-    rerun.configure(without, {"paper": None})  # whose tables are of its own models
+    rerun.configure(without)
     rerun.run()
     results = rerun.folder / "results"
     named = [

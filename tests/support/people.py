@@ -1,6 +1,6 @@
 """A study of models that look at a detected person, and of ensembles of them."""
 
-from support.projects import NEW, Project
+from support.projects import EXPORTED, Project
 
 MODELS = {
     "clip_pair": {
@@ -21,12 +21,12 @@ CHANGES = {
     "robustness": {"models": ["vote"], "corruptions": ["grey"]},
     "paper": None,
     "sweep": {"models": []},
+    "deploy": "vote",
 }
-PREDICTED = ["--config", f"photos={NEW}", "deploy=vote", "--", "predict", "export"]
 
 
 def run(project: Project) -> None:
     """Run this study in a copy of the finished one, up to predictions, an export and the report."""
     project.configure(CHANGES)
     project.add_photos()
-    project.run(*PREDICTED, "results/report.html")
+    project.run(*EXPORTED, "results/report.html")

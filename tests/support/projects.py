@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from stillact.core.tables import read_csv
+from stillact.data.fetch.cache import cached
 from support import tiny_backbones
 
 REPO = Path(__file__).parents[2]
@@ -110,11 +111,14 @@ class Project:
 
     def add_photos(self) -> None:
         """Copy eight photos of the study to the folder `new`."""
-        images = read_csv(self.folder / "results/data/images.csv")
         (self.folder / NEW).mkdir()
-        for image, sha256 in zip(images["id"][:8], images["sha256"], strict=False):
-            cached = self.folder / "cache" / sha256[:2] / sha256
-            shutil.copy(cached, self.folder / NEW / f"{image}.png")
+        self.copy_photos(8, self.folder / NEW)
+
+    def copy_photos(self, count: int, folder: Path) -> None:
+        """Copy the first photos of the study, scenes, to a folder."""
+        images = read_csv(self.folder / "results/data/images.csv").head(count)
+        for image, sha256 in zip(images["id"], images["sha256"], strict=True):
+            shutil.copy(cached(self.folder / "cache", sha256), folder / f"{image}.png")
 
     def csv_bytes(self) -> dict[str, bytes]:
         results = self.folder / "results"

@@ -58,7 +58,7 @@ def test_what_a_job_imported_is_not_searched_for_garbage_at_its_exit(tmp_path):
         assert imported > 100_000  # torch's and numpy's
         assert gc.get_freeze_count() > imported + len(made) / 2
     finally:
-        gc.unfreeze()
+        gc.freeze()  # as it was
 
 
 KILLED = """
